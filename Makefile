@@ -1,0 +1,55 @@
+# Needs only Python 3.11 to 3.13, from PATH or as `make PYTHON=/path/to/python`; everything else goes into .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+CLIP = $(firstword $(wildcard examples/*.mp4))
+
+.PHONY: help predict test benchmark clean
+
+help:
+	@echo "make predict    name the action in the example clip, or in CLIP=..."
+	@echo "make test       style, types, doctests and tests"
+	@echo "make benchmark  speed on the example clip, or on CLIP=..."
+	@echo "make clean      remove .venv and what the tools left behind"
+
+predict: $(VENV)/installed
+	@$(BIN)/actionzoo predict "$(CLIP)"
+
+test: $(VENV)/installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest
+
+benchmark: $(VENV)/installed-dev
+	@$(BIN)/python benchmarks/predict.py "$(CLIP)"
+
+clean:
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
+	@echo "Installing actionzoo into $(VENV) (0.8 GB to download, once)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
+	@echo "Installing actionzoo and the tools for its tests into $(VENV) (0.8 GB to download, once)"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/installed
+
+$(VENV)/created:
+	@set -e; \
+	for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	    "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || continue; \
+	    "$$python" -c 'import ensurepip, venv' 2>/dev/null || { without_venv=$$python; continue; }; \
+	    "$$python" -m venv --clear $(VENV); \
+	    touch $@; \
+	    exit 0; \
+	done; \
+	if [ -n "$$without_venv" ]; then \
+	    echo "$$without_venv cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; \
+	else \
+	    echo "actionzoo needs Python 3.11, 3.12 or 3.13; install one, or name it: make PYTHON=/path/to/python" >&2; \
+	fi; \
+	exit 1

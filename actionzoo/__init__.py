@@ -1,0 +1,58 @@
+"""Two-stream action recognition in videos.
+
+>>> import actionzoo
+>>> "predict" in dir(actionzoo)
+True
+
+Importing the package loads no framework; each name below loads what it needs when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actionzoo import data, hub, inference, models, video
+    from actionzoo.inference import Answer, Predictor, predict
+    from actionzoo.models import create_model, list_models
+    from actionzoo.video import optical_flow
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "Answer",
+    "Predictor",
+    "__version__",
+    "create_model",
+    "data",
+    "hub",
+    "inference",
+    "list_models",
+    "models",
+    "optical_flow",
+    "predict",
+    "video",
+]
+
+_ROOMS = ("data", "hub", "inference", "models", "video")
+_HOMES = {
+    "Answer": "inference",
+    "Predictor": "inference",
+    "create_model": "models",
+    "list_models": "models",
+    "optical_flow": "video",
+    "predict": "inference",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,59 @@
+"""Errors a user can meet.
+
+Each message says what is wrong, with which file, and what to do about it. The command line prints the message as one
+line and exits with code 1; anything that is not an `ActionzooError` is a bug.
+"""
+
+from __future__ import annotations
+
+
+class ActionzooError(Exception):
+    """Base class of every error that actionzoo raises on purpose."""
+
+
+class VideoError(ActionzooError):
+    """A video cannot be used. `source` is the file or address as the user gave it."""
+
+    def __init__(self, source: object, reason: str) -> None:
+        self.source = str(source)
+        self.reason = reason
+        super().__init__(f"{self.source}: {reason}")
+
+    def __reduce__(self) -> tuple[type[VideoError], tuple[str, str]]:
+        return type(self), (self.source, self.reason)
+
+
+class VideoNotFoundError(VideoError):
+    """There is no file or stream of that name, or it may not be read."""
+
+
+class NotAVideoError(VideoError):
+    """The file is not a video: text, a picture, sound without pictures, or empty."""
+
+
+class BrokenVideoError(VideoError):
+    """The video is damaged or cut off. The reason names the time at which decoding failed."""
+
+
+class VideoTooLargeError(VideoError):
+    """The video asks for more memory than one video may take."""
+
+
+class OutputError(ActionzooError):
+    """A result cannot be written: no permission, no space, or the folder does not exist."""
+
+
+class ModelError(ActionzooError):
+    """A model cannot be used as asked."""
+
+
+class ModelNotFoundError(ModelError):
+    """No model of that name, file, folder or address."""
+
+
+class WeightsError(ModelError):
+    """A weights file is damaged, or is not the file that the catalog describes."""
+
+
+class OfflineError(ActionzooError):
+    """The network is needed, but `--offline` (or HF_HUB_OFFLINE) forbids it."""

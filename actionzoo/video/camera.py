@@ -1,0 +1,58 @@
+"""Cameras of this computer, through OpenCV, which knows them on every system."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actionzoo.errors import BrokenVideoError, VideoNotFoundError
+
+__all__ = ["camera_pictures", "open_camera"]
+
+
+@contextmanager
+def open_camera(number: int) -> Iterator[cv2.VideoCapture]:
+    """The camera of that number, which holds back no frame where the driver allows that.
+
+    Raises VideoNotFoundError.
+    """
+    missing = VideoNotFoundError(number, f"there is no camera {number}, or it is in use; cameras are numbered from 0")
+    # OpenCV looks for any camera under a negative number, and crashes where there is none.
+    if number < 0:
+        raise missing
+    with _quiet_opencv():
+        capture = cv2.VideoCapture(number)
+    if not capture.isOpened():
+        raise missing
+    try:
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        yield capture
+    finally:
+        capture.release()
+
+
+def camera_pictures(number: int, capture: cv2.VideoCapture) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Pictures `(height, width, 3)` uint8, BGR, each with the seconds since the first; raises BrokenVideoError."""
+    first: float | None = None
+    while True:
+        taken, picture = capture.read()
+        now = time.monotonic()
+        first = now if first is None else first
+        if not taken:
+            raise BrokenVideoError(number, f"camera {number} stopped at {now - first:.2f} s; check its cable")
+        yield now - first, np.asarray(picture, np.uint8)
+
+
+@contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)

@@ -1,0 +1,226 @@
+"""Opening videos that nobody vouches for.
+
+A video may come from anywhere, so FFmpeg gets as little as possible. A local file is handed over open and without its
+name, and whatever it asks to be opened besides (the entries of a playlist, other files, network addresses) is refused.
+An address on the network may only lead to further network addresses, never to local files. Sizes are checked before a
+picture is decoded.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import av
+import av.container
+import av.error
+import av.video.stream
+
+from actionzoo.errors import BrokenVideoError, NotAVideoError, VideoError, VideoNotFoundError, VideoTooLargeError
+
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "Source", "camera_number", "check_size", "is_stream", "open_video"]
+
+Source: TypeAlias = int | str | os.PathLike[str]
+"""A file, an address (http, https, rtsp, rtsps), or the number of a camera."""
+
+MAX_SIDE = 16_384
+"""Pixels on the longer side of the largest frame that is decoded."""
+
+MAX_PIXELS = 8192 * 4320
+"""Pixels of the largest frame that is decoded (8K); as RGB it takes 106 MB."""
+
+NETWORK_TIMEOUT_S = 15.0
+"""Seconds without an answer after which an address is given up."""
+
+_DECODER_BYTES = 256 << 20
+_PROTOCOLS = {
+    "http": "http,https,tcp,tls,crypto",
+    "https": "http,https,tcp,tls,crypto",
+    "rtsp": "rtsp,rtsps,rtp,srtp,udp,tcp,tls",
+    "rtsps": "rtsp,rtsps,rtp,srtp,udp,tcp,tls",
+}
+_VIDEO_SIGNATURES = {
+    0: (b"RIFF", b"\x1aE\xdf\xa3", b"FLV\x01", b"OggS"),
+    4: (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"),
+}
+_DAMAGED_AT_ONCE = "is damaged or cut off at 0.00 s; copy or download it again"
+_STILL_BRANDS = ("avif", "heic", "heix", "mif1")
+_LIST_SIGNATURES = (b"#EXTM3U", b"ffconcat", b"v=0")
+
+
+def camera_number(source: Source) -> int | None:
+    """The number of the camera that `source` means: an int, or a string of digits that is no file's name; else None.
+
+    >>> camera_number("0"), camera_number("./0"), camera_number("clip.mp4")
+    (0, None, None)
+    """
+    if isinstance(source, int):
+        return source
+    if not isinstance(source, str) or len(source) > 3 or not source.isascii() or not source.isdigit():
+        return None
+    return None if os.path.exists(source) else int(source)
+
+
+def is_stream(source: Source) -> bool:
+    """Whether `source` is an address on the network: a string that begins with http, https, rtsp or rtsps and ://.
+
+    A `pathlib.Path` is always a local file.
+
+    >>> is_stream("rtsp://camera/1"), is_stream("http:clip.mp4")
+    (True, False)
+    """
+    return _scheme(source) is not None
+
+
+def _scheme(source: Source) -> str | None:
+    if not isinstance(source, str):
+        return None
+    scheme, separator, _ = source.partition("://")
+    return scheme.lower() if separator and scheme.lower() in _PROTOCOLS else None
+
+
+@contextmanager
+def open_video(source: Source) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
+    """The opened container and its video stream, ready to decode in parallel.
+
+    Raises VideoNotFoundError, NotAVideoError, BrokenVideoError or VideoTooLargeError.
+    """
+    scheme = _scheme(source)
+    if scheme is None:
+        with _open_file(source) as file, _open_container(source, file) as container:
+            yield container, _video_stream(source, container, low_delay=False)
+    else:
+        with _open_address(str(source), scheme) as container:
+            yield container, _video_stream(source, container, low_delay=scheme.startswith("rtsp"))
+
+
+def _open_file(source: Source) -> BinaryIO:
+    path = Path(os.fspath(source))  # type: ignore[arg-type]
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise NotAVideoError(source, f"is a folder; name the videos in it, for example {path / '*.mp4'}")
+        if not stat.S_ISREG(mode):
+            raise NotAVideoError(source, "is not a regular file; save the video to a file first")
+        # Opened by number, the file has no name that FFmpeg could guess its format by.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+        return os.fdopen(descriptor, "rb", buffering=0)
+    except FileNotFoundError:
+        if "://" in str(source):
+            raise VideoNotFoundError(source, f"addresses begin with {', '.join(_PROTOCOLS)} and ://") from None
+        raise VideoNotFoundError(source, "there is no such file; check the name") from None
+    except PermissionError:
+        raise VideoNotFoundError(source, "may not be read; check its permissions") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise VideoNotFoundError(source, f"cannot be opened: {reason}") from None
+
+
+def _open_container(source: Source, file: BinaryIO) -> av.container.InputContainer:
+    try:
+        return av.open(
+            file,
+            mode="r",
+            options={"max_pixels": str(MAX_PIXELS)},
+            container_options={"protocol_whitelist": "none"},
+            metadata_errors="replace",
+            buffer_size=1 << 16,
+        )
+    except av.error.FFmpegError:
+        raise _why_not_a_video(source, file) from None
+    except OSError as error:
+        raise BrokenVideoError(source, f"cannot be read: {error.strerror or error}") from None
+
+
+def _why_not_a_video(source: Source, file: BinaryIO) -> VideoError:
+    try:
+        file.seek(0)
+        head = file.read(16)
+    except OSError as error:
+        return BrokenVideoError(source, f"cannot be read: {error.strerror or error}")
+    if not head:
+        return NotAVideoError(source, "is empty; copy or download it again")
+    for position, signatures in _VIDEO_SIGNATURES.items():
+        if head[position:].startswith(signatures):
+            return BrokenVideoError(source, _DAMAGED_AT_ONCE)
+    if head.startswith(_LIST_SIGNATURES):
+        return NotAVideoError(source, "is a list of other files or addresses; name the videos themselves")
+    return NotAVideoError(source, "is not a video that FFmpeg knows")
+
+
+def _open_address(address: str, scheme: str) -> av.container.InputContainer:
+    options = {"protocol_whitelist": _PROTOCOLS[scheme]}
+    if scheme.startswith("rtsp"):
+        options |= {"rtsp_transport": "tcp", "fflags": "nobuffer"}
+    try:
+        return av.open(
+            address,
+            mode="r",
+            options={"max_pixels": str(MAX_PIXELS)},
+            container_options=options,
+            metadata_errors="replace",
+            timeout=NETWORK_TIMEOUT_S,
+        )
+    except (av.error.FFmpegError, OSError) as error:
+        if isinstance(error, av.error.InvalidDataError):
+            raise NotAVideoError(address, "what the server sends is not a video") from None
+        raise VideoNotFoundError(address, f"cannot be opened: {_network_reason(error)}") from None
+
+
+def broken(source: Source, time: float, error: Exception) -> BrokenVideoError:
+    """The error that ends a video of which `time` seconds could be read."""
+    reading = not isinstance(error, av.error.FFmpegError) or is_stream(source)
+    if reading and not isinstance(error, av.error.InvalidDataError):
+        return BrokenVideoError(source, f"cannot be read beyond {time:.2f} s: {_network_reason(error)}")
+    return BrokenVideoError(source, f"is damaged or cut off at {time:.2f} s; copy or download it again")
+
+
+def _network_reason(error: Exception) -> str:
+    # FFmpeg gives up with "exit requested" where the timeout ends its wait.
+    if isinstance(error, av.error.ExitError) or getattr(error, "errno", None) == errno.ETIMEDOUT:
+        return f"no answer within {NETWORK_TIMEOUT_S:.0f} s; check the address and the network"
+    return f"{getattr(error, 'strerror', None) or error}; check the address and the network"
+
+
+def _video_stream(
+    source: Source, container: av.container.InputContainer, *, low_delay: bool
+) -> av.video.stream.VideoStream:
+    name = container.format.name
+    if name.endswith("_pipe") or name == "image2" or container.metadata.get("major_brand", "").strip() in _STILL_BRANDS:
+        raise NotAVideoError(source, "is a picture, not a video")
+    if all(stream.type == "data" for stream in container.streams):
+        raise BrokenVideoError(source, _DAMAGED_AT_ONCE)
+    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
+        raise NotAVideoError(source, "has sound but no pictures" if container.streams.audio else "has no pictures")
+    stream = container.streams.best("video")
+    if not isinstance(stream, av.video.stream.VideoStream) or stream not in streams:
+        stream = streams[0]
+    context = stream.codec_context
+    if context is None:
+        raise NotAVideoError(source, "is coded in a way that FFmpeg cannot decode; convert it, for example to H.264")
+    check_size(source, context.width, context.height)
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    context.thread_type = "SLICE" if low_delay else "AUTO"
+    context.thread_count = _decoder_threads(context.width * context.height)
+    return stream
+
+
+def _decoder_threads(pixels: int) -> int:
+    # Each thread holds a picture of its own, at up to 4 bytes a pixel.
+    return max(1, min(os.cpu_count() or 1, 16, _DECODER_BYTES // max(1, 4 * pixels)))
+
+
+def check_size(source: Source, width: int, height: int) -> None:
+    """Raise VideoTooLargeError for frames beyond `MAX_SIDE` or `MAX_PIXELS`."""
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise VideoTooLargeError(
+            source,
+            f"its frames of {width}x{height} pixels are larger than the limit of {MAX_PIXELS / 1e6:.0f} million "
+            f"pixels and {MAX_SIDE} on a side; scale it down first",
+        )

@@ -1,0 +1,195 @@
+"""Video out: H.264 in MP4, and the label that is drawn into annotated frames."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+import av
+import av.error
+import cv2
+import numpy as np
+from av.codec.context import Flags
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from actionzoo.errors import OutputError
+
+__all__ = ["VideoWriter", "draw_label"]
+
+
+class VideoWriter:
+    """Writes frames `(height, width, 3)` uint8 RGB to an MP4 file, as a context manager.
+
+    The same frames always make the same bytes (with the same FFmpeg). The file appears under its name when the block is
+    left without an error, and replaces an older one; after an error nothing is left. Frames of odd height or width grow
+    by a pixel, since H.264's usual colour format has none of those: the last row or column is repeated.
+
+    Raises OutputError when the file cannot be written or got no frame, ValueError for a frame of another size.
+
+    >>> with VideoWriter("clip.mp4", fps=30, size=(48, 64)) as video:                      # doctest: +SKIP
+    ...     video.write(np.zeros((48, 64, 3), np.uint8))
+    """
+
+    def __init__(self, path: str | os.PathLike[str], fps: float, size: tuple[int, int]) -> None:
+        if not fps > 0 or min(size) < 1:
+            raise ValueError(f"cannot write frames of {size[1]}x{size[0]} pixels at {fps} a second")
+        self._path = Path(path)
+        self._partial = self._path.with_name(f".{self._path.name[:100]}.{secrets.token_hex(4)}.part")
+        self._size = size
+        self._rate = Fraction(fps).limit_denominator(10_000)
+        self._frames = 0
+        self._reformatter = VideoReformatter()
+
+    def __enter__(self) -> VideoWriter:
+        try:
+            if self._path.is_dir():
+                raise OutputError(f"{self._path}: is a folder; name a file in it")
+            self._file = open(self._partial, "xb")
+        except (OSError, ValueError) as error:
+            raise self._output_error(error) from None
+        self._container = av.open(self._file, mode="w", format="mp4")
+        self._container.flags |= cast(int, av.container.Flags.bitexact.value)
+        self._stream = self._add_stream()
+        return self
+
+    def _add_stream(self) -> Any:
+        codec = next(name for name in ("libx264", "libopenh264", "mpeg4") if name in av.codecs_available)
+        # Fixed settings and one thread, for the same bytes on every machine.
+        options = {"preset": "veryfast", "crf": "20", "x264-params": "cpu-independent=1"} if codec == "libx264" else {}
+        stream = self._container.add_stream(codec, rate=self._rate, options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width = (side + side % 2 for side in self._size)
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.thread_count = 1
+        context.flags |= Flags.bitexact
+        context.colorspace, context.color_range = Colorspace.SMPTE170M, ColorRange.MPEG
+        return stream
+
+    def write(self, image: NDArray[np.uint8]) -> None:
+        """Append one frame."""
+        if image.shape != (*self._size, 3) or image.dtype != np.uint8:
+            raise ValueError(f"a frame must be uint8 {(*self._size, 3)}, not {image.dtype} {image.shape}")
+        odd = [(0, side % 2) for side in self._size]
+        image = np.pad(image, (*odd, (0, 0)), mode="edge") if any(self._size[k] % 2 for k in (0, 1)) else image
+        frame = self._reformatter.reformat(
+            av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"),
+            format="yuv420p",
+            dst_colorspace=Colorspace.SMPTE170M,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT,
+            threads=1,
+        )
+        frame.pts, frame.time_base = self._frames, 1 / self._rate
+        self._frames += 1
+        self._mux(frame)
+
+    def _mux(self, frame: av.VideoFrame | None) -> None:
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (OSError, av.error.FFmpegError) as error:
+            raise self._output_error(error) from None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            # A no-op once finished; otherwise whatever fails here, the error that led here is the one to report.
+            with suppress(OSError, ValueError, av.error.FFmpegError):
+                self._container.close()
+            with suppress(OSError, ValueError):
+                self._file.close()
+            self._partial.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        if self._frames == 0:
+            raise OutputError(f"{self._path}: not written, for there are no frames")
+        self._mux(None)
+        try:
+            self._container.close()
+            self._file.close()
+            os.replace(self._partial, self._path)
+        except (OSError, av.error.FFmpegError) as error:
+            raise self._output_error(error) from None
+
+    def _output_error(self, error: Exception) -> OutputError:
+        reason = getattr(error, "strerror", None) or str(error)
+        return OutputError(f"{self._path}: cannot be written ({reason}); choose another folder or make room")
+
+
+def draw_label(image: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint8]:
+    """A copy of a frame `(height, width, 3)` with lines of text on a dark panel at the top left.
+
+    The first line is larger. The text is as large as the frame allows and never too small to read: lines that are too
+    long even so are cut, and lines that find no room below the others are left out.
+
+    >>> draw_label(np.full((120, 160, 3), 255, np.uint8), ["handshake 0.97", "push 0.02"]).shape
+    (120, 160, 3)
+    """
+    result = image.copy()
+    height, width = image.shape[:2]
+    text = max(height / 22 + 5, _SMALLEST)
+    while text > _SMALLEST and _panel_width(lines, text) > width:
+        text = max(0.9 * text, _SMALLEST)
+    margin, step = round(text / 2), round(1.5 * text)
+    lines = [_cut(line, _line_size(k, text), width - 2 * margin) for k, line in enumerate(lines)]
+    lines = lines[: (height - margin) // step]
+    if not lines:
+        return result
+    panel = result[: step * len(lines) + margin, : _panel_width(lines, text)]
+    panel[:] = panel // 4
+    for k, line in enumerate(lines):
+        _put_text(result, line, (margin, (k + 1) * step), _line_size(k, text), (255 if k == 0 else 215,) * 3)
+    return result
+
+
+_SMALLEST = 10.0
+
+
+def _line_size(index: int, text: float) -> int:
+    return round(1.25 * text if index == 0 else text)
+
+
+def _panel_width(lines: Sequence[str], text: float) -> int:
+    return max((_text_width(line, _line_size(k, text)) for k, line in enumerate(lines)), default=0) + 2 * round(
+        text / 2
+    )
+
+
+def _cut(line: str, size: int, width: int) -> str:
+    if _text_width(line, size) <= width:
+        return line
+    while line and _text_width(line + "...", size) > width:
+        line = line[:-1]
+    return line + "..."
+
+
+_WEIGHT = 500
+# OpenCV 4 has only stroke fonts, of ASCII letters; a line of this one is 30 pixels high at scale 1.
+_STROKES, _STROKE_HEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 30.0
+
+
+def _text_width(line: str, size: int) -> int:
+    if hasattr(cv2, "FontFace"):
+        _, _, width, _ = cv2.getTextSize((0, 0), line, (0, 0), cv2.FontFace("sans"), size, _WEIGHT)
+        return int(width)
+    return int(cv2.getTextSize(line, _STROKES, size / _STROKE_HEIGHT, 1)[0][0])
+
+
+def _put_text(
+    image: NDArray[np.uint8], line: str, origin: tuple[int, int], size: int, colour: tuple[int, int, int]
+) -> None:
+    if hasattr(cv2, "FontFace"):
+        cv2.putText(image, line, origin, colour, cv2.FontFace("sans"), size, _WEIGHT)
+    else:
+        cv2.putText(image, line, origin, _STROKES, size / _STROKE_HEIGHT, colour, 1, cv2.LINE_AA)
