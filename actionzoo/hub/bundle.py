@@ -1,0 +1,64 @@
+"""Makes the files of a model that ships with the package."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from actionzoo.errors import OutputError
+from actionzoo.hub.cache import sha256_of
+from actionzoo.hub.download import MODEL_FILE
+from actionzoo.hub.openvino import convert
+from actionzoo.hub.record import InputRecord, write_record
+from actionzoo.hub.resolve import IR_FILES
+
+
+def save_model(model: Any, record: InputRecord, path: str | Path) -> None:
+    """Saves a Keras model with its input record as one `.keras` file, written beside, then renamed.
+
+    Raises OutputError.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as beside:
+            written = Path(beside, MODEL_FILE)
+            model.save(written)
+            write_record(written, record)
+            os.replace(written, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def export_bundle(model: Any, record: InputRecord, folder: str | Path) -> dict[str, str]:
+    """Writes `model.keras`, `openvino.xml` and `openvino.bin` into `folder`; gives the sha256 of each by name.
+
+    The weights are rounded to f16 first, in the model itself, so that both engines compute with the same numbers, the
+    `.keras` file packs to little more than half and the `.bin` file stores two bytes a weight.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.set_weights([weight.astype("float16").astype(weight.dtype) for weight in model.get_weights()])
+    save_model(model, record, folder / MODEL_FILE)
+    convert(model, folder, half=True)
+    return {name: sha256_of(folder / name) for name in (MODEL_FILE, *IR_FILES)}
+
+
+def catalog_table(name: str, summary: str, files: Mapping[str, str], *, precision: str = "f32") -> str:
+    """The table of `catalog.toml` for a model whose files have these checksums.
+
+    >>> print(catalog_table("mini", "six classes", {"model.keras": "00"}))
+    [mini]
+    summary = "six classes"
+    precision = "f32"
+    <BLANKLINE>
+    [mini.files]
+    "model.keras" = "00"
+    <BLANKLINE>
+    """
+    quoted = summary.replace("\\", "\\\\").replace('"', '\\"')
+    lines = [f"[{name}]", f'summary = "{quoted}"', f'precision = "{precision}"', "", f"[{name}.files]"]
+    return "\n".join([*lines, *(f'"{file}" = "{checksum}"' for file, checksum in files.items())]) + "\n"

@@ -1,0 +1,179 @@
+"""OpenVINO: its import without what we do not want of it, and the conversion of Keras models to its format.
+
+Importing the package normally sends usage statistics and loads the converters with it. Both are kept out: the
+statistics always, the converters until a model is to be converted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from actionzoo.errors import ModelError
+from actionzoo.hub.cache import cache_folder
+from actionzoo.hub.resolve import IR_FILES, ModelFiles
+
+FORMAT = "v1"
+"""Names the folder of converted models; a change in how we convert gets a new one."""
+
+logger = logging.getLogger("actionzoo")
+
+
+@functools.cache
+def import_openvino() -> ModuleType:
+    """The module `openvino`, imported in a twentieth of a second and without its telemetry. Raises ImportError."""
+    if "openvino" in sys.modules:
+        return sys.modules["openvino"]
+    with _absent("openvino.tools.ovc"):
+        openvino = importlib.import_module("openvino")
+
+    def later(name: str) -> Any:
+        if name != "convert_model":
+            raise AttributeError(f"module 'openvino' has no attribute {name!r}")
+        with _absent("openvino_telemetry"):
+            return importlib.import_module("openvino.tools.ovc").convert_model
+
+    openvino.__dict__.setdefault("__getattr__", later)
+    return openvino
+
+
+@contextlib.contextmanager
+def _absent(module: str) -> Iterator[None]:
+    """While inside, importing `module` fails, unless it has been imported before."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keeps TensorFlow's start-up messages, which no setting of its own turns off, from standard error."""
+    if os.environ.get("ACTIONZOO_DEBUG"):
+        yield
+        return
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def load_keras(files: ModelFiles) -> Any:
+    """The Keras model, loaded in Keras' safe mode: a file from outside cannot bring code of its own.
+
+    Raises ModelError.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with _silent():
+            import keras
+
+            import actionzoo.models  # noqa: F401  registers our layers
+    except ImportError as error:
+        raise ModelError(f"{files.name} needs Keras and a backend for it: {error}") from error
+    with contextlib.ExitStack() as stack:
+        source = files.keras_file()
+        if not isinstance(source, Path):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="actionzoo-"))
+            path = Path(folder, "model.keras")
+            path.write_bytes(source.getvalue())
+        else:
+            path = source
+        try:
+            model = keras.models.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise ModelError(f"{files.name} cannot be loaded by Keras {keras.__version__}: {reason[:300]}") from error
+    if len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
+        raise ModelError(f"{files.name} does not give one logit for each class: its output is {model.output_shape}")
+    return model
+
+
+def openvino_source(files: ModelFiles) -> Path | tuple[bytes, bytes]:
+    """What OpenVINO reads the model from: the path of an XML file with its weights beside it, or the content of both.
+
+    A model that comes without is converted once and kept in the cache folder under the sha256 of its weights. If the
+    cache cannot be written, the conversion serves this process alone. Raises ModelError if the model cannot be
+    converted.
+    """
+    shipped = files.openvino_ir()
+    if shipped is not None:
+        return shipped
+    folder = converted_folder(files.sha256)
+    if (folder / IR_FILES[0]).is_file():
+        return folder / IR_FILES[0]
+    logger.info("converting %s for OpenVINO, once", files.name)
+    model = load_keras(files)
+    try:
+        return _convert_into(model, folder)
+    except OSError as error:
+        logger.warning("the converted model is not kept: %s: %s", error.filename or folder, error.strerror or error)
+        with tempfile.TemporaryDirectory(prefix="actionzoo-") as temporary:
+            convert(model, temporary)
+            return Path(temporary, IR_FILES[0]).read_bytes(), Path(temporary, IR_FILES[1]).read_bytes()
+
+
+def converted_folder(sha256: str) -> Path:
+    """Where the OpenVINO files of the weights with this checksum are kept."""
+    return cache_folder() / "openvino" / FORMAT / sha256
+
+
+def _convert_into(model: Any, folder: Path) -> Path:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name[:12]}-", dir=folder.parent))
+    try:
+        convert(model, beside)
+        with contextlib.suppress(FileExistsError):
+            _rename(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder / IR_FILES[0]
+
+
+def _rename(folder: Path, name: Path) -> None:
+    """Renames a folder. Raises FileExistsError if another process was first, whose files are as good as ours."""
+    try:
+        folder.rename(name)
+    except OSError as error:
+        if (name / IR_FILES[0]).is_file():
+            raise FileExistsError(str(name)) from error
+        raise
+
+
+def convert(model: Any, folder: str | Path, *, half: bool = False) -> None:
+    """Writes a functional Keras model of one output as `openvino.xml` and `openvino.bin`, for any batch size.
+
+    Inputs keep their names. `half` stores the weights as f16. Raises ModelError if the model cannot be converted.
+    """
+    openvino = import_openvino()
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as temporary:
+        path = os.path.join(temporary, "model.xml")
+        try:
+            model.export(path, format="openvino", verbose=False)
+            exported = openvino.Core().read_model(path)
+            # Keras adds an output for every batch size that a layer reads off its input; the first is the model's.
+            single = openvino.Model([exported.outputs[0]], exported.get_parameters(), "actionzoo")
+        except OSError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ModelError(f"{model.name} cannot be converted for OpenVINO ({reason}); use --engine keras") from error
+        openvino.save_model(single, os.path.join(folder, IR_FILES[0]), compress_to_fp16=half)

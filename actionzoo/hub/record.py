@@ -1,0 +1,172 @@
+"""The input record: what a weights file says about the input it was trained on.
+
+It travels inside the `.keras` file, which is a zip, as one more member, so that a model is one file and reading the
+record needs no Keras.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+import zipfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import IO, Any
+
+from actionzoo.errors import ModelNotFoundError, OutputError, WeightsError
+
+MEMBER = "actionzoo.json"
+MAX_JSON_BYTES = 64 << 20
+DEFAULT_FPS = 15.0
+DEFAULT_SIDE = 224
+DEFAULT_FRAMES = 5
+DEFAULT_STACK = 10
+
+
+@dataclass(frozen=True)
+class InputRecord:
+    """What a model looks at: `num_frames` (T) frames at `stride` (tau), each with `stack_length` (L) flow fields.
+
+    Frames are taken at `fps` and brought to `height` x `width` by the `resize` rule of `actionzoo.video.resize`;
+    `flow` is a method of `actionzoo.video.flow`, computed at that size. `mirror` averages the answer with that of the
+    mirrored view. `classes` is empty where the file names none; they are then numbered.
+
+    >>> InputRecord(("push", "hug"), height=112, width=112).span
+    31
+    """
+
+    classes: tuple[str, ...]
+    height: int = DEFAULT_SIDE
+    width: int = DEFAULT_SIDE
+    fps: float = DEFAULT_FPS
+    num_frames: int = DEFAULT_FRAMES
+    stride: int = 5
+    stack_length: int = DEFAULT_STACK
+    flow: str = "dis"
+    resize: str = "fit"
+    mirror: bool = False
+
+    def __post_init__(self) -> None:
+        if self.resize not in ("fit", "stretch"):
+            raise ValueError(f"resize is 'fit' or 'stretch', not {self.resize!r}")
+        sizes = {name: getattr(self, name) for name in ("height", "width", "num_frames", "stride", "stack_length")}
+        for name, value in sizes.items():
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 4096:
+                raise ValueError(f"{name} is a whole number from 1 to 4096, not {value!r}")
+        if isinstance(self.fps, bool) or not isinstance(self.fps, int | float) or not 0 < self.fps <= 1000:
+            raise ValueError(f"fps is above 0 and at most 1000, not {self.fps!r}")
+        if not isinstance(self.flow, str) or not isinstance(self.mirror, bool):
+            raise ValueError("flow is a name and mirror is true or false")
+        if not all(isinstance(name, str) for name in self.classes):
+            raise ValueError("classes are names")
+
+    @property
+    def span(self) -> int:
+        """Frames from the first to the last that a clip needs, those of its flow stacks included."""
+        return (self.num_frames - 1) * self.stride + self.stack_length + 1
+
+    def label(self, index: int) -> str:
+        """The name of class `index`, or its number where the record has none."""
+        return self.classes[index] if index < len(self.classes) else str(index)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> InputRecord:
+        """Raises ValueError if the text is no record. Unknown fields, of later versions, are left out."""
+        values = json.loads(text)
+        if not isinstance(values, dict) or not isinstance(values.get("classes"), list):
+            raise ValueError("no list of classes")
+        known = {field.name for field in fields(cls)}
+        return cls(
+            **{name: value for name, value in values.items() if name in known} | {"classes": tuple(values["classes"])}
+        )
+
+
+def write_record(path: str | Path, record: InputRecord) -> None:
+    """Puts the record into a `.keras` file, in place of one that is there.
+
+    The file is packed on the way (zip's deflate, which Keras reads as well). It is written beside and renamed, so
+    that it is whole at any time. Raises OutputError, WeightsError.
+    """
+    path = Path(path)
+    try:
+        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        try:
+            with zipfile.ZipFile(path) as old, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as new:
+                for member in old.infolist():
+                    if member.filename != MEMBER:
+                        with (
+                            old.open(member) as source,
+                            new.open(_dated(member.filename), "w", force_zip64=True) as copy,
+                        ):
+                            while block := source.read(1 << 20):
+                                copy.write(block)
+                new.writestr(_dated(MEMBER), record.to_json())
+            os.chmod(beside, 0o644)
+            os.replace(beside, path)
+        finally:
+            Path(beside).unlink(missing_ok=True)
+    except zipfile.BadZipFile as error:
+        raise WeightsError(f"{path} is not a Keras model file") from error
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _dated(name: str) -> zipfile.ZipInfo:
+    """A zip member with a fixed date: the same model gives the same bytes and so the same sha256."""
+    member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    member.compress_type = zipfile.ZIP_DEFLATED
+    member.external_attr = 0o644 << 16
+    return member
+
+
+def read_record(path: str | Path | IO[bytes]) -> InputRecord:
+    """The record of a `.keras` file; without one, what the model's inputs tell and defaults for the rest.
+
+    Raises ModelNotFoundError if there is no such file, WeightsError if it is no Keras model or its record makes no
+    sense.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if MEMBER in archive.namelist():
+                return InputRecord.from_json(_read_member(archive, MEMBER))
+            return _record_of_inputs(json.loads(_read_member(archive, "config.json")))
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(f"there is no model file {path}") from error
+    except OSError as error:
+        raise ModelNotFoundError(f"cannot read {path}: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+        raise WeightsError(f"{path} is not a Keras model file, or is damaged") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise WeightsError(f"{path} does not say which input it takes: {error}") from error
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    if archive.getinfo(name).file_size > MAX_JSON_BYTES:
+        raise ValueError(f"{name} is too large")
+    return archive.read(name)
+
+
+def _record_of_inputs(config: dict[str, Any]) -> InputRecord:
+    shapes: dict[str, list[int | None]] = {}
+    for layer in config.get("config", {}).get("layers", []):
+        if layer.get("class_name") == "InputLayer":
+            settings = layer["config"]
+            shapes[settings["name"]] = settings.get("batch_shape") or settings["batch_input_shape"]
+    shape = shapes.get("appearance") or shapes.get("motion")
+    if shape is None or len(shape) != 5:
+        found = ", ".join(shapes) or "none"
+        raise ValueError(f"it needs an input named appearance or motion with five axes (its inputs: {found})")
+    stack = shapes["motion"][-1] if "motion" in shapes else None
+    return InputRecord(
+        classes=(),
+        num_frames=shape[1] or DEFAULT_FRAMES,
+        height=shape[2] or DEFAULT_SIDE,
+        width=shape[3] or DEFAULT_SIDE,
+        stack_length=math.ceil(stack / 2) if stack else DEFAULT_STACK,
+    )

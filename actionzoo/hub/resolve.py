@@ -1,0 +1,109 @@
+"""From a model's name, as a user writes it, to its files."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import io
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from actionzoo.errors import ModelNotFoundError
+from actionzoo.hub.cache import sha256_of
+from actionzoo.hub.catalog import CatalogEntry, load_catalog
+from actionzoo.hub.download import MODEL_FILE, fetch
+from actionzoo.hub.record import InputRecord, read_record
+
+IR_FILES = ("openvino.xml", "openvino.bin")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The files of one model. A catalog's model has its `entry`, any other its `path`, a `.keras` file from outside."""
+
+    name: str
+    record: InputRecord
+    entry: CatalogEntry | None = None
+    path: Path | None = None
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """The sha256 of the `.keras` file, which is the identity of the weights."""
+        if self.entry is not None:
+            return self.entry.files[MODEL_FILE]
+        assert self.path is not None
+        return sha256_of(self.path)
+
+    @property
+    def precision(self) -> str:
+        """The precision that "auto" stands for: f32 unless a faster one was measured to agree with it."""
+        return self.entry.precision if self.entry else "f32"
+
+    def keras_file(self) -> Path | io.BytesIO:
+        """The `.keras` file: a path, or the checked content of a catalog's file."""
+        if self.entry is not None:
+            return io.BytesIO(self.entry.read(MODEL_FILE))
+        assert self.path is not None
+        return self.path
+
+    def openvino_ir(self) -> tuple[bytes, bytes] | None:
+        """Graph (XML) and weights for OpenVINO, checked, where the model comes with them."""
+        if self.entry is None or not set(IR_FILES) <= set(self.entry.files):
+            return None
+        return self.entry.read(IR_FILES[0]), self.entry.read(IR_FILES[1])
+
+
+def resolve_model(name: str | os.PathLike[str], *, offline: bool = False) -> ModelFiles:
+    """The files that `name` means: a catalog name, a `.keras` file, a folder with a `model.keras`, or `hf://user/repo`.
+
+    A catalog name goes before a file of the same name; write `./mini` for the file.
+
+    Raises ModelNotFoundError, which tells the nearest names that exist; WeightsError; OfflineError; ModelError.
+    """
+    name = os.fspath(name)
+    if name.startswith("hf://"):
+        path = fetch(name, offline=offline)
+        return ModelFiles(name, read_record(path), path=path)
+    catalog = load_catalog()
+    if name in catalog:
+        entry = catalog[name]
+        return ModelFiles(name, read_record(io.BytesIO(entry.read(MODEL_FILE))), entry=entry)
+    path = Path(name)
+    if path.is_dir():
+        if not (path / MODEL_FILE).is_file():
+            raise ModelNotFoundError(
+                f"the folder {name} holds no {MODEL_FILE}; give a run folder of `actionzoo finetune`"
+            )
+        path = path / MODEL_FILE
+    elif not path.is_file():
+        raise ModelNotFoundError(_not_found(name, catalog))
+    elif path.suffix != ".keras":
+        raise ModelNotFoundError(f"{name} is not a model; give a .keras file{_nearest(name, _beside(path))}")
+    return ModelFiles(name, read_record(path), path=path)
+
+
+def _not_found(name: str, catalog: Iterable[str]) -> str:
+    names = [*catalog]
+    return (
+        f"there is no model {name!r}{_nearest(name, [*names, *_beside(Path(name))])}"
+        f" (a model is one of {', '.join(names)}; a .keras file; a run folder; or hf://user/repo)"
+    )
+
+
+def _nearest(name: str, existing: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, [*existing], n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _beside(path: Path) -> list[str]:
+    """The models in the folder where `path` should be, written as the user would."""
+    try:
+        return [
+            str(path.parent / found.name)
+            for found in sorted(path.parent.iterdir())[:1000]
+            if found.suffix == ".keras" or (found / MODEL_FILE).is_file()
+        ]
+    except OSError:
+        return []

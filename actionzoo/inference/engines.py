@@ -1,0 +1,147 @@
+"""What runs the network: OpenVINO on a CPU, or Keras on whatever backend it has."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from actionzoo.errors import ModelError
+from actionzoo.hub.openvino import import_openvino, load_keras, openvino_source
+from actionzoo.hub.resolve import ModelFiles
+
+ENGINES = ("auto", "openvino", "keras")
+PRECISIONS = ("auto", "f32", "bf16")
+
+Array = npt.NDArray[Any]
+Shape = tuple[int | None, ...]
+
+
+class Engine(Protocol):
+    """A loaded network.
+
+    `inputs` gives the shape of each that it takes, without the batch axis and with None where any size will do;
+    `precision` is what it computes in.
+    """
+
+    name: str
+    precision: str
+    inputs: dict[str, Shape]
+    classes: int
+
+    def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
+        """The logits `(batch, classes)` of a batch of clips.
+
+        appearance `(batch, time, height, width, 3)`: RGB in 0..255; motion `(batch, time, height, width, 2*L)`:
+        pixels a frame step.
+        """
+
+
+class OpenVINOEngine:
+    """The network on OpenVINO's CPU plugin, compiled for one batch size.
+
+    Larger batches are cut, smaller ones filled up. Raises RuntimeError if OpenVINO cannot read or run the model.
+    """
+
+    name = "openvino"
+
+    def __init__(self, source: Path | tuple[bytes, bytes], precision: str = "f32", batch: int = 1) -> None:
+        openvino = import_openvino()
+        core = openvino.Core()
+        if isinstance(source, Path):
+            model = core.read_model(source)
+        else:
+            graph, weights = source
+            model = core.read_model(graph, openvino.Tensor(np.frombuffer(weights, np.uint8)))
+        ports = {port.get_any_name(): list(port.partial_shape)[1:] for port in model.inputs}
+        # A fixed batch size compiles in half the time of a dynamic one.
+        model.reshape({name: openvino.PartialShape([batch, *sizes]) for name, sizes in ports.items()})
+        # The CPU plugin would choose bf16 by itself where the processor has it.
+        self._compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+        self._batch = batch
+        self._own = threading.local()
+        self.inputs = {
+            name: tuple(size.get_length() if size.is_static else None for size in sizes)
+            for name, sizes in ports.items()
+        }
+        self.classes = int(model.outputs[0].partial_shape[-1].get_length())
+        self.precision = str(self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
+
+    def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
+        given = {"appearance": appearance, "motion": motion}
+        clips = {name: np.ascontiguousarray(given[name], np.float32) for name in self.inputs}
+        if len(appearance) == self._batch:
+            return self._run(clips)
+        parts = []
+        for start in range(0, len(appearance), self._batch):
+            part = {name: clip[start : start + self._batch] for name, clip in clips.items()}
+            size = len(appearance[start : start + self._batch])
+            filled = {name: np.resize(clip, (self._batch, *clip.shape[1:])) for name, clip in part.items()}
+            parts.append(self._run(filled)[:size])
+        return np.concatenate(parts)
+
+    def _run(self, clips: dict[str, Array]) -> npt.NDArray[np.float32]:
+        request = getattr(self._own, "request", None)
+        if request is None:
+            request = self._own.request = self._compiled.create_infer_request()
+        return np.array(request.infer(clips, share_inputs=True)[0], np.float32)
+
+
+class KerasEngine:
+    """The network on Keras. Computes in the precision its layers were saved with, usually f32."""
+
+    name = "keras"
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+        self.precision = "f32"
+        self.classes = int(model.output_shape[-1])
+
+    def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
+        given = {"appearance": appearance, "motion": motion}
+        clips = {name: np.ascontiguousarray(given[name], np.float32) for name in self.inputs}
+        return np.asarray(self._model.predict_on_batch(clips), np.float32)
+
+
+def load_engine(files: ModelFiles, engine: str = "auto", precision: str = "auto", batch: int = 1) -> Engine:
+    """The engine that `engine` and `precision` ask for.
+
+    "auto" is OpenVINO where it is installed and can run the model, Keras otherwise. Raises ModelError if the engine
+    that was asked for cannot run the model, ValueError for unknown names.
+    """
+    if engine not in ENGINES or precision not in PRECISIONS:
+        raise ValueError(f"engine is one of {', '.join(ENGINES)}; precision is one of {', '.join(PRECISIONS)}")
+    if engine == "keras":
+        if precision == "bf16":
+            raise ModelError("the Keras engine computes in f32; use --engine openvino for bf16")
+        return KerasEngine(load_keras(files))
+    try:
+        return _load_openvino(files, files.precision if precision == "auto" else precision, batch)
+    except ImportError as error:
+        if engine == "openvino":
+            raise ModelError(f"OpenVINO cannot be loaded ({error}); install it or use --engine keras") from error
+    except ModelError:
+        if engine == "openvino":
+            raise
+    except RuntimeError as error:
+        if engine == "openvino":
+            reason = " ".join(str(error).split())[:300]
+            raise ModelError(f"OpenVINO cannot run {files.name} ({reason}); use --engine keras") from error
+    return load_engine(files, "keras", "f32" if precision == "auto" else precision)
+
+
+def _load_openvino(files: ModelFiles, precision: str, batch: int) -> OpenVINOEngine:
+    source = openvino_source(files)
+    try:
+        return OpenVINOEngine(source, precision, batch)
+    except RuntimeError:
+        if not isinstance(source, Path):
+            raise
+        # The kept conversion may be damaged, or of an OpenVINO that this one does not read: make it again, once.
+        shutil.rmtree(source.parent, ignore_errors=True)
+        return OpenVINOEngine(openvino_source(files), precision, batch)

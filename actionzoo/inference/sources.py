@@ -1,0 +1,72 @@
+"""Which videos a command means: files, folders, patterns, addresses and cameras."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from actionzoo.video.opening import camera_number
+
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"}
+    | {".vob", ".webm", ".wmv"}
+)
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def is_address(source: str) -> bool:
+    """Whether a source is an address such as `https://...` and not a file.
+
+    >>> is_address("rtsp://host/1"), is_address("clip.mp4")
+    (True, False)
+    """
+    return bool(_ADDRESS.match(source))
+
+
+def is_live(source: str) -> bool:
+    """Whether a source has no end: a camera number (a file of that name is `./0`) or an rtsp address.
+
+    >>> is_live("0"), is_live("rtsp://host/1"), is_live("clip.mp4")
+    (True, True, False)
+    """
+    return camera_number(source) is not None or source.lower().startswith(("rtsp://", "rtsps://"))
+
+
+def expand_sources(sources: Iterable[str]) -> list[str]:
+    """The videos that `sources` name, in order and without repeats.
+
+    A folder stands for the video files in it and below, by name. A pattern (`*`, `?`, `[...]`, `**`) stands for the
+    files that match it, unless a file of exactly that name exists. Everything else stays as it is, and so do a folder
+    without videos and a pattern that matches nothing: `predict` has the fitting error for them.
+
+    >>> expand_sources(["0", "https://host/clip.mp4", "0"])
+    ['0', 'https://host/clip.mp4']
+    """
+    found: dict[str, None] = {}
+    for source in sources:
+        found.update(dict.fromkeys(_expand(source) or [source]))
+    return list(found)
+
+
+def _expand(source: str) -> list[str]:
+    if is_address(source) or is_live(source):
+        return [source]
+    if os.path.isdir(source):
+        return videos_below(source)
+    if not os.path.exists(source) and glob.has_magic(source):
+        matches = sorted(glob.glob(source, recursive=True))
+        return [video for match in matches for video in (videos_below(match) if os.path.isdir(match) else [match])]
+    return [source]
+
+
+def videos_below(folder: str) -> list[str]:
+    """The video files in a folder and below, by their suffix, sorted; hidden ones are left out."""
+    return sorted(
+        os.path.join(where, name)
+        for where, folders, names in os.walk(folder)
+        for name in names
+        if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith(".")
+    )

@@ -1,0 +1,159 @@
+"""Conversion for OpenVINO, of a network with 3-D convolutions, two five-axis inputs and a folded time axis."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import actionzoo.hub.openvino as hub_openvino
+from actionzoo.errors import ModelError
+from actionzoo.hub import InputRecord, export_bundle, resolve_model, save_model
+from actionzoo.hub.openvino import converted_folder, openvino_source
+from actionzoo.inference.engines import KerasEngine, OpenVINOEngine, load_engine
+
+pytestmark = pytest.mark.filterwarnings("default")  # those of Keras and TensorFlow are not ours
+
+RECORD = InputRecord(("push", "hug", "kick"), 16, 24, num_frames=3, stride=2, stack_length=2)
+
+
+@pytest.fixture(scope="session")
+def network() -> Any:
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    appearance = keras.Input((3, 16, 24, 3), name="appearance")
+    motion = keras.Input((3, 16, 24, 4), name="motion")
+    a = layers.Conv3D(4, 3, padding="same", activation="relu")(layers.Rescaling(1 / 128, -1)(appearance))
+    m = layers.TimeDistributed(layers.Conv2D(4, 3, strides=2, padding="same"))(motion)
+    m = layers.ReLU()(layers.BatchNormalization()(m))
+    a = layers.AveragePooling3D((1, 2, 2))(a)
+    pooled = layers.GlobalAveragePooling3D()(layers.Add()([a, m]))
+    return keras.Model(
+        {"appearance": appearance, "motion": motion}, layers.Dense(3, name="logits")(pooled), name="tiny"
+    )
+
+
+@pytest.fixture(scope="session")
+def clips() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return (
+        rng.integers(0, 256, (5, 3, 16, 24, 3)).astype(np.uint8),
+        rng.normal(0, 2, (5, 3, 16, 24, 4)).astype(np.float32),
+    )
+
+
+@pytest.fixture
+def saved(network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / "cache"))
+    save_model(network, RECORD, tmp_path / "run" / "model.keras")
+    return tmp_path / "run" / "model.keras"
+
+
+def test_both_engines_agree(saved: Path, clips: tuple[np.ndarray, np.ndarray]) -> None:
+    files = resolve_model(saved)
+    engines = load_engine(files, "auto"), load_engine(files, "keras")
+    assert [engine.name for engine in engines] == ["openvino", "keras"]
+    for engine in engines:
+        assert (engine.classes, engine.precision, engine.inputs) == (
+            3,
+            "f32",
+            {"appearance": (3, 16, 24, 3), "motion": (3, 16, 24, 4)},
+        )
+    np.testing.assert_allclose(engines[0](*clips), engines[1](*clips), atol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 8])
+def test_any_batch_size(saved: Path, clips: tuple[np.ndarray, np.ndarray], batch: int) -> None:
+    source = openvino_source(resolve_model(saved))
+    together = OpenVINOEngine(source, batch=batch)(*clips)
+    alone = [OpenVINOEngine(source)(clips[0][k : k + 1], clips[1][k : k + 1]) for k in range(5)]
+    np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-5)
+
+
+def test_a_model_is_converted_once(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = resolve_model(saved)
+    first = openvino_source(files)
+    assert first == converted_folder(files.sha256) / "openvino.xml"
+    monkeypatch.setattr(hub_openvino, "load_keras", lambda _: pytest.fail("converted again"))
+    assert openvino_source(resolve_model(saved)) == first
+    assert [path.name for path in converted_folder("").iterdir()] == [files.sha256]
+
+
+def test_two_processes_at_once_leave_one_conversion(saved: Path) -> None:
+    files = resolve_model(saved)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(openvino_source, [files, resolve_model(saved)])
+    assert first == second
+    assert sorted(path.name for path in converted_folder(files.sha256).iterdir()) == ["openvino.bin", "openvino.xml"]
+    assert [path.name for path in converted_folder("").iterdir()] == [files.sha256]
+
+
+def test_a_cache_that_cannot_be_written(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clips: tuple[np.ndarray, np.ndarray]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / "file"))
+    source = openvino_source(resolve_model(saved))
+    assert isinstance(source, tuple)
+    assert OpenVINOEngine(source, batch=5)(*clips).shape == (5, 3)
+
+
+def test_a_damaged_conversion_is_made_again(saved: Path) -> None:
+    files = resolve_model(saved)
+    path = openvino_source(files)
+    assert isinstance(path, Path)
+    path.write_text("<net")
+    assert load_engine(files, "openvino").classes == 3
+
+
+def test_a_bundle_computes_the_same_in_both_engines(
+    network: Any, tmp_path: Path, clips: tuple[np.ndarray, np.ndarray]
+) -> None:
+    import keras
+
+    copy = keras.models.clone_model(network)
+    checksums = export_bundle(copy, RECORD, tmp_path)
+    assert sorted(checksums) == sorted(path.name for path in tmp_path.iterdir())
+    ir = (tmp_path / "openvino.xml").read_bytes(), (tmp_path / "openvino.bin").read_bytes()
+    keras_engine = KerasEngine(keras.models.load_model(tmp_path / "model.keras", compile=False))
+    np.testing.assert_allclose(OpenVINOEngine(ir, batch=5)(*clips), keras_engine(*clips), atol=2e-3)
+
+
+def test_a_file_with_code_of_its_own_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / "cache"))
+    shapes = {"appearance": (3, 16, 24, 3), "motion": (3, 16, 24, 4)}
+    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    ran = keras.layers.Lambda(lambda x: x + 1, output_shape=(3, 16, 24, 3))(inputs["appearance"])
+    save_model(keras.Model(inputs, keras.layers.GlobalMaxPooling3D()(ran)), RECORD, tmp_path / "evil.keras")
+    for engine in ("auto", "openvino", "keras"):
+        with pytest.raises(ModelError, match="cannot be loaded") as caught:
+            load_engine(resolve_model(tmp_path / "evil.keras"), engine)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_output_that_is_not_one_logit_for_each_class(network: Any, tmp_path: Path) -> None:
+    import keras
+
+    both = keras.Model(network.inputs, [network.output, network.output], name="both")
+    save_model(both, RECORD, tmp_path / "both.keras")
+    with pytest.raises(ModelError, match="one logit for each class"):
+        load_engine(resolve_model(tmp_path / "both.keras"), "keras")
+
+
+def test_openvino_comes_without_telemetry_and_converters() -> None:
+    script = (
+        "import sys; from actionzoo.hub.openvino import import_openvino; import_openvino().Core();"
+        "print([m for m in ('openvino_telemetry', 'openvino.tools.ovc', 'keras', 'tensorflow') if m in sys.modules]);"
+        "from openvino import convert_model; print(callable(convert_model), 'openvino_telemetry' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.split("\n")[:2] == ["[]", "True False"]

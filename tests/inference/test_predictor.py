@@ -1,0 +1,278 @@
+"""From a video to its answer, with a network whose answer can be worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import actionzoo.hub.resolve
+import actionzoo.inference.predictor as predictor_module
+from actionzoo.errors import BrokenVideoError, ModelError, ModelNotFoundError, NotAVideoError, VideoNotFoundError
+from actionzoo.hub import catalog_table, load_catalog
+from actionzoo.hub.cache import sha256_of
+from actionzoo.inference import Predictor, predict
+from actionzoo.video.live import Live
+from actionzoo.video.reader import Frame
+
+from .conftest import CLASSES, FPS, RECORD, moving, write_standin, write_video
+
+
+@pytest.fixture(scope="module")
+def predictor(catalog_folder: Path) -> Predictor:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(actionzoo.hub.resolve, "load_catalog", lambda: load_catalog(catalog_folder))
+        return Predictor()
+
+
+def test_what_moves_right_is_answered_so(predictor: Predictor, videos: dict[str, Path]) -> None:
+    answer = predictor.predict(videos["right"])
+    assert (answer.label, answer.predictions[0].index) == ("right", 0)
+    assert answer.score > 0.9
+    assert [prediction.label for prediction in answer.predictions] != list(CLASSES)
+    assert sum(prediction.score for prediction in answer.predictions) == pytest.approx(1)
+    assert (answer.source, answer.model) == (str(videos["right"]), "mini")
+    assert answer.duration_s == pytest.approx(3.0)
+    assert [(w.start_s, w.end_s) for w in answer.windows] == [(0, pytest.approx(3.0))]
+    assert answer.windows[0].predictions == answer.predictions
+
+
+def test_the_flow_is_in_pixels_of_the_models_input(predictor: Predictor, videos: dict[str, Path]) -> None:
+    # 2 pixels a frame at 20 frames a second are 4 at the model's 10, and half of that at half the width.
+    answer = predictor.predict(videos["right"])
+    scores = {prediction.label: prediction.score for prediction in answer.predictions}
+    assert np.log(scores["right"] / scores["left"]) == pytest.approx(2 * 4 * 2, rel=0.15)
+    assert np.log(scores["still"] / scores["red"]) == pytest.approx(1, abs=0.1)
+
+
+def test_colours_arrive_as_rgb(predictor: Predictor, videos: dict[str, Path]) -> None:
+    answer = predictor.predict(videos["red"])
+    assert answer.label == "red"
+    assert np.log(answer.score / answer.predictions[1].score) == pytest.approx(220 / 16 - 1, abs=0.5)
+
+
+def test_windows_follow_the_video(predictor: Predictor, videos: dict[str, Path]) -> None:
+    answer = predictor.predict(videos["turn"], top_k=2, window_s=1.0)
+    assert [window.label for window in answer.windows] == ["right"] * 3 + ["left"] * 3
+    assert [window.end_s for window in answer.windows] == pytest.approx([1, 2, 3, 4, 5, 6])
+    assert all(len(window.predictions) == 2 for window in answer.windows)
+
+
+def test_the_answer_as_json(predictor: Predictor, videos: dict[str, Path]) -> None:
+    answer = predictor.predict(videos["right"], window_s=2.0).to_dict()
+    assert json.loads(json.dumps(answer)) == answer
+    assert list(answer) == [
+        "source", "model", "frames", "fps", "duration_s", "predictions", "windows", "timing_s"
+    ]  # fmt: skip
+    assert list(answer["predictions"][0]) == ["label", "index", "score"]
+    assert list(answer["windows"][0]) == ["start_s", "end_s", "predictions"]
+    assert list(answer["timing_s"]) == ["decode", "flow", "model", "total"]
+    assert all(seconds > 0 for seconds in answer["timing_s"].values())
+
+
+def test_a_single_frame_gets_an_answer(predictor: Predictor, videos: dict[str, Path]) -> None:
+    answer = predictor.predict(videos["one"])
+    assert (answer.frames, answer.label) == (1, "still")
+    assert 0 < answer.duration_s <= 0.1
+
+
+def test_frames_of_any_shape(predictor: Predictor, tmp_path: Path) -> None:
+    for name, size in (("wide", (16, 10_000)), ("tall", (900, 16)), ("tiny", (2, 2))):
+        video = write_video(tmp_path / f"{name}.mp4", np.full((5, *size, 3), 90, np.uint8))
+        assert predictor.predict(video).label == "still"
+
+
+def test_the_mirrored_view_is_averaged_in(
+    use_catalog: Callable[[Path], None], videos: dict[str, Path], tmp_path: Path
+) -> None:
+    write_standin(tmp_path, replace(RECORD, mirror=True))
+    use_catalog(tmp_path)
+    scores = {p.label: p.score for p in Predictor().predict(videos["right"]).predictions}
+    assert scores["right"] == pytest.approx(scores["left"], rel=0.01)
+    assert scores["still"] > 2 * scores["right"]
+
+
+def test_stretch_and_fit(use_catalog: Callable[[Path], None], tmp_path: Path) -> None:
+    video = write_video(tmp_path / "wide.mp4", np.full((10, 32, 128, 3), (240, 0, 0), np.uint8))
+    red = {}
+    for rule in ("fit", "stretch"):
+        write_standin(tmp_path / rule, replace(RECORD, resize=rule))
+        use_catalog(tmp_path / rule)
+        scores = {p.label: p.score for p in Predictor().predict(video).predictions}
+        red[rule] = np.log(scores["red"] / scores["still"]) + 1
+    assert red["stretch"] == pytest.approx(240 / 16, abs=0.5)
+    assert red["fit"] == pytest.approx(red["stretch"] / 3, rel=0.02)  # 64x16 of the 64x48 pixels
+
+
+def test_a_video_is_decoded_once_and_each_flow_computed_once(
+    predictor: Predictor, videos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, pairs = [], []
+    read_frames, flow_stream = predictor_module.read_frames, predictor_module.flow_stream
+
+    def reading(*args: Any, **options: Any) -> Any:
+        reads.append(args)
+        return read_frames(*args, **options)
+
+    def flowing(*args: Any, **options: Any) -> Any:
+        for frame, flow in flow_stream(*args, **options):
+            pairs.append(frame.time)
+            yield frame, flow
+
+    monkeypatch.setattr(predictor_module, "read_frames", reading)
+    monkeypatch.setattr(predictor_module, "flow_stream", flowing)
+    predictor.predict(videos["turn"], window_s=2.0, stride_s=0.25)
+    assert len(reads) == 1
+    assert len(pairs) == len(set(pairs)) == 60
+
+
+def test_progress_rises_to_the_end(predictor: Predictor, videos: dict[str, Path]) -> None:
+    seen: list[tuple[float, float | None]] = []
+    predictor.predict(videos["right"], progress=lambda done, whole: seen.append((done, whole)))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (pytest.approx(3.0), pytest.approx(3.0))
+
+
+def test_a_video_that_breaks_in_the_middle(predictor: Predictor, videos: dict[str, Path], tmp_path: Path) -> None:
+    broken = tmp_path / "brökén clip.mp4"
+    content = bytearray(videos["turn"].read_bytes())
+    broken.write_bytes(content[: len(content) // 2])
+    with pytest.raises((BrokenVideoError, NotAVideoError), match=r"brökén clip\.mp4") as caught:
+        predictor.predict(broken)
+    assert "\n" not in str(caught.value)
+    assert predictor.predict(videos["right"]).label == "right"
+
+
+def test_threads_end_with_the_prediction(
+    predictor: Predictor, videos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predictor, "_run", interrupted)
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        predictor.predict(videos["turn"])
+    assert set(threading.enumerate()) <= before
+
+
+def test_wrong_arguments(predictor: Predictor, videos: dict[str, Path]) -> None:
+    for arguments in (
+        {"top_k": 0},
+        {"window_s": 0.0},
+        {"window_s": -1.0},
+        {"stride_s": 1.0},
+        {"window_s": float("nan")},
+    ):
+        with pytest.raises(ValueError):
+            predictor.predict(videos["right"], **arguments)
+    for arguments in ({"engine": "torch"}, {"precision": "int8"}, {"flow": "brox"}):
+        with pytest.raises(ValueError, match="there are"):
+            Predictor(**arguments)
+    with pytest.raises(ModelNotFoundError, match="did you mean mini"):
+        Predictor("minni")
+    with pytest.raises(VideoNotFoundError, match=r"missing\.mp4"):
+        predict("missing.mp4")
+
+
+def test_a_record_that_does_not_fit_its_network(
+    use_catalog: Callable[[Path], None], tmp_path: Path, videos: dict[str, Path]
+) -> None:
+    write_standin(tmp_path / "classes", replace(RECORD, classes=("one", "two")))
+    use_catalog(tmp_path / "classes")
+    with pytest.raises(ModelError, match="names 2 classes but its network has 4"):
+        predict(videos["one"])
+    write_standin(tmp_path / "size", RECORD)
+    with zipfile.ZipFile(tmp_path / "size" / "mini" / "model.keras", "w") as archive:
+        archive.writestr("actionzoo.json", replace(RECORD, height=96).to_json())
+    checksums = {path.name: sha256_of(path) for path in (tmp_path / "size" / "mini").iterdir()}
+    (tmp_path / "size" / "catalog.toml").write_text(catalog_table("mini", "", checksums))
+    use_catalog(tmp_path / "size")
+    with pytest.raises(ModelError, match=r"records \w+ of \(2, 96, 64, \d\) but its network takes \(2, 48, 64, \d\)"):
+        predict(videos["one"])
+    write_standin(tmp_path / "flow", replace(RECORD, flow="brox"))
+    use_catalog(tmp_path / "flow")
+    with pytest.raises(ModelError, match="unknown flow 'brox'"):
+        Predictor()
+    assert predict(videos["right"], flow="farneback").label == "right"
+
+
+def test_many_windows_equal_the_video_they_are_cut_from(
+    predictor: Predictor, videos: dict[str, Path], tmp_path: Path
+) -> None:
+    windows = predictor.predict(videos["turn"], window_s=3.0).windows
+    alone = predictor.predict(videos["right"])
+    assert windows[0].score == pytest.approx(alone.score, abs=0.02)
+    assert windows[0].label == alone.label
+
+
+def camera(seconds: float) -> Iterator[Frame]:
+    """Frames of a picture that moves right, at the pace of a camera."""
+    begun = time.monotonic()
+    for k, image in enumerate(moving(seconds, 2, size=(48, 64))):
+        time.sleep(max(0.0, begun + k / FPS - time.monotonic()))
+        yield Frame(time.monotonic() - begun, image)
+
+
+def test_a_camera_is_answered_about_its_newest_frames(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor_module, "live", lambda source, size: Live(camera(2.0)))
+    run = predictor._run
+
+    def slow(*clip: Any, **options: Any) -> Any:
+        time.sleep(0.3)
+        return run(*clip, **options)
+
+    monkeypatch.setattr(predictor, "_run", slow)
+    answers = list(predictor.stream(0, top_k=2))
+    assert 2 <= len(answers) <= 8
+    assert answers[-1].label == "right"
+    assert len(answers[-1].predictions) == 2
+    assert all(0.3 <= answer.latency_s < 1.5 for answer in answers)
+    assert answers[-1].time_s > 1.8
+    assert [a.time_s for a in answers] == sorted({a.time_s for a in answers})
+
+
+def test_a_camera_that_fails_or_is_left(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing() -> Iterator[Frame]:
+        yield from camera(0.2)
+        raise BrokenVideoError("0", "the cable fell out")
+
+    monkeypatch.setattr(predictor_module, "live", lambda source, size: Live(failing()))
+    with pytest.raises(BrokenVideoError, match="cable"):
+        list(predictor.stream("0"))
+    monkeypatch.setattr(predictor_module, "live", lambda source, size: Live(camera(60)))
+    before = set(threading.enumerate())
+    answers = predictor.stream("0")
+    next(answers)
+    answers.close()
+    assert set(threading.enumerate()) <= before
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import actionzoo.hub.resolve
+from actionzoo.hub import load_catalog
+actionzoo.hub.resolve.load_catalog = lambda: load_catalog(Path(sys.argv[1]))
+from actionzoo.inference import predict
+print(predict(sys.argv[2], offline=True).label)
+heavy = "tensorflow keras jax torch scipy matplotlib huggingface_hub openvino_telemetry openvino.tools.ovc".split()
+print([name for name in heavy if name in sys.modules])
+"""
+
+
+def test_an_embedded_model_needs_no_framework_and_no_network(catalog_folder: Path, videos: dict[str, Path]) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(catalog_folder), str(videos["right"])]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert (run.stdout.split("\n")[:2], run.stderr) == (["right", "[]"], "")

@@ -1,0 +1,1 @@
+"""The models that ship with actionzoo, and the catalog of all that have a name."""
