@@ -1,0 +1,1 @@
+"""The command `actionzoo`: one module a command, assembled by `main`."""

@@ -1,0 +1,96 @@
+"""Text for people and for programs: safe to print, and whole or not there at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from actionzoo.errors import ActionzooError, OutputError
+
+
+def printable(text: object) -> str:
+    r"""One line that a terminal shows as it is: control characters and undecodable bytes are written as escapes.
+
+    >>> print(printable("café\x1b[31m\nb"))
+    café\x1b[31m\nb
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in str(text)
+    )
+
+
+def debugging() -> bool:
+    """Whether the user wants tracebacks: ACTIONZOO_DEBUG=1."""
+    return os.environ.get("ACTIONZOO_DEBUG") == "1"
+
+
+def complain(error: BaseException) -> None:
+    """Prints an error as one line on stderr."""
+    if isinstance(error, ActionzooError):
+        message = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        message = f"unexpected {type(error).__name__}: {error} (set ACTIONZOO_DEBUG=1 to see where)"
+    with suppress(OSError, AttributeError):  # stderr may be closed
+        sys.stderr.write(f"actionzoo: {printable(message)}\n")
+
+
+def standard_output(*, utf8: bool) -> TextIO:
+    r"""Standard output that never fails on a character; `utf8` for formats that are UTF-8 whatever the locale says.
+
+    A character that cannot be encoded is printed as `\udc80`: inside a JSON string that is the character again.
+    """
+    if sys.stdout is None:  # closed by who started us
+        return io.StringIO()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8" if utf8 else None, errors="backslashreplace")
+    return sys.stdout
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[TextIO]:
+    """A text file that appears whole, under its name, when the block ends, and not at all if the block raises.
+
+    It is written beside its place and renamed. Something that is not a plain file (a pipe, `/dev/stdout`) is written to
+    directly. Raises OutputError, for a missing folder or permission before the block starts.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "answer.txt"
+    >>> with output_file(path) as out:
+    ...     _ = out.write("push")
+    ...     path.exists()
+    False
+    >>> path.read_text()
+    'push'
+    """
+    place = Path(os.path.realpath(path))  # a link stays a link
+    try:
+        if place.is_dir():
+            raise OutputError(f"{path}: is a folder; name a file")
+        direct = place.exists() and not stat.S_ISREG(place.stat().st_mode)
+        beside = place if direct else place.with_name(f".actionzoo-{os.urandom(4).hex()}.part")
+        out = beside.open("w" if direct else "x", encoding="utf-8", errors="backslashreplace", newline="\n")
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        with out:
+            yield out
+        if not direct:
+            beside.replace(place)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        if not direct:
+            with suppress(OSError):
+                beside.unlink()
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{path}: cannot be written: {error.strerror or error}")

@@ -1,0 +1,106 @@
+"""Answers for people: fitted and coloured on a terminal, plain text elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ._output import printable
+
+if TYPE_CHECKING:
+    from actionzoo.inference import Answer, LiveAnswer, Prediction, Predictor
+
+UNCERTAIN = "uncertain"
+BAR_WIDTH = 32
+
+
+class TableWriter:
+    """Prints each answer as soon as it is there.
+
+    A source's best classes; with `windows`, a line for each window; for `many` sources without windows, a line for each
+    source.
+    """
+
+    def __init__(self, out: TextIO, model: Predictor, *, many: bool, windows: bool) -> None:
+        self.terminal = out.isatty()
+        self.console = Console(file=out, width=None if self.terminal else 10_000, highlight=False)
+        self.model = model
+        self.one_line_each = many and not windows
+        self.windows = windows
+        self.begun = False
+
+    def answer(self, answer: Answer) -> None:
+        """Prints the answer about one source."""
+        if self.one_line_each:
+            self._line(answer.predictions[0], Text(printable(answer.source)))
+            return
+        if self.begun:
+            self.console.print()
+        self.begun = True
+        frames = "1 frame" if answer.frames == 1 else f"{answer.frames} frames"
+        facts = f"{answer.duration_s:.1f} s, {frames} at {answer.fps:.3g} fps, model {answer.model}"
+        self.console.print(Text(printable(answer.source), style="bold"), soft_wrap=True)
+        self.console.print(Text(printable(facts), style="dim"), soft_wrap=True)
+        table = Table.grid(padding=(0, 2))
+        if self.windows:
+            for window in answer.windows:
+                span = f"{clock(window.start_s)} - {clock(window.end_s)}"
+                table.add_row(span, *self._row(window.predictions[0], best=True))
+        else:
+            for rank, prediction in enumerate(answer.predictions):
+                table.add_row(*self._row(prediction, best=rank == 0))
+        self._show(table)
+
+    def live(self, source: str, answer: LiveAnswer) -> None:
+        """Prints one line about the newest frames."""
+        latency = Text(f"latency {answer.latency_s:.2f} s", style="dim")
+        self._line(answer.predictions[0], latency, before=f"{clock(answer.time_s)}  ")
+
+    def failure(self, source: str, error: Exception) -> None:
+        """Prints nothing: the reason is on stderr."""
+
+    def end(self) -> None:
+        """Prints nothing: everything is there."""
+
+    def _row(self, prediction: Prediction, *, best: bool) -> list[Text]:
+        label, style = prediction.label, "bold green" if best else ""
+        if label == UNCERTAIN:
+            label, style = f"{label} ({self.model.labels[prediction.index]})", "yellow"
+        cells = [Text(printable(label), style=style), Text(percent(prediction.score))]
+        if self.terminal:
+            mark = "#" if self.console.options.ascii_only else "━"
+            cells.append(Text(mark * round(BAR_WIDTH * prediction.score), style="green" if best else "dim"))
+        return cells
+
+    def _line(self, best: Prediction, after: Text, before: str = "") -> None:
+        width = max(len(UNCERTAIN), *map(len, self.model.labels))
+        label = Text(f"{printable(best.label):<{width}}", style="yellow" if best.label == UNCERTAIN else "bold green")
+        self._show(Text.assemble(before, label, f"  {percent(best.score)}  ", after))
+
+    def _show(self, what: Text | Table) -> None:
+        self.console.print(what, soft_wrap=isinstance(what, Text))
+        self.console.file.flush()
+
+
+def percent(score: float) -> str:
+    """A score in its seven columns.
+
+    >>> percent(0.1234), percent(1)
+    (' 12.3 %', '100.0 %')
+    """
+    return f"{100 * score:5.1f} %"
+
+
+def clock(seconds: float) -> str:
+    """A time in a video.
+
+    >>> clock(5.04), clock(3725)
+    ('0:05.0', '1:02:05.0')
+    """
+    tenths = round(10 * seconds)
+    hours, minutes = divmod(tenths // 600, 60)
+    rest = f"{tenths % 600 / 10:04.1f}"
+    return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"

@@ -1,0 +1,101 @@
+"""Answers for programs: JSON, JSON lines and CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from actionzoo.inference import Answer, LiveAnswer, Prediction
+
+
+class Writer(Protocol):
+    """Takes the results one by one, in the order in which they arrive, and writes them in one format."""
+
+    def answer(self, answer: Answer) -> None:
+        """Takes the answer about one source."""
+
+    def live(self, source: str, answer: LiveAnswer) -> None:
+        """Takes an answer about the newest frames of a camera or stream."""
+
+    def failure(self, source: str, error: Exception) -> None:
+        """Takes the reason why a source has no answer."""
+
+    def end(self) -> None:
+        """Writes what was held back until everything was known."""
+
+
+class JsonLinesWriter:
+    """One object a line, each written at once."""
+
+    def __init__(self, out: TextIO, model: str) -> None:
+        self.out = out
+        self.model = model
+
+    def answer(self, answer: Answer) -> None:
+        self.write(answer.to_dict())
+
+    def live(self, source: str, answer: LiveAnswer) -> None:
+        self.write({"source": source, "model": self.model, **answer.to_dict()})
+
+    def failure(self, source: str, error: Exception) -> None:
+        reason = {"type": type(error).__name__, "message": str(error)}
+        self.write({"source": source, "model": self.model, "error": reason})
+
+    def write(self, result: dict[str, Any]) -> None:
+        self.out.write(json.dumps(result, ensure_ascii=False) + "\n")
+        self.out.flush()
+
+    def end(self) -> None:
+        pass
+
+
+class JsonWriter(JsonLinesWriter):
+    """One list of the same objects, written at the end: half a list is no JSON."""
+
+    def __init__(self, out: TextIO, model: str) -> None:
+        super().__init__(out, model)
+        self.results: list[dict[str, Any]] = []
+
+    def write(self, result: dict[str, Any]) -> None:
+        self.results.append(result)
+
+    def end(self) -> None:
+        self.out.write(json.dumps(self.results, ensure_ascii=False, indent=2) + "\n")
+
+
+class CsvWriter:
+    """One row a prediction, for every window. A source without an answer has no row.
+
+    Rows about a camera or stream start and end at the time of their newest frame and have one more column, the latency.
+    """
+
+    HEADER = ("source", "start_s", "end_s", "rank", "label", "index", "score")
+
+    def __init__(self, out: TextIO, *, live: bool = False) -> None:
+        self.out = out
+        self.rows = csv.writer(out, lineterminator="\n")
+        self.rows.writerow((*self.HEADER, "latency_s") if live else self.HEADER)
+
+    def answer(self, answer: Answer) -> None:
+        for window in answer.windows:
+            self._write((answer.source, round(window.start_s, 3), round(window.end_s, 3)), window.predictions)
+
+    def live(self, source: str, answer: LiveAnswer) -> None:
+        time = round(answer.time_s, 3)
+        self._write((source, time, time), answer.predictions, (round(answer.latency_s, 4),))
+
+    def failure(self, source: str, error: Exception) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+    def _write(
+        self, where: tuple[object, ...], predictions: Sequence[Prediction], more: tuple[object, ...] = ()
+    ) -> None:
+        for rank, prediction in enumerate(predictions, 1):
+            self.rows.writerow((*where, rank, prediction.label, prediction.index, f"{prediction.score:.6f}", *more))
+        self.out.flush()

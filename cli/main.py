@@ -1,0 +1,117 @@
+"""Assembles the command `actionzoo` and turns every way of ending into its exit code.
+
+0 done, 1 a known error (one line on stderr), 2 wrong usage, 3 some of several inputs failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+import actionzoo
+
+from ._output import complain, debugging
+
+COMMANDS = {
+    "predict": "Name the action in videos, folders, cameras and streams.",
+    "data": "Make data sets.",
+}
+"""The commands, each a module of this package, with its line in `actionzoo --help`."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code.
+
+    >>> main(["--version"])  # doctest: +ELLIPSIS
+    actionzoo ...
+    0
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:  # the reader, `head` for one, has all it wants
+        code = 1
+    except Exception as error:
+        if debugging():
+            raise
+        complain(error)
+        code = 1
+    _flush_or_discard()
+    if argv is None and code:
+        os._exit(code)  # a network may still be loading in native code, which an orderly exit would abort noisily
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        build_app(arguments)(args=arguments, prog_name="actionzoo")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    return 0
+
+
+def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line, with only the command loaded that `arguments` call: `--help` must answer at once."""
+    app = typer.Typer(
+        help="Two-stream action recognition in videos.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_global_options)
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, line in COMMANDS.items():
+        if name == called or "_ACTIONZOO_COMPLETE" in os.environ:
+            module = import_module(f".{name}", __package__)
+            if hasattr(module, "app"):
+                app.add_typer(module.app, name=name)
+            else:
+                app.command(name)(getattr(module, name))
+        else:
+            app.command(name, help=line)(_not_called)
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"actionzoo {actionzoo.__version__}")
+        raise typer.Exit
+
+
+def _global_options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def _not_called() -> None:
+    """Stands for a command that was not called, so that `--help` lists it."""
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + signum)  # unlike the default, this removes half-written files
+
+
+def _flush_or_discard() -> None:
+    """Keeps the interpreter from failing on a closed or full standard output once more as it exits."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,249 @@
+"""`actionzoo predict`: videos in, labels out."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+import actionzoo
+from actionzoo.errors import ActionzooError, ModelError, OfflineError, OutputError, VideoNotFoundError
+
+from ._options import Model, Offline, Output
+from ._output import complain, debugging, output_file, printable, standard_output
+from ._table import UNCERTAIN, TableWriter
+from ._writers import CsvWriter, JsonLinesWriter, JsonWriter, Writer
+
+if TYPE_CHECKING:
+    from actionzoo.inference import Answer, Prediction, Predictor
+
+Format = Literal["table", "json", "jsonl", "csv"]
+Report = Callable[[float, float | None], None]
+"""Takes the seconds of a video that are done, and its duration if known."""
+
+
+def predict(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            show_default=False,
+            help="A file, folder, pattern, http(s):// or rtsp:// address, camera number, or - for a list on stdin.",
+        ),
+    ],
+    model: Model = "mini",
+    top_k: Annotated[int, typer.Option(min=1, metavar="K", help="How many classes to print, best first.")] = 5,
+    format: Annotated[Format, typer.Option(help="How to print the answers.")] = "table",
+    output: Output = None,
+    window: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Answer for every span of this length, not for the whole video."),
+    ] = None,
+    stride: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="From one window's start to the next's. [default: the window]"),
+    ] = None,
+    segments: Annotated[
+        bool, typer.Option("--segments", help="Merge neighbouring windows with the same label.")
+    ] = False,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, metavar="P", help="Call a label below this score uncertain.")
+    ] = None,
+    flow: Annotated[
+        Literal["dis", "tvl1", "farneback"] | None,
+        typer.Option(help="Optical flow. [default: what the model was trained with]"),
+    ] = None,
+    engine: Annotated[Literal["auto", "openvino", "keras"], typer.Option(help="What runs the network.")] = "auto",
+    precision: Annotated[Literal["auto", "f32", "bf16"], typer.Option(help="What the network computes in.")] = "auto",
+    annotate: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.mp4", help="Also write the video with its labels drawn on it (one source only)."),
+    ] = None,
+    offline: Offline = False,
+) -> None:
+    """Name the action in videos, folders, cameras and streams."""
+    _check_windows(window, stride, segments)
+    names = actionzoo.inference.expand_sources(_with_listed(sources))
+    if not names:
+        raise ActionzooError("no sources: the list on standard input is empty")
+    if "" in names:
+        raise typer.BadParameter("a source has no name", param_hint="SOURCE")
+    live = any(actionzoo.inference.is_live(name) for name in names)
+    if live:
+        _check_live(names, format, window, annotate)
+    _check_files(names, output, annotate)
+    question = _Question(top_k, window, stride, segments, threshold, offline)
+    answers: list[Answer] = []
+    opened = nullcontext(standard_output(utf8=format != "table")) if output is None else output_file(output)
+    with opened as out:
+        predictor = actionzoo.Predictor(model, engine=engine, precision=precision, flow=flow, offline=offline)
+        writer = _writer(format, out, predictor, many=len(names) > 1, windows=window is not None, live=live)
+        if live:
+            code = _watch(names[0], predictor, question, writer)
+        else:
+            answers = _answer_all(names, predictor, question, writer)
+            code = 0 if len(answers) == len(names) else 3 if answers else 1
+        writer.end()
+        if code == 1:
+            raise typer.Exit(code)  # before the block ends: without an answer, an older file stays as it is
+    if annotate is not None:
+        with _progress(f"writing {annotate}"):
+            actionzoo.inference.annotate(names[0], answers[0], annotate, threshold=threshold)
+    raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is asked about every source."""
+
+    top_k: int
+    window_s: float | None
+    stride_s: float | None
+    segments: bool
+    threshold: float | None
+    offline: bool
+
+    def ask(self, source: str, predictor: Predictor, progress: Report | None) -> Answer:
+        """The answer, with its segments merged and its uncertain labels marked."""
+        if os.path.isdir(source):
+            raise VideoNotFoundError(source, "holds no videos; name another folder, or the files themselves")
+        self.check_offline(source)
+        answer = predictor.predict(
+            source,
+            sys.maxsize if self.segments else self.top_k,  # merging needs the scores of all classes
+            window_s=self.window_s,
+            stride_s=self.stride_s,
+            progress=progress,
+        )
+        labels = predictor.labels
+        windows = [replace(w, predictions=self.judge(w.predictions, labels)) for w in answer.windows]
+        if self.segments:
+            merged = actionzoo.inference.merge_segments(windows)
+            windows = [replace(w, predictions=self.judge(w.predictions, labels)) for w in merged]
+        return replace(
+            answer,
+            predictions=self.judge(answer.predictions, labels)[: self.top_k],
+            windows=tuple(replace(w, predictions=w.predictions[: self.top_k]) for w in windows),
+        )
+
+    def check_offline(self, source: str) -> None:
+        if self.offline and actionzoo.inference.sources.is_address(source):
+            raise OfflineError(f"{source}: needs the network, which --offline forbids")
+
+    def judge(self, predictions: Sequence[Prediction], labels: Sequence[str]) -> tuple[Prediction, ...]:
+        """The predictions with the best one called "uncertain" if its score is below the threshold; its index stays."""
+        best, *others = (replace(prediction, label=labels[prediction.index]) for prediction in predictions)
+        if self.threshold is not None and best.score < self.threshold:
+            best = replace(best, label=UNCERTAIN)
+        return (best, *others)
+
+
+def _writer(format: Format, out: TextIO, predictor: Predictor, *, many: bool, windows: bool, live: bool) -> Writer:
+    match format:
+        case "table":
+            return TableWriter(out, predictor, many=many, windows=windows)
+        case "csv":
+            return CsvWriter(out, live=live)
+        case "json":
+            return JsonWriter(out, predictor.model)
+        case "jsonl":
+            return JsonLinesWriter(out, predictor.model)
+
+
+def _answer_all(names: list[str], predictor: Predictor, question: _Question, writer: Writer) -> list[Answer]:
+    """Asks about every source and writes each answer when it is there; a source that fails does not stop the others."""
+    answers = []
+    for i, name in enumerate(names, 1):
+        count = f" ({i} of {len(names)})" if len(names) > 1 else ""
+        try:
+            with _progress(name, count) as progress:
+                answer = question.ask(name, predictor, progress)
+        except Exception as error:
+            if isinstance(error, ModelError) or (debugging() and not isinstance(error, ActionzooError)):
+                raise  # not this source's fault, or wanted whole
+            complain(error)
+            writer.failure(name, error)
+        else:
+            writer.answer(answer)
+            answers.append(answer)
+    return answers
+
+
+def _watch(name: str, predictor: Predictor, question: _Question, writer: Writer) -> int:
+    """Answers about a camera or stream until it ends (0) or the user interrupts (130); what was written stays."""
+    question.check_offline(name)
+    try:
+        for answer in predictor.stream(name, question.top_k):
+            writer.live(name, replace(answer, predictions=question.judge(answer.predictions, predictor.labels)))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+@contextmanager
+def _progress(name: str, count: str = "") -> Iterator[Report | None]:
+    """A bar on stderr while the block runs, if stderr is a terminal; it is gone when the block ends."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    name = printable(name)
+    what = TextColumn(("…" + name[-39:] if len(name) > 40 else name) + count, markup=False)
+    with Progress(what, BarColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _with_listed(sources: list[str]) -> Iterator[str]:
+    """The sources as they are, with `-` replaced by the lines of standard input."""
+    for source in sources:
+        if source == "-":
+            lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer)
+            yield from (line for line in lines if line)
+        else:
+            yield source
+
+
+def _check_windows(window: float | None, stride: float | None, segments: bool) -> None:
+    for option, seconds in (("--window", window), ("--stride", stride)):
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise typer.BadParameter("must be more than 0 seconds", param_hint=option)
+    if window is None and stride is not None:
+        raise typer.BadParameter("needs --window", param_hint="--stride")
+    if window is None and segments:
+        raise typer.BadParameter("needs --window", param_hint="--segments")
+
+
+def _check_live(names: list[str], format: Format, window: float | None, annotate: Path | None) -> None:
+    if len(names) > 1:
+        raise typer.BadParameter("a camera or stream must be the only source", param_hint="SOURCE")
+    if format == "json":
+        raise typer.BadParameter("a camera or stream has no end: use jsonl, csv or table", param_hint="--format")
+    for option, value in (("--window", window), ("--annotate", annotate)):
+        if value is not None:
+            raise typer.BadParameter("is not for a camera or stream", param_hint=option)
+
+
+def _check_files(names: list[str], output: Path | None, annotate: Path | None) -> None:
+    """Finds what cannot be written, or would overwrite a source, before the long work."""
+    if annotate is not None:
+        if len(names) > 1:
+            raise typer.BadParameter(f"needs exactly one source, not {len(names)}", param_hint="--annotate")
+        if annotate.suffix.lower() != ".mp4":
+            raise typer.BadParameter("must end in .mp4", param_hint="--annotate")
+        if annotate.is_dir() or not os.access(annotate.absolute().parent, os.W_OK):
+            raise OutputError(f"{annotate}: cannot be written: no such folder, or no permission")
+    taken = {os.path.realpath(name) for name in names}
+    for option, path in (("--output", output), ("--annotate", annotate)):
+        if path is not None:
+            if os.path.realpath(path) in taken:
+                raise typer.BadParameter(f"would overwrite {printable(path)}", param_hint=option)
+            taken.add(os.path.realpath(path))

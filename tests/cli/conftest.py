@@ -1,0 +1,77 @@
+"""A predictor that knows its answers, so that these tests are about the command line alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import actionzoo
+from actionzoo.cli.main import main
+from actionzoo.errors import NotAVideoError
+from actionzoo.inference import Answer, LiveAnswer, Prediction, Window
+
+LABELS = ("hug", "kick", "push")
+
+
+def predictions(*scores: float) -> tuple[Prediction, ...]:
+    """Predictions of `LABELS` with these scores, best first."""
+    listed = [Prediction(label, index, score) for index, (label, score) in enumerate(zip(LABELS, scores, strict=True))]
+    return tuple(sorted(listed, key=lambda prediction: -prediction.score))
+
+
+class KnownPredictor:
+    """Says "push" about everything; a file called `bad...` is no video. Windows say hug, hug, push, push."""
+
+    model = "known"
+    labels = LABELS
+
+    def __init__(self, model: str = "mini", **options: object) -> None:
+        self.options = options
+
+    def predict(
+        self, source: str, top_k: int, *, window_s: float | None, stride_s: float | None, progress: object
+    ) -> Answer:
+        if Path(source).name.startswith("bad"):
+            raise NotAVideoError(source, "is not a video")
+        if Path(source).name.startswith("interrupted"):
+            raise KeyboardInterrupt
+        whole = predictions(0.1, 0.2, 0.7)
+        windows: tuple[Window, ...] = (Window(0.0, 4.0, whole[:top_k]),)
+        if window_s is not None:
+            scores = ((0.8, 0.1, 0.1), (0.5, 0.3, 0.2), (0.3, 0.25, 0.45), (0.05, 0.05, 0.9))
+            windows = tuple(Window(float(i), i + 1.0, predictions(*s)[:top_k]) for i, s in enumerate(scores))
+        timing = {"decode": 0.1, "flow": 0.2, "model": 0.3, "total": 0.4}
+        return Answer(source, self.model, 60, 15.0, 4.0, whole[:top_k], windows, timing)
+
+    def stream(self, source: str, top_k: int) -> Iterator[LiveAnswer]:
+        yield LiveAnswer(1.0, 0.25, predictions(0.1, 0.2, 0.7)[:top_k])
+        yield LiveAnswer(2.0, 0.21, predictions(0.6, 0.2, 0.2)[:top_k])
+        if source != "rtsp://ends":
+            raise KeyboardInterrupt
+
+
+@dataclass
+class Result:
+    """What one run of the command line did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Result]:
+    """Runs `actionzoo ...` in this process with `KnownPredictor`, in a folder with `a.mp4` and `b.mp4`."""
+    monkeypatch.setattr(actionzoo, "Predictor", KnownPredictor, raising=False)
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+
+    def run_main(*arguments: object) -> Result:
+        code = main([str(argument) for argument in arguments])
+        return Result(code, *capsys.readouterr())
+
+    return run_main

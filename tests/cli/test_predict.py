@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import actionzoo
+
+from .conftest import Result
+
+Run = Callable[..., Result]
+
+
+def test_table_names_the_best_classes(run: Run) -> None:
+    result = run("predict", "a.mp4")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines() == [
+        "a.mp4",
+        "4.0 s, 60 frames at 15 fps, model known",
+        "push   70.0 %",
+        "kick   20.0 %",
+        "hug    10.0 %",
+    ]
+
+
+def test_table_of_many_has_a_line_each(run: Run) -> None:
+    assert run("predict", "a.mp4", "b.mp4").out.splitlines() == [
+        "push        70.0 %  a.mp4",
+        "push        70.0 %  b.mp4",
+    ]
+
+
+def test_table_of_windows_has_their_times(run: Run) -> None:
+    lines = run("predict", "a.mp4", "--window", 1).out.splitlines()
+    assert lines[2:4] == ["0:00.0 - 0:01.0  hug    80.0 %", "0:01.0 - 0:02.0  hug    50.0 %"]
+
+
+def test_json_is_a_list_with_one_object_a_source(run: Run) -> None:
+    result = run("predict", "a.mp4", "--format", "json", "--top-k", 1)
+    push = {"label": "push", "index": 2, "score": 0.7}
+    assert json.loads(result.out) == [
+        {
+            "source": "a.mp4",
+            "model": "known",
+            "frames": 60,
+            "fps": 15.0,
+            "duration_s": 4.0,
+            "predictions": [push],
+            "windows": [{"start_s": 0.0, "end_s": 4.0, "predictions": [push]}],
+            "timing_s": {"decode": 0.1, "flow": 0.2, "model": 0.3, "total": 0.4},
+        }
+    ]
+
+
+def test_jsonl_is_a_line_each(run: Run) -> None:
+    lines = run("predict", "a.mp4", "b.mp4", "--format", "jsonl").out.splitlines()
+    assert [json.loads(line)["source"] for line in lines] == ["a.mp4", "b.mp4"]
+
+
+def test_csv_has_a_row_a_prediction(run: Run) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("predict", "a.mp4", "--format", "csv", "--window", 1).out)))
+    assert len(rows) == 4 * 3
+    assert rows[0] == {
+        "source": "a.mp4",
+        "start_s": "0.0",
+        "end_s": "1.0",
+        "rank": "1",
+        "label": "hug",
+        "index": "0",
+        "score": "0.800000",
+    }
+
+
+def test_segments_join_windows_of_one_label(run: Run) -> None:
+    (answer,) = json.loads(run("predict", "a.mp4", "--window", 1, "--segments", "--top-k", 1, "--format", "json").out)
+    found = [(s["start_s"], s["end_s"], s["predictions"]) for s in answer["windows"]]
+    assert found == [
+        (0.0, 2.0, [{"label": "hug", "index": 0, "score": 0.65}]),
+        (2.0, 4.0, [{"label": "push", "index": 2, "score": 0.675}]),
+    ]
+
+
+def test_threshold_marks_and_joins_uncertain_windows(run: Run) -> None:
+    options = ("--window", 1, "--threshold", 0.6, "--format", "json")
+    (answer,) = json.loads(run("predict", "a.mp4", *options).out)
+    best = [window["predictions"][0] for window in answer["windows"]]
+    assert [(p["label"], p["index"]) for p in best] == [("hug", 0), ("uncertain", 0), ("uncertain", 2), ("push", 2)]
+    (answer,) = json.loads(run("predict", "a.mp4", *options, "--segments").out)
+    found = [(s["start_s"], s["end_s"], [p["label"] for p in s["predictions"]]) for s in answer["windows"]]
+    assert found == [
+        (0.0, 1.0, ["hug", "kick", "push"]),
+        (1.0, 3.0, ["uncertain", "push", "kick"]),
+        (3.0, 4.0, ["push", "hug", "kick"]),
+    ]
+
+
+def test_threshold_in_the_table_keeps_the_guess(run: Run) -> None:
+    assert "uncertain (push)" in run("predict", "a.mp4", "--threshold", 0.9).out
+
+
+def test_one_bad_file_of_many(run: Run) -> None:
+    result = run("predict", "a.mp4", "bad.mp4", "b.mp4", "--format", "jsonl")
+    assert result.code == 3
+    first, second, third = map(json.loads, result.out.splitlines())
+    assert (first["source"], third["source"]) == ("a.mp4", "b.mp4")
+    assert second == {
+        "source": "bad.mp4",
+        "model": "known",
+        "error": {"type": "NotAVideoError", "message": "bad.mp4: is not a video"},
+    }
+    assert result.err == "actionzoo: bad.mp4: is not a video\n"
+
+
+def test_nothing_but_bad_files(run: Run) -> None:
+    result = run("predict", "bad.mp4", "--format", "json", "--output", "answer.json")
+    assert (result.code, result.out) == (1, "")
+    assert sorted(os.listdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_folders_patterns_and_lists(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    for name in ("c.MKV", "notes.txt", "er/d.avi"):
+        (tmp_path / "deep" / name).touch()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a.mp4\n\ncaf\xc3\xa9 1.mp4\r\n")))
+    result = run("predict", "deep", "*.mp4", "-", "--format", "jsonl")
+    sources = [json.loads(line)["source"] for line in result.out.splitlines()]
+    assert sources == ["deep/c.MKV", "deep/er/d.avi", "a.mp4", "b.mp4", "café 1.mp4"]
+
+
+def test_an_empty_list(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
+    result = run("predict", "-")
+    assert (result.code, result.err) == (1, "actionzoo: no sources: the list on standard input is empty\n")
+
+
+@pytest.mark.parametrize("name", ["a b.mp4", "naïve.mp4", "[red]x[/red].mp4", "bad\x1b[31m\nname.mp4", "\udcff.mp4"])
+@pytest.mark.parametrize("format", ["table", "jsonl", "csv"])
+def test_any_name_prints(run: Run, name: str, format: str, tmp_path: Path) -> None:
+    result = run("predict", name, "a.mp4", "--format", format, "--output", tmp_path / "out")
+    written = (tmp_path / "out").read_text("utf-8")
+    shown = result.err if name.startswith("bad") else written
+    assert result.code == (3 if name.startswith("bad") else 0)
+    assert result.err.count("\n") == result.code // 3
+    assert "\x1b" not in result.out + result.err
+    if format == "jsonl":
+        assert json.loads(written.splitlines()[0])["source"] == name
+    elif name.isprintable():
+        assert name in shown
+    else:
+        assert name.encode("unicode_escape", "surrogatepass").decode() in shown
+
+
+def test_a_name_with_a_leading_dash(run: Run) -> None:
+    assert run("predict", "a.mp4", "--", "-b.mp4").out.splitlines()[1].endswith("  -b.mp4")
+
+
+def test_output_file(run: Run, tmp_path: Path) -> None:
+    result = run("predict", "a.mp4", "--format", "json", "--output", "answer.json")
+    assert (result.code, result.out) == (0, "")
+    assert json.loads((tmp_path / "answer.json").read_text())[0]["source"] == "a.mp4"
+
+
+def test_interrupted_run_leaves_the_old_output(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "answers").write_text("old")
+    result = run("predict", "a.mp4", "interrupted.mp4", "--output", "answers", "--format", "jsonl")
+    assert (result.code, result.err) == (130, "")
+    assert (tmp_path / "answers").read_text() == "old"
+    assert sorted(os.listdir()) == ["a.mp4", "answers", "b.mp4"]
+
+
+def test_unwritable_output_is_found_before_the_work(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actionzoo, "Predictor", None)
+    result = run("predict", "a.mp4", "--output", "no/such/folder/answer.json")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert result.err.startswith("actionzoo: no/such/folder/answer.json: cannot be written")
+    result = run("predict", "a.mp4", "--annotate", "no/such/folder/out.mp4")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict"],
+        ["predict", "a.mp4", "--format", "xml"],
+        ["predict", "a.mp4", "--top-k", "0"],
+        ["predict", "a.mp4", "--threshold", "1.5"],
+        ["predict", "a.mp4", "--threshold", "nan"],
+        ["predict", "a.mp4", "--window", "0"],
+        ["predict", "a.mp4", "--window", "nan"],
+        ["predict", "a.mp4", "--window", "1", "--stride", "-1"],
+        ["predict", "a.mp4", "--stride", "1"],
+        ["predict", "a.mp4", "--segments"],
+        ["predict", "a.mp4", "--flow", "brox"],
+        ["predict", "a.mp4", "--no-such-option"],
+        ["predict", "a.mp4", "b.mp4", "--annotate", "out.mp4"],
+        ["predict", "a.mp4", "--annotate", "out.txt"],
+        ["predict", "a.mp4", "--annotate", "./a.mp4"],
+        ["predict", "a.mp4", "--output", "a.mp4"],
+        ["predict", "a.mp4", "--output", "out.mp4", "--annotate", "out.mp4"],
+        ["predict", "0", "a.mp4"],
+        ["predict", "0", "--format", "json"],
+        ["predict", "rtsp://host/1", "--window", "1"],
+        ["predict", "0", "--annotate", "out.mp4"],
+    ],
+)
+def test_wrong_usage(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "Usage: actionzoo predict" in result.err
+    assert sorted(os.listdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_live_prints_a_line_a_window_until_interrupted(run: Run) -> None:
+    result = run("predict", "0")
+    assert result.code == 130
+    assert result.out.splitlines() == [
+        "0:01.0  push        70.0 %  latency 0.25 s",
+        "0:02.0  hug         60.0 %  latency 0.21 s",
+    ]
+
+
+def test_live_output_is_kept_when_interrupted(run: Run, tmp_path: Path) -> None:
+    result = run("predict", "0", "--format", "jsonl", "--output", "live.jsonl", "--top-k", 1)
+    assert result.code == 130
+    first, _ = map(json.loads, (tmp_path / "live.jsonl").read_text().splitlines())
+    assert first == {
+        "source": "0",
+        "model": "known",
+        "time_s": 1.0,
+        "latency_s": 0.25,
+        "predictions": [{"label": "push", "index": 2, "score": 0.7}],
+    }
+
+
+def test_a_stream_that_ends(run: Run) -> None:
+    result = run("predict", "rtsp://ends", "--format", "csv", "--top-k", 1)
+    assert result.code == 0
+    assert result.out.splitlines() == [
+        "source,start_s,end_s,rank,label,index,score,latency_s",
+        "rtsp://ends,1.0,1.0,1,push,2,0.700000,0.25",
+        "rtsp://ends,2.0,2.0,1,hug,0,0.600000,0.21",
+    ]
+
+
+@pytest.mark.parametrize("address", ["https://host/clip.mp4", "rtsp://ends"])
+def test_offline_opens_no_address(run: Run, address: str) -> None:
+    result = run("predict", address, "--offline")
+    assert (result.code, result.err) == (1, f"actionzoo: {address}: needs the network, which --offline forbids\n")
+
+
+def test_annotate_gets_the_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(actionzoo.inference, "annotate", lambda *given, **named: calls.append((given, named)))
+    assert run("predict", "a.mp4", "--annotate", "out.mp4", "--threshold", 0.5).code == 0
+    (((source, answer, out), named),) = calls
+    assert (source, answer.label, out, named) == ("a.mp4", "push", Path("out.mp4"), {"threshold": 0.5})
