@@ -1,0 +1,1 @@
+"""Annotated video: rendered puppets, recordings in memory, augmentation."""

@@ -1,0 +1,12 @@
+"""Rendered training video: two jointed figures doing six actions, with exact optical flow.
+
+>>> clip = render("point", 1, height=96)
+>>> clip.label, clip.frames.dtype.name
+('point', 'uint8')
+"""
+
+from actionzoo.data.puppets.actions import ACTIONS
+from actionzoo.data.puppets.dataset import write_dataset
+from actionzoo.data.puppets.render import PuppetClip, render
+
+__all__ = ["ACTIONS", "PuppetClip", "render", "write_dataset"]

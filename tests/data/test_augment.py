@@ -1,0 +1,93 @@
+"""Random clips: the same draw for both streams, and flow that follows the picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from actionzoo.data.augment import NONE, Augmentation, random_clip
+from actionzoo.data.recordings import Recording
+from actionzoo.video.resize import pad_to
+from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip
+
+SPEC = ClipSpec(num_frames=2, stride=3, stack_length=4)
+SIZE = (24, 32)
+
+
+@pytest.fixture
+def recording() -> Recording:
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (SPEC.span, 20, 30, 3)).astype(np.uint8)
+    return Recording("clip", 1, frames, rng.normal(0, 2, (SPEC.span - 1, 20, 30, 2)).astype(np.float16))
+
+
+def plain(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+    (centres,) = clip_centres(len(recording.frames), SPEC)
+    appearance, motion = gather_clip(recording.frames, recording.flow.astype(np.float32), centres, SPEC.stack_length)
+    return pad_to(appearance, SIZE).astype(np.float32), pad_to(motion, SIZE)
+
+
+def test_without_augmentation_it_is_the_clip_of_prediction(recording: Recording) -> None:
+    got = random_clip(recording, SPEC, SIZE, np.random.default_rng(0), NONE)
+    for one, other in zip(got, plain(recording), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_mirror_turns_both_streams_and_negates_u(recording: Recording) -> None:
+    appearance, motion = plain(recording)
+    views = [(appearance, motion), flip(appearance, motion)]
+    seen = set()
+    for seed in range(20):
+        got = random_clip(recording, SPEC, SIZE, np.random.default_rng(seed), replace(NONE, mirror=True))
+        same = [all(np.allclose(a, b, atol=1e-4) for a, b in zip(got, view, strict=True)) for view in views]
+        assert sum(same) == 1
+        seen.add(same.index(True))
+    assert seen == {0, 1}
+
+
+def test_flow_grows_with_the_picture(recording: Recording) -> None:
+    steady = replace(recording, flow=np.ones_like(recording.flow))
+    _, motion = random_clip(steady, SPEC, SIZE, np.random.default_rng(0), replace(NONE, zoom=(2.0, 2.0)))
+    np.testing.assert_allclose(motion[:, 8:16, 10:22], 2.0, rtol=1e-5)
+
+
+def test_gain_and_camera_change_the_flow_alone(recording: Recording) -> None:
+    appearance, motion = plain(recording)
+    how = replace(NONE, flow_gain=(1.5, 1.5))
+    got = random_clip(recording, SPEC, SIZE, np.random.default_rng(0), how)
+    np.testing.assert_allclose(got[0], appearance, atol=1e-4)
+    np.testing.assert_allclose(got[1], 1.5 * motion, rtol=1e-4, atol=1e-4)
+    for seed in range(8):
+        shaken = random_clip(recording, SPEC, SIZE, np.random.default_rng(seed), replace(NONE, camera=1.0))[1] - motion
+        for channel in range(2):
+            np.testing.assert_allclose(shaken[..., channel::2], shaken[0, 0, 0, channel], atol=1e-3)
+
+
+def test_light_stays_within_the_range_of_a_picture(recording: Recording) -> None:
+    how = replace(NONE, brightness=300.0, contrast=0.9, grey=1.0)
+    for seed in range(5):
+        appearance, motion = random_clip(recording, SPEC, SIZE, np.random.default_rng(seed), how)
+        assert appearance.min() >= 0
+        assert appearance.max() <= 255
+        np.testing.assert_allclose(motion, plain(recording)[1], atol=1e-4)
+
+
+def test_a_seed_gives_one_clip(recording: Recording) -> None:
+    one, again, other = (
+        random_clip(recording, SPEC, SIZE, np.random.default_rng(seed), Augmentation()) for seed in (3, 3, 4)
+    )
+    for a, b, c in zip(one, again, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert not np.array_equal(a, c)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_short_recordings(recording: Recording, frames: int) -> None:
+    short = replace(recording, frames=recording.frames[:frames], flow=recording.flow[: frames - 1])
+    appearance, motion = random_clip(short, SPEC, SIZE, np.random.default_rng(0))
+    assert appearance.shape == (2, *SIZE, 3)
+    assert motion.shape == (2, *SIZE, 8)
+    if frames == 1:
+        assert not motion.any()
