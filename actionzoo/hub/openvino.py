@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -29,9 +30,17 @@ FORMAT = "v1"
 logger = logging.getLogger("actionzoo")
 
 
-@functools.cache
+_importing = threading.Lock()
+
+
 def import_openvino() -> ModuleType:
     """The module `openvino`, imported in a twentieth of a second and without its telemetry. Raises ImportError."""
+    with _importing:  # a second thread must not see a module that is only half there
+        return _import_openvino()
+
+
+@functools.cache
+def _import_openvino() -> ModuleType:
     if "openvino" in sys.modules:
         return sys.modules["openvino"]
     with _absent("openvino.tools.ovc"):

@@ -155,13 +155,20 @@ def test_predicting_imports_no_framework(clip: Path) -> None:
     assert done.stderr.strip() == "set()"
 
 
+def hear_interrupts() -> None:
+    """Undoes, in a new process, what `nohup` and background jobs do to their children: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_in_the_middle(number: signal.Signals, clip: Path, tmp_path: Path) -> None:
     for i in range(200):
         (tmp_path / f"{i:03}.mp4").symlink_to(clip)
     command = [sys.executable, "-m", "actionzoo", "predict", ".", "--format", "jsonl"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, preexec_fn=hear_interrupts
+    ) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         process.send_signal(number)
@@ -179,7 +186,7 @@ def test_interrupted_with_files_to_write(clip: Path, tmp_path: Path) -> None:
     for i in range(200):
         (tmp_path / "in" / f"{i:03}.mp4").symlink_to(clip)
     command = [sys.executable, "-m", "actionzoo", "predict", "in", "--format", "jsonl", "--output", "answers.jsonl"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path, preexec_fn=hear_interrupts) as process:
         deadline = time.monotonic() + 60
         while len(os.listdir(tmp_path)) == 1 and time.monotonic() < deadline:
             time.sleep(0.02)

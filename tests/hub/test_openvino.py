@@ -17,8 +17,6 @@ from actionzoo.hub import InputRecord, export_bundle, resolve_model, save_model
 from actionzoo.hub.openvino import converted_folder, openvino_source
 from actionzoo.inference.engines import KerasEngine, OpenVINOEngine, load_engine
 
-pytestmark = pytest.mark.filterwarnings("default")  # those of Keras and TensorFlow are not ours
-
 RECORD = InputRecord(("push", "hug", "kick"), 16, 24, num_frames=3, stride=2, stack_length=2)
 
 
@@ -157,3 +155,20 @@ def test_openvino_comes_without_telemetry_and_converters() -> None:
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.split("\n")[:2] == ["[]", "True False"]
+
+
+def test_threads_may_import_at_once() -> None:
+    code = """
+import threading, time
+from actionzoo.hub.openvino import import_openvino
+found = []
+def use(late):
+    time.sleep(late)
+    found.append(import_openvino().Core)
+threads = [threading.Thread(target=use, args=[k / 200]) for k in range(12)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(len(found))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert (done.stdout.strip(), done.stderr) == ("12", "")
