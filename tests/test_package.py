@@ -1,0 +1,171 @@
+"""The house rules of imports, and the package as a stranger gets it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = {
+    **{path: ("actionzoo", *path.relative_to(ROOT / "actionzoo").parts) for path in ROOT.glob("actionzoo/**/*.py")},
+    **{path: ("actionzoo", *path.relative_to(ROOT).parts) for path in ROOT.glob("cli/**/*.py")},
+    **{path: ("actionzoo", *path.relative_to(ROOT).parts) for path in ROOT.glob("weights/**/*.py")},
+}
+LEVELS = {
+    "errors": 0,
+    **dict.fromkeys(("models", "video"), 1),
+    **dict.fromkeys(("data", "hub"), 2),
+    **dict.fromkeys(("inference", "training", "evaluation", "visualization"), 3),
+    **dict.fromkeys(("cli", "weights", "__init__", "__main__"), 4),
+}
+"""A room may import from its own level and below."""
+APART = {("models", "video"), ("video", "models")}
+NEVER = {
+    "models": {"av", "cv2", "huggingface_hub", "openvino", "tensorflow"},
+    "video": {"jax", "keras", "openvino", "tensorflow", "torch"},
+}
+HEAVY = {"actionzoo.models", "huggingface_hub", "jax", "keras", "openvino", "tensorflow", "torch"}
+"""What a function may import, to keep it out of start-up."""
+
+
+def room(module: tuple[str, ...]) -> str:
+    """The room of `("actionzoo", "video", "flow")`: "video". The package itself is a room that sees all others."""
+    return module[1].removesuffix(".py") if len(module) > 1 else "__init__"
+
+
+def imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Every module that the code below `tree` imports, absolute, with names of modules resolved where they may be."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (tuple(alias.name.split(".")) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            base = (*base, *(node.module.split(".") if node.module else ()))
+            yield from ((*base, alias.name) if base == ("actionzoo",) else base for alias in node.names)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_one_way(path: Path) -> None:
+    module = SOURCES[path]
+    here = room(module)
+    for imported in imports(ast.parse(path.read_text("utf-8")), module[:-1]):
+        assert imported[0] not in NEVER.get(here, set()), f"{here} must not import {imported[0]}"
+        if imported[0] == "actionzoo":
+            there = room(imported)
+            assert (here, there) not in APART, f"{here} and {there} must not see each other"
+            assert LEVELS.get(there, 4) <= LEVELS[here], f"{here} must not import from {there}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_import_only_heavy_frameworks(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            for imported in imports(node, SOURCES[path][:-1]):
+                assert imported[0] in HEAVY or ".".join(imported[:2]) in HEAVY
+
+
+def test_rooms_of_one_level_form_no_circle() -> None:
+    edges = {
+        (room(module), room(imported))
+        for path, module in SOURCES.items()
+        for imported in imports(ast.parse(path.read_text("utf-8")), module[:-1])
+        if imported[0] == "actionzoo"
+    }
+    assert not {(a, b) for a, b in edges if a != b and (b, a) in edges}
+
+
+def test_every_package_that_is_imported_is_asked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked_for = {re.split(r"[<>=\[;]", requirement)[0] for requirement in project["dependencies"]}
+    provided_by = metadata.packages_distributions()
+    imported = {
+        name
+        for path, module in SOURCES.items()
+        for name, *_ in imports(ast.parse(path.read_text("utf-8")), module[:-1])
+        if name not in {"actionzoo", *sys.stdlib_module_names}
+    }
+    assert not {
+        name for name in imported if not asked_for & {d.lower().replace("_", "-") for d in provided_by.get(name, [])}
+    }
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy that holds no more than a source distribution does."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("actionzoo", "cli", "weights"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    pip("wheel", "--no-deps", "--wheel-dir", out, source)
+    return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The scripts folder of an environment with nothing in it but the wheel and what the wheel asks for."""
+    where = tmp_path_factory.mktemp("empty")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", where], check=True, timeout=120)
+    scripts = where / ("Scripts" if os.name == "nt" else "bin")
+    pip("--python", scripts / "python", "install", "--no-compile", "--constraint", ROOT / "constraints.txt", wheel)
+    yield scripts
+    shutil.rmtree(where)
+
+
+def pip(*arguments: object) -> None:
+    """Runs pip without a word unless it fails."""
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=outside())
+    assert done.returncode == 0, done.stderr
+
+
+def outside() -> dict[str, str]:
+    """The environment without anything that leads back here."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+
+
+@pytest.mark.install
+def test_wheel_holds_every_source_and_weight(wheel: Path) -> None:
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {"/".join(module) for module in SOURCES.values()} | {"actionzoo/py.typed"}
+    weights = [path for path in ROOT.glob("weights/**/*") if path.suffix in {".bin", ".keras", ".md", ".toml", ".xml"}]
+    wanted |= {f"actionzoo/{path.relative_to(ROOT).as_posix()}" for path in weights}
+    assert wanted <= inside
+    assert "actionzoo/weights/catalog.toml" in inside
+
+
+@pytest.mark.install
+def test_installed_wheel_predicts_from_another_folder(installed: Path, clip: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [installed / "actionzoo", "predict", clip, "--format", "json", "--offline"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=tmp_path,
+        env=outside(),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (answer,) = json.loads(done.stdout)
+    assert clip.stem.startswith(answer["predictions"][0]["label"])
+    assert answer["source"] == str(clip)
+
+
+@pytest.mark.install
+def test_installed_wheel_is_whole(installed: Path, tmp_path: Path) -> None:
+    code = "import actionzoo, actionzoo.cli, actionzoo.weights; print(actionzoo.__file__, actionzoo.cli.__file__)"
+    command = [installed / "python", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path, env=outside())
+    assert all(path.startswith(str(installed.parent)) for path in done.stdout.split())

@@ -1,0 +1,46 @@
+"""The model that ships with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from actionzoo.hub import load_catalog, resolve_model
+from actionzoo.hub.cache import sha256_of
+from actionzoo.inference.engines import load_engine
+
+MINI = Path(__file__).parents[2] / "weights" / "mini"
+
+
+def test_every_file_is_that_of_the_catalog() -> None:
+    files = load_catalog()["mini"].files
+    assert set(files) == {"model.keras", "openvino.xml", "openvino.bin"}
+    assert {name: sha256_of(MINI / name) for name in files} == dict(files)
+
+
+def test_it_is_small_and_has_a_card() -> None:
+    card = (MINI / "README.md").read_text("utf-8")
+    assert card.startswith("---\n")
+    assert all(f"\n{key}:" in card.split("---")[1] for key in ("license", "library_name", "pipeline_tag", "tags"))
+    assert all((MINI / name).stat().st_size <= 12e6 for name in load_catalog()["mini"].files)
+
+
+def test_it_knows_six_classes() -> None:
+    record = resolve_model("mini").record
+    assert sorted(record.classes) == ["handshake", "hug", "kick", "point", "punch", "push"]
+
+
+def test_both_engines_agree() -> None:
+    files = resolve_model("mini")
+    record = files.record
+    rng = np.random.default_rng(0)
+    shape = (2, record.num_frames, record.height, record.width)
+    appearance = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
+    motion = rng.normal(0, 2, (*shape, 2 * record.stack_length)).astype(np.float32)
+    scores = []
+    for engine in (load_engine(files, "openvino", "f32", batch=2), load_engine(files, "keras")):
+        logits = engine(appearance, motion)
+        powers = np.exp(logits - logits.max(-1, keepdims=True))
+        scores.append(powers / powers.sum(-1, keepdims=True))
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-3)

@@ -1,0 +1,296 @@
+"""Train `mini`, the network that ships with actionzoo, and measure it by leave-sequences-out cross-validation.
+
+    python -m actionzoo.weights.train_mini REAL OUTPUT --work FOLDER --seed 0
+
+REAL holds the UT-Interaction clips as `<class>/<number>_<sequence>_<label>.avi`. Puppets are rendered into the work
+folder, where each finished step is kept: started again, the script goes on after the last one. OUTPUT gets the
+network as `actionzoo.hub.export_bundle` writes it, the measured numbers as `results.json`, and the model card.
+
+The steps: both streams learn from puppets, without a connection; the connection joins them, and they learn on; then
+real clips are mixed in. For the cross-validation this last step is done once for each fold, for the shipped network
+with all clips.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+import numpy as np
+
+from actionzoo.data.augment import Augmentation, random_clip
+from actionzoo.data.puppets import ACTIONS, write_dataset
+from actionzoo.data.recordings import Recording, read_class_folders
+from actionzoo.hub import InputRecord, catalog_table, export_bundle
+from actionzoo.models import create_model
+from actionzoo.video.resize import pad_to
+from actionzoo.video.sampling import ClipSpec, clip_centres, gather_clip
+from actionzoo.weights.card import card
+
+SIZE = (112, 144)
+FPS = 15.0
+FLOW = "dis-fine"
+SPEC = ClipSpec(num_frames=6, stride=7, stack_length=10)
+FOLDS = ((1, 11), (2, 12), (3, 13), (6, 16), (7, 17), (8, 18), (10, 20))
+"""Sequences n and n + 10 are left out together: they may show the same people."""
+
+STARTS = {"none": "puppets_alone.weights.h5", "residual": "puppets_joined.weights.h5"}
+"""What each network, by its connection, goes on from when it learns from real clips."""
+
+PUPPETS_A_CLASS = 150
+BATCH = 8
+PUPPET_SHARE = 2
+"""Puppets in a batch beside real clips."""
+
+PUPPET_STEPS, JOINED_STEPS, REAL_STEPS = 900, 250, 150
+SMOOTHING = 0.1
+
+
+def build(connection: str, dropout: float = 0.3) -> keras.Model:
+    """The network of `mini`, `(appearance, motion)` to logits."""
+    return create_model(
+        "st_resnet18",
+        len(ACTIONS),
+        SPEC.num_frames,
+        height=SIZE[0],
+        width=SIZE[1],
+        stack_length=SPEC.stack_length,
+        connection=connection,
+        temporal_pooling="average",
+        dropout=dropout,
+        channel_factor=0.25,
+        preprocessing="torchvision",
+    )
+
+
+class Progress(keras.callbacks.Callback):
+    """A line every hundred steps: a step takes about half a second on two cores."""
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if batch % 100 == 99:
+            print(f"  step {batch + 1}, loss {(logs or {}).get('loss', float('nan')):.3f}", flush=True)
+
+
+class Draws(keras.utils.PyDataset):
+    """Endless batches of random clips; batch `i` depends on the seed and on `i` only."""
+
+    def __init__(self, sources: Sequence[tuple[Sequence[Recording], int]], steps: int, seed: int) -> None:
+        """`sources` are recordings with the number of them that go into each batch."""
+        super().__init__(workers=1, max_queue_size=6)
+        self.sources, self.steps, self.seed = sources, steps, seed
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, batch: int) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        rng = np.random.default_rng((self.seed, batch))
+        chosen = [
+            recordings[self._shuffled(len(recordings), batch * share + place)]
+            for recordings, share in self.sources
+            for place in range(share)
+        ]
+        clips = [random_clip(recording, SPEC, SIZE, rng, Augmentation()) for recording in chosen]
+        appearance, motion = (np.stack(stream) for stream in zip(*clips, strict=True))
+        labels = np.eye(len(ACTIONS), dtype=np.float32)[[recording.label for recording in chosen]]
+        return {"appearance": appearance, "motion": motion}, (labels, labels)
+
+    def _shuffled(self, count: int, position: int) -> int:
+        epoch, place = divmod(position, count)
+        return int(np.random.default_rng((self.seed, epoch, count)).permutation(count)[place])
+
+
+def towers(model: keras.Model) -> keras.Model:
+    """The same network with the scores of both towers as its outputs."""
+    outputs = [model.get_layer(f"logits_{stream}").output for stream in ("appearance", "motion")]
+    return keras.Model(model.inputs, outputs)
+
+
+def train(
+    model: keras.Model, sources: Sequence[tuple[Sequence[Recording], int]], steps: int, rate: float, seed: int
+) -> float:
+    """Train both towers, each with a loss of its own; returns the loss of the last step."""
+    schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=rate, warmup_steps=max(1, steps // 10))
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
+    network = towers(model)
+    network.compile(keras.optimizers.AdamW(schedule, weight_decay=0.05), [loss, loss])
+    history = network.fit(Draws(sources, steps, seed), epochs=1, shuffle=False, verbose=0, callbacks=[Progress()])
+    return float(history.history["loss"][-1])
+
+
+def scores(model: keras.Model, recordings: Sequence[Recording]) -> np.ndarray:
+    """Logits of appearance, motion and both, `(recordings, 3, classes)`, averaged over the clips of a recording."""
+    network, rows = towers(model), []
+    for recording in recordings:
+        clips = [
+            gather_clip(recording.frames, recording.flow.astype(np.float32), centres, SPEC.stack_length)
+            for centres in clip_centres(len(recording.frames), SPEC)
+        ]
+        appearance, motion = (pad_to(np.stack(stream), SIZE).astype(np.float32) for stream in zip(*clips, strict=True))
+        outputs = network.predict_on_batch({"appearance": appearance, "motion": motion})
+        a, m = (np.asarray(output).mean(axis=0) for output in outputs)
+        rows.append([a, m, (a + m) / 2])
+    return np.array(rows)
+
+
+def sequence(recording: Recording) -> int:
+    """The sequence of a UT-Interaction clip, the second number of its name."""
+    return int(Path(recording.name).stem.split("_")[1])
+
+
+def learn_puppets(puppets: Sequence[Recording], seed: int, work: Path) -> keras.Model:
+    """Both streams by themselves, then joined; what is learned is kept in the work folder."""
+    alone, joined = work / STARTS["none"], work / STARTS["residual"]
+    model = build("none")
+    if not alone.exists():
+        train(model, [(puppets, BATCH)], PUPPET_STEPS, 2e-3, seed)
+        model.save_weights(alone)
+    model.load_weights(alone)
+    network = build("residual")
+    copy_weights(model, network)
+    if not joined.exists():
+        train(network, [(puppets, BATCH)], JOINED_STEPS, 1e-3, seed + 1)
+        network.save_weights(joined)
+    network.load_weights(joined)
+    return network
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Copy every layer's weights to the layer of the same name."""
+    for layer in source.layers:
+        target.get_layer(layer.name).set_weights(layer.get_weights())
+
+
+def learn_real(
+    connection: str, start: Path, real: Sequence[Recording], puppets: Sequence[Recording], seed: int
+) -> keras.Model:
+    """The last step: real clips and, in a smaller share, puppets."""
+    keras.utils.set_random_seed(seed)
+    model = build(connection)
+    model.load_weights(start)
+    train(model, [(real, BATCH - PUPPET_SHARE), (puppets, PUPPET_SHARE)], REAL_STEPS, 1e-3, seed)
+    return model
+
+
+def cross_validate(
+    connection: str, start: Path, real: Sequence[Recording], puppets: Sequence[Recording], seed: int
+) -> np.ndarray:
+    """Scores of every real clip by a model that never saw its sequence, as `scores` gives them."""
+    sequences = np.array([sequence(recording) for recording in real])
+    result = np.full((len(real), 3, len(ACTIONS)), np.nan)
+    for number, fold in enumerate(FOLDS):
+        out = np.isin(sequences, fold)
+        seen = [recording for recording in real if sequence(recording) not in fold]
+        unseen = [recording for recording in real if sequence(recording) in fold]
+        model = learn_real(connection, start, seen, puppets, seed + number)
+        result[out] = scores(model, unseen)
+        correct = result[out].argmax(-1) == np.array([recording.label for recording in unseen])[:, None]
+        print(f"fold {number + 1} of {len(FOLDS)}, sequences {fold}: {correct.mean(axis=0).round(3)}", flush=True)
+        keras.backend.clear_session()
+    return result
+
+
+def summary(result: np.ndarray, real: Sequence[Recording]) -> dict[str, Any]:
+    """Accuracies with their standard errors, over all clips and without "point", and the confusion of the fused answer.
+
+    Clips of a sequence are alike, so a standard error is that of the mean over sequences.
+    """
+    labels = np.array([recording.label for recording in real])
+    sequences = np.array([sequence(recording) for recording in real])
+    correct = result.argmax(-1) == labels[:, None]
+    table: dict[str, Any] = {}
+    for column, name in enumerate(("appearance", "motion", "fused")):
+        for rows, kept in (("all", labels >= 0), ("without_point", labels != ACTIONS.index("point"))):
+            means = [correct[(sequences == number) & kept, column].mean() for number in np.unique(sequences)]
+            error = np.std(means, ddof=1) / np.sqrt(len(means))
+            table[f"{name}_{rows}"] = {
+                "accuracy": float(correct[kept, column].mean()),
+                "standard_error": float(error),
+                "clips": int(kept.sum()),
+            }
+    confusion = np.zeros((len(ACTIONS), len(ACTIONS)), int)
+    np.add.at(confusion, (labels, result[:, 2].argmax(-1)), 1)
+    wrong = [
+        {"clip": f"{ACTIONS[recording.label]}/{recording.name}", "answer": ACTIONS[int(answer)]}
+        for recording, answer in zip(real, result[:, 2].argmax(-1), strict=True)
+        if answer != recording.label
+    ]
+    return {"accuracy": table, "confusion": confusion.tolist(), "wrong": wrong}
+
+
+def measure(real: Sequence[Recording], puppets: Sequence[Recording], seed: int, work: Path) -> dict[str, Any]:
+    """Cross-validate both networks; appearance alone and motion alone are the towers of the one without connection."""
+    results: dict[str, Any] = {}
+    for connection, start in STARTS.items():
+        kept = work / f"scores_{connection}.npy"
+        if not kept.exists():
+            print(f"cross-validation, connection: {connection}", flush=True)
+            np.save(kept, cross_validate(connection, work / start, real, puppets, seed))
+        results[connection] = summary(np.load(kept), real)
+        model = build(connection)
+        model.load_weights(work / start)
+        results[f"{connection}_puppets_only"] = summary(scores(model, real), real)
+    return results
+
+
+def write(model: keras.Model, results: dict[str, Any], output: Path) -> None:
+    """Write the network, `results.json` and the card; print the catalog's table."""
+    record = InputRecord(
+        ACTIONS,
+        *SIZE,
+        fps=FPS,
+        num_frames=SPEC.num_frames,
+        stride=SPEC.stride,
+        stack_length=SPEC.stack_length,
+        flow=FLOW,
+    )
+    checksums = export_bundle(model, record, output)
+    (output / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    facts = {
+        **asdict(record),
+        "span": SPEC.span,
+        "span_s": round(SPEC.span / FPS, 1),
+        "parameters": f"{model.count_params():,}",
+        "puppets": f"{PUPPETS_A_CLASS * len(ACTIONS):,}",
+        "puppets_a_class": PUPPETS_A_CLASS,
+    }
+    (output / "README.md").write_text(card(results, facts), "utf-8")
+    print(catalog_table("mini", "six actions between two people", checksums))
+
+
+def main() -> None:
+    """Run all steps."""
+    parser = argparse.ArgumentParser(description="Train mini, measure it, and write its files and its card.")
+    parser.add_argument("real", type=Path, help="UT-Interaction in class folders")
+    parser.add_argument("output", type=Path, help="folder for the network, its card and results.json")
+    parser.add_argument("--work", type=Path, required=True, help="folder for puppets and finished steps")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    keras.utils.set_random_seed(options.seed)
+    options.work.mkdir(parents=True, exist_ok=True)
+    folder = options.work / "puppets"
+    if not folder.exists():
+        write_dataset(folder, PUPPETS_A_CLASS, options.seed)
+    read = partial(read_class_folders, classes=ACTIONS, size=SIZE, fps=FPS, method=FLOW)
+    puppets, real = read(folder), read(options.real)
+    print(f"{len(puppets)} puppets, {len(real)} real clips", flush=True)
+
+    learn_puppets(puppets, options.seed, options.work)
+    results = measure(real, puppets, options.seed, options.work)
+    best = max(STARTS, key=lambda connection: results[connection]["accuracy"]["fused_all"]["accuracy"])
+    model = learn_real(best, options.work / STARTS[best], real, puppets, options.seed)
+    results |= {"connection": best, "seed": options.seed}
+    write(model, results, options.output)
+
+
+if __name__ == "__main__":
+    main()
