@@ -11,7 +11,7 @@ from actionzoo.video.flow import (
 )
 from actionzoo.video.live import Live, live
 from actionzoo.video.reader import Frame, VideoInfo, probe, read_frames
-from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip, stack_indices, windows
+from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip, stack_indices, views, windows
 from actionzoo.video.writer import VideoWriter, draw_label
 
 __all__ = [
@@ -35,5 +35,6 @@ __all__ = [
     "probe",
     "read_frames",
     "stack_indices",
+    "views",
     "windows",
 ]

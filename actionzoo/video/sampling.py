@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ClipSpec", "clip_centres", "flip", "gather_clip", "stack_indices", "windows"]
+__all__ = ["ClipSpec", "clip_centres", "flip", "gather_clip", "stack_indices", "views", "windows"]
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,27 @@ def flip(appearance: NDArray[np.uint8], motion: NDArray[np.float32]) -> tuple[ND
     mirrored = motion[..., ::-1, :].copy()
     mirrored[..., 0::2] *= -1
     return appearance[..., ::-1, :].copy(), mirrored
+
+
+def views(
+    appearance: NDArray[np.uint8], motion: NDArray[np.float32], size: tuple[int, int]
+) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """The ten test-time views of a clip: its four corners and its centre, then the mirror images of these five.
+
+    So the frames of the first two-stream networks were tested (NIPS'14). Shapes as in `flip`; `size` is the
+    (height, width) of a crop. Raises ValueError for a crop that is larger than the clip.
+
+    >>> clip = np.zeros((1, 6, 8, 3), np.uint8), np.zeros((1, 6, 8, 20), np.float32)
+    >>> [motion.shape for _, motion in views(*clip, size=(4, 4))][:2]
+    [(1, 4, 4, 20), (1, 4, 4, 20)]
+    """
+    down, right = (whole - part for whole, part in zip(appearance.shape[-3:-1], size, strict=True))
+    if min(down, right) < 0:
+        raise ValueError(f"a view of {size} is larger than the clip's {appearance.shape[-3:-1]}")
+    places = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+    parts = [(..., slice(y, y + size[0]), slice(x, x + size[1]), slice(None)) for y, x in places]
+    crops = [(appearance[part], motion[part]) for part in parts]
+    return crops + [flip(*crop) for crop in crops]
 
 
 def windows(duration_s: float, window_s: float, stride_s: float) -> list[tuple[float, float]]:

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip, stack_indices, windows
+from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip, stack_indices, views, windows
 
 SPEC = ClipSpec(num_frames=4, stride=6)
 
@@ -122,6 +122,25 @@ def test_flip_mirrors_both_and_negates_u_alone() -> None:
     again, back = flip(flipped, turned)
     assert (again == appearance).all()
     assert (back == motion).all()
+
+
+def test_ten_views() -> None:
+    """Every corner of the clip is the corner of one crop; the mirrored half is the other half turned around."""
+    appearance = np.arange(2 * 5 * 7 * 3).reshape(2, 5, 7, 3).astype(np.uint8)
+    motion = np.arange(2 * 5 * 7 * 4, dtype=np.float32).reshape(2, 5, 7, 4)
+    result = views(appearance, motion, (3, 4))
+    assert len(result) == 10
+    corners = [(0, 0), (0, -1), (-1, 0), (-1, -1)]
+    for (y, x), (a, m) in zip(corners, result, strict=False):
+        assert a.shape == (2, 3, 4, 3)
+        assert (a[:, y, x] == appearance[:, y, x]).all()
+        assert (m[:, y, x] == motion[:, y, x]).all()
+    assert (result[4][0] == appearance[:, 1:4, 1:5]).all()
+    for (a, m), (mirrored_a, mirrored_m) in zip(result[:5], result[5:], strict=True):
+        assert (mirrored_a[..., ::-1, :] == a).all()
+        assert (mirrored_m[..., ::-1, :] == m * [-1, 1, -1, 1]).all()
+    with pytest.raises(ValueError, match="larger than the clip"):
+        views(appearance, motion, (6, 4))
 
 
 @pytest.mark.parametrize(
