@@ -86,6 +86,7 @@ def predict(
     opened = nullcontext(standard_output(utf8=format != "table")) if output is None else output_file(output)
     with opened as out:
         predictor = actionzoo.Predictor(model, engine=engine, precision=precision, flow=flow, offline=offline)
+        _check_stride(window if stride is None else stride, predictor)
         writer = _writer(format, out, predictor, many=len(names) > 1, windows=window is not None, live=live)
         if live:
             code = _watch(names[0], predictor, question, writer)
@@ -93,11 +94,11 @@ def predict(
             answers = _answer_all(names, predictor, question, writer)
             code = 0 if len(answers) == len(names) else 3 if answers else 1
         writer.end()
-        if code == 1:
-            raise typer.Exit(code)  # before the block ends: without an answer, an older file stays as it is
-    if annotate is not None:
-        with _progress(f"writing {annotate}"):
-            actionzoo.inference.annotate(names[0], answers[0], annotate, threshold=threshold)
+        if code == 1 and format in ("table", "csv"):
+            raise typer.Exit(code)  # before the block ends: nothing was written, and an older file stays as it is
+    if annotate is not None and answers:
+        with _progress(f"writing {annotate}") as progress:
+            actionzoo.inference.annotate(names[0], answers[0], annotate, threshold=threshold, progress=progress)
     raise typer.Exit(code)
 
 
@@ -205,6 +206,8 @@ def _progress(name: str, count: str = "") -> Iterator[Report | None]:
 def _with_listed(sources: list[str]) -> Iterator[str]:
     """The sources as they are, with `-` replaced by the lines of standard input."""
     for source in sources:
+        if source == "-" and sys.stdin is None:
+            continue  # closed: an empty list
         if source == "-":
             lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer)
             yield from (line for line in lines if line)
@@ -220,6 +223,14 @@ def _check_windows(window: float | None, stride: float | None, segments: bool) -
         raise typer.BadParameter("needs --window", param_hint="--stride")
     if window is None and segments:
         raise typer.BadParameter("needs --window", param_hint="--segments")
+
+
+def _check_stride(stride: float | None, predictor: Predictor) -> None:
+    if stride is not None and stride < predictor.shortest_stride_s:
+        shortest = f"{predictor.shortest_stride_s:.3f}"
+        raise typer.BadParameter(
+            f"must be at least {shortest} seconds, a frame of {predictor.model}", param_hint="--stride"
+        )
 
 
 def _check_live(names: list[str], format: Format, window: float | None, annotate: Path | None) -> None:
@@ -241,7 +252,7 @@ def _check_files(names: list[str], output: Path | None, annotate: Path | None) -
             raise typer.BadParameter("must end in .mp4", param_hint="--annotate")
         if annotate.is_dir() or not os.access(annotate.absolute().parent, os.W_OK):
             raise OutputError(f"{annotate}: cannot be written: no such folder, or no permission")
-    taken = {os.path.realpath(name) for name in names}
+    taken = {os.path.realpath(name) for name in names if "\0" not in name}
     for option, path in (("--output", output), ("--annotate", annotate)):
         if path is not None:
             if os.path.realpath(path) in taken:

@@ -11,6 +11,7 @@ import math
 import os
 import tempfile
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
@@ -140,9 +141,17 @@ def read_record(path: str | Path | IO[bytes]) -> InputRecord:
         raise ModelNotFoundError(f"there is no model file {path}") from error
     except OSError as error:
         raise ModelNotFoundError(f"cannot read {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        zlib.error,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise WeightsError(f"{path} is not a Keras model file, or is damaged") from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise WeightsError(f"{path} does not say which input it takes: {error}") from error
 
 

@@ -115,8 +115,9 @@ class LiveAnswer:
 def merge_segments(windows: Sequence[Window]) -> tuple[Window, ...]:
     """Joins neighbouring windows with the same top label; scores are means weighted by the windows' lengths.
 
-    A class keeps a place in a segment's predictions only if all of the segment's windows list it. Where windows
-    overlap and differ, the segments meet in the middle of the overlap, so that segments never do.
+    Windows with time between them that none has seen are not neighbours. A class keeps a place in a segment's
+    predictions only if all of the segment's windows list it. Where windows overlap and differ, the segments meet in the
+    middle of the overlap, so that segments never do.
 
     >>> push = Prediction("push", 0, 0.9)
     >>> [(s.start_s, s.end_s, s.label) for s in merge_segments([Window(0, 2, (push,)), Window(2, 4, (push,))])]
@@ -124,7 +125,8 @@ def merge_segments(windows: Sequence[Window]) -> tuple[Window, ...]:
     """
     groups: list[list[Window]] = []
     for window in windows:
-        if groups and groups[-1][-1].label == window.label:
+        touches = groups and window.start_s <= groups[-1][-1].end_s + 1e-6
+        if touches and groups[-1][-1].label == window.label:
             groups[-1].append(window)
         else:
             groups.append([window])

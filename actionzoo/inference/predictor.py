@@ -80,14 +80,20 @@ class Predictor:
         views = 2 if self.record.mirror else 1
         self._checked = False
         self._loading = _in_thread(lambda: load_engine(files, engine, precision, batch=views))
-        if files.entry is None:
-            # A file from outside may be unusable: say so now. A catalog's own loads while the first frames are decoded.
+        if files.entry is None or engine == "keras":
+            # A file from outside may be unusable: say so now. A catalog's own loads while the first frames are decoded,
+            # but not in Keras, whose start-up messages are kept off the process' standard error.
             self._loaded()
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The name of every class, by index."""
         return tuple(self.record.label(index) for index in range(self._loaded().classes))
+
+    @property
+    def shortest_stride_s(self) -> float:
+        """Seconds from frame to frame as the model sees a video: windows cannot begin closer together."""
+        return 1 / self.record.fps
 
     @property
     def engine(self) -> str:
@@ -118,6 +124,9 @@ class Predictor:
         """
         if top_k < 1:
             raise ValueError(f"top_k is at least 1, not {top_k}")
+        step = window_s if stride_s is None else stride_s
+        if step is not None and step < self.shortest_stride_s:
+            raise ValueError(f"windows begin at least {self.shortest_stride_s:.3f} s apart, a frame of the model")
         begun = time.perf_counter()
         source = os.fspath(source)
         info, seen, busy = probe(source), _Seen(), _Busy()

@@ -63,10 +63,10 @@ def _expand(source: str) -> list[str]:
 
 
 def videos_below(folder: str) -> list[str]:
-    """The video files in a folder and below, by their suffix, sorted; hidden ones are left out."""
-    return sorted(
-        os.path.join(where, name)
-        for where, folders, names in os.walk(folder)
-        for name in names
-        if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith(".")
-    )
+    """The video files in a folder and below, by their suffix, sorted; hidden files and folders are left out."""
+    found = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        seen = (name for name in names if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."))
+        found += [os.path.join(where, name) for name in seen]
+    return sorted(found)

@@ -41,6 +41,8 @@ class VideoWriter:
         if not fps > 0 or min(size) < 1:
             raise ValueError(f"cannot write frames of {size[1]}x{size[0]} pixels at {fps} a second")
         self._path = Path(path)
+        with suppress(ValueError, OSError, RuntimeError):  # a name that cannot be is reported when it is opened
+            self._path = self._path.resolve()  # what a link points to is replaced, not the link
         self._partial = self._path.with_name(f".{self._path.name[:100]}.{secrets.token_hex(4)}.part")
         self._size = size
         self._rate = Fraction(fps).limit_denominator(10_000)
@@ -54,9 +56,14 @@ class VideoWriter:
             self._file = open(self._partial, "xb")
         except (OSError, ValueError) as error:
             raise self._output_error(error) from None
-        self._container = av.open(self._file, mode="w", format="mp4")
-        self._container.flags |= cast(int, av.container.Flags.bitexact.value)
-        self._stream = self._add_stream()
+        try:
+            self._container = av.open(self._file, mode="w", format="mp4")
+            self._container.flags |= cast(int, av.container.Flags.bitexact.value)
+            self._stream = self._add_stream()
+        except BaseException:
+            self._file.close()
+            self._partial.unlink(missing_ok=True)
+            raise
         return self
 
     def _add_stream(self) -> Any:

@@ -27,6 +27,7 @@ class KnownPredictor:
 
     model = "known"
     labels = LABELS
+    shortest_stride_s = 0.1
 
     def __init__(self, model: str = "mini", **options: object) -> None:
         self.options = options

@@ -116,10 +116,32 @@ def test_one_bad_file_of_many(run: Run) -> None:
     assert result.err == "actionzoo: bad.mp4: is not a video\n"
 
 
-def test_nothing_but_bad_files(run: Run) -> None:
-    result = run("predict", "bad.mp4", "--format", "json", "--output", "answer.json")
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_nothing_but_bad_files_are_errors_in_the_output(run: Run, format: str) -> None:
+    result = run("predict", "bad.mp4", "--format", format, "--output", "answer.json")
     assert (result.code, result.out) == (1, "")
-    assert sorted(os.listdir()) == ["a.mp4", "b.mp4"]
+    written = json.loads(Path("answer.json").read_text("utf-8"))
+    assert (written if format == "jsonl" else written[0])["error"]["type"] == "NotAVideoError"
+
+
+@pytest.mark.parametrize("format", ["table", "csv"])
+def test_nothing_but_bad_files_leave_an_older_table(run: Run, format: str) -> None:
+    Path("answer.txt").write_text("older")
+    assert run("predict", "bad.mp4", "--format", format, "--output", "answer.txt").code == 1
+    assert Path("answer.txt").read_text() == "older"
+
+
+def test_a_name_that_cannot_be_does_not_stop_the_others(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"bad\0name\na.mp4\n")))
+    result = run("predict", "-", "--format", "jsonl")
+    assert result.code == 3
+    assert [("error" in json.loads(line)) for line in result.out.splitlines()] == [True, False]
+
+
+def test_closed_standard_input_is_an_empty_list(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    result = run("predict", "-")
+    assert (result.code, result.err) == (1, "actionzoo: no sources: the list on standard input is empty\n")
 
 
 def test_folders_patterns_and_lists(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -193,6 +215,8 @@ def test_unwritable_output_is_found_before_the_work(run: Run, monkeypatch: pytes
         ["predict", "a.mp4", "--window", "0"],
         ["predict", "a.mp4", "--window", "nan"],
         ["predict", "a.mp4", "--window", "1", "--stride", "-1"],
+        ["predict", "a.mp4", "--window", "1", "--stride", "0.001"],
+        ["predict", "a.mp4", "--window", "0.001"],
         ["predict", "a.mp4", "--stride", "1"],
         ["predict", "a.mp4", "--segments"],
         ["predict", "a.mp4", "--flow", "brox"],
@@ -258,4 +282,5 @@ def test_annotate_gets_the_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(actionzoo.inference, "annotate", lambda *given, **named: calls.append((given, named)))
     assert run("predict", "a.mp4", "--annotate", "out.mp4", "--threshold", 0.5).code == 0
     (((source, answer, out), named),) = calls
-    assert (source, answer.label, out, named) == ("a.mp4", "push", Path("out.mp4"), {"threshold": 0.5})
+    assert (source, answer.label, out) == ("a.mp4", "push", Path("out.mp4"))
+    assert named == {"threshold": 0.5, "progress": None}  # no terminal, no bar

@@ -89,13 +89,15 @@ def test_bad_input_is_one_line(
 ) -> None:
     BAD[name](tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    before = sorted(os.listdir())
+    before = set(os.listdir())
     code = main(["predict", name, "--output", "answer.json", "--format", "json", "--annotate", "labelled.mp4"])
     out, err = capsys.readouterr()
     assert (code, out) == (1, "")
     assert err.startswith(f"actionzoo: {name}: ")
     assert err.count("\n") == 1
-    assert sorted(os.listdir()) == before
+    assert set(os.listdir()) == before | {"answer.json"}
+    (answer,) = json.loads(Path("answer.json").read_text("utf-8"))
+    assert err == f"actionzoo: {answer['error']['message']}\n"
 
 
 @pytest.mark.parametrize(("frames", "width", "height"), [(1, 64, 48), (2, 64, 48), (3, 10_000, 16), (20, 16, 2000)])

@@ -128,3 +128,11 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
         write_record(tmp_path / "missing" / "model.keras", RECORD)
+
+
+@pytest.mark.parametrize("config", ["[]", '{"config": {"layers": [1]}}', '{"config": []}', "null", "7"])
+def test_a_config_of_another_shape_is_a_known_error(tmp_path: Path, config: str) -> None:
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", config)
+    with pytest.raises(WeightsError, match=r"model\.keras"):
+        read_record(tmp_path / "model.keras")

@@ -50,3 +50,8 @@ def test_segments_stay_in_order_where_many_windows_overlap() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert merge_segments([]) == ()
+
+
+def test_windows_with_time_between_them_stay_apart() -> None:
+    segments = merge_segments([window(0, 1, push=0.9), window(3, 4, push=0.7)])
+    assert [(segment.start_s, segment.end_s) for segment in segments] == [(0, 1), (3, 4)]

@@ -174,6 +174,7 @@ def test_wrong_arguments(predictor: Predictor, videos: dict[str, Path]) -> None:
         {"window_s": -1.0},
         {"stride_s": 1.0},
         {"window_s": float("nan")},
+        {"window_s": 1.0, "stride_s": 1e-9},
     ):
         with pytest.raises(ValueError):
             predictor.predict(videos["right"], **arguments)

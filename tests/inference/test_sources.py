@@ -9,7 +9,16 @@ from actionzoo.inference import expand_sources, is_live
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("b.mp4", "a b é.MOV", "deep/er/c.avi", "notes.txt", ".hidden.mp4", "[x].mp4", "cover.jpg"):
+    for name in (
+        "b.mp4",
+        "a b é.MOV",
+        "deep/er/c.avi",
+        "notes.txt",
+        ".hidden.mp4",
+        ".trash/e.mp4",
+        "[x].mp4",
+        "cover.jpg",
+    ):
         path = tmp_path / "videos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

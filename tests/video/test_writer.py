@@ -176,3 +176,21 @@ def test_letters_beyond_ascii_are_drawn() -> None:
     image = np.zeros((120, 160, 3), np.uint8)
     drawn = [draw_label(image, [line]).tobytes() for line in ("händ", "hand", "hønd", "東京", "h?nd")]
     assert len(set(drawn)) == 5
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_stays_a_link(tmp_path: Path, moving: Images) -> None:
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "real.mp4")
+    write(tmp_path / "link.mp4", moving)
+    assert (tmp_path / "link.mp4").is_symlink()
+    assert probe(tmp_path / "real.mp4").width == 128
+
+
+def test_a_codec_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: VideoWriter) -> None:
+        raise RuntimeError("no codec")
+
+    monkeypatch.setattr(VideoWriter, "_add_stream", fail)
+    with pytest.raises(RuntimeError, match="no codec"), VideoWriter(tmp_path / "out.mp4", 30, (96, 128)):
+        pass
+    assert list(tmp_path.iterdir()) == []
