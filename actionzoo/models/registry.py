@@ -33,13 +33,16 @@ def list_models(pattern: str = "*") -> list[str]:
     return sorted(name for name in _BUILDERS if fnmatchcase(name, pattern))
 
 
-def create_model(name: str, num_classes: int, num_frames: int | None = None, **options: Any) -> keras.Model:
-    """Build a network by name, with random weights.
+def create_model(
+    name: str, num_classes: int, num_frames: int | None = None, *, weights: str | None = None, **options: Any
+) -> keras.Model:
+    """Build a network by name.
 
     Args:
         name: one of `list_models()`.
         num_classes: number of classes.
         num_frames: length of a clip, T; `None` for any length.
+        weights: a `.weights.h5` file of the same network, which Keras loads; `None` for random weights.
         **options: arguments of the builder, such as `height`, `width`, `stack_length` or `fusion`.
 
     Returns:
@@ -57,4 +60,7 @@ def create_model(name: str, num_classes: int, num_frames: int | None = None, **o
         raise ValueError(f"There is no network {name!r}. Did you mean one of {near}? Received: name={name!r}")
     if num_classes < 1:
         raise ValueError(f"Argument `num_classes` must be at least 1. Received: num_classes={num_classes!r}")
-    return _BUILDERS[name](num_classes, num_frames, name=name, **options)
+    model = _BUILDERS[name](num_classes, num_frames, name=name, **options)
+    if weights is not None:
+        model.load_weights(weights)
+    return model

@@ -156,6 +156,14 @@ def test_every_network_trains_and_comes_back_from_a_file(name: str, tmp_path: Pa
     np.testing.assert_allclose(again.predict_on_batch(inputs), before, rtol=1e-6, atol=1e-6)
 
 
+def test_weights_come_from_a_file(tmp_path: Path) -> None:
+    model = small("st_resnet18")
+    model.save_weights(tmp_path / "model.weights.h5")
+    again = small("st_resnet18", weights=str(tmp_path / "model.weights.h5"))
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_any_number_of_frames() -> None:
     model = create_model("st_resnet18", CLASSES, None, height=SIDE, width=SIDE, channel_factor=0.0625)
     inputs = clip(2)
