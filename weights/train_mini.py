@@ -146,21 +146,19 @@ def sequence(recording: Recording) -> int:
     return int(Path(recording.name).stem.split("_")[1])
 
 
-def learn_puppets(puppets: Sequence[Recording], seed: int, work: Path) -> keras.Model:
-    """Both streams by themselves, then joined; what is learned is kept in the work folder."""
+def learn_puppets(puppets: Sequence[Recording], seed: int, work: Path) -> None:
+    """Both streams by themselves, then joined; what is learned goes into the work folder, unless it is there."""
     alone, joined = work / STARTS["none"], work / STARTS["residual"]
     model = build("none")
     if not alone.exists():
         train(model, [(puppets, BATCH)], PUPPET_STEPS, 2e-3, seed)
         model.save_weights(alone)
-    model.load_weights(alone)
-    network = build("residual")
-    copy_weights(model, network)
     if not joined.exists():
+        model.load_weights(alone)
+        network = build("residual")
+        copy_weights(model, network)
         train(network, [(puppets, BATCH)], JOINED_STEPS, 1e-3, seed + 1)
         network.save_weights(joined)
-    network.load_weights(joined)
-    return network
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:

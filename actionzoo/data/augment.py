@@ -44,9 +44,6 @@ class Augmentation:
     camera: float = 0.15
 
 
-NONE = Augmentation((1.0, 1.0), 0.0, 0, False, 0.0, 0.0, 0.0, (1.0, 1.0), 0.0)
-
-
 def random_clip(
     recording: Recording,
     spec: ClipSpec,

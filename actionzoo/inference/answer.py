@@ -19,12 +19,9 @@ class Prediction:
         return {"label": self.label, "index": self.index, "score": round(self.score, 6)}
 
 
-@dataclass(frozen=True)
-class Window:
-    """A span of the video, in seconds from its start, with its own predictions, best first."""
+class _Ranked:
+    """Whatever has predictions, best first: the best one's label and score."""
 
-    start_s: float
-    end_s: float
     predictions: tuple[Prediction, ...]
 
     @property
@@ -35,6 +32,15 @@ class Window:
     def score(self) -> float:
         return self.predictions[0].score
 
+
+@dataclass(frozen=True)
+class Window(_Ranked):
+    """A span of the video, in seconds from its start, with its own predictions, best first."""
+
+    start_s: float
+    end_s: float
+    predictions: tuple[Prediction, ...]
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "start_s": round(self.start_s, 3),
@@ -44,7 +50,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(_Ranked):
     """What a model says about one video.
 
     `frames`, `fps` and `duration_s` are the video's own; a model looks at fewer frames a second if it was trained so.
@@ -62,14 +68,6 @@ class Answer:
     windows: tuple[Window, ...]
     timing_s: dict[str, float]
 
-    @property
-    def label(self) -> str:
-        return self.predictions[0].label
-
-    @property
-    def score(self) -> float:
-        return self.predictions[0].score
-
     def to_dict(self) -> dict[str, Any]:
         """The object that `--format json` prints."""
         return {
@@ -85,7 +83,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class LiveAnswer:
+class LiveAnswer(_Ranked):
     """An answer about the newest frames of a camera or stream.
 
     `time_s` is when the newest frame was captured, in seconds from the first one; `latency_s` the seconds from its
@@ -95,14 +93,6 @@ class LiveAnswer:
     time_s: float
     latency_s: float
     predictions: tuple[Prediction, ...]
-
-    @property
-    def label(self) -> str:
-        return self.predictions[0].label
-
-    @property
-    def score(self) -> float:
-        return self.predictions[0].score
 
     def to_dict(self) -> dict[str, Any]:
         return {

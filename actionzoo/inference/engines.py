@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy.typing as npt
 from actionzoo.errors import ModelError
 from actionzoo.hub.openvino import import_openvino, load_keras, openvino_source
 from actionzoo.hub.resolve import ModelFiles
+
+logger = logging.getLogger("actionzoo")
 
 ENGINES = ("auto", "openvino", "keras")
 PRECISIONS = ("auto", "f32", "bf16")
@@ -111,8 +114,8 @@ class KerasEngine:
 def load_engine(files: ModelFiles, engine: str = "auto", precision: str = "auto", batch: int = 1) -> Engine:
     """The engine that `engine` and `precision` ask for.
 
-    "auto" is OpenVINO where it is installed and can run the model, Keras otherwise. Raises ModelError if the engine
-    that was asked for cannot run the model, ValueError for unknown names.
+    "auto" is OpenVINO where it is installed and can run the model; otherwise Keras, with a warning. Raises ModelError
+    if the engine that was asked for cannot run the model, ValueError for unknown names.
     """
     if engine not in ENGINES or precision not in PRECISIONS:
         raise ValueError(f"engine is one of {', '.join(ENGINES)}; precision is one of {', '.join(PRECISIONS)}")
@@ -125,13 +128,17 @@ def load_engine(files: ModelFiles, engine: str = "auto", precision: str = "auto"
     except ImportError as error:
         if engine == "openvino":
             raise ModelError(f"OpenVINO cannot be loaded ({error}); install it or use --engine keras") from error
-    except ModelError:
+        failure: Exception = error
+    except ModelError as error:
         if engine == "openvino":
             raise
+        failure = error
     except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        failure = ModelError(f"OpenVINO cannot run {files.name} ({reason}); use --engine keras")
         if engine == "openvino":
-            reason = " ".join(str(error).split())[:300]
-            raise ModelError(f"OpenVINO cannot run {files.name} ({reason}); use --engine keras") from error
+            raise failure from error
+    logger.warning("Keras runs %s, more slowly than OpenVINO would: %s", files.name, failure)
     return load_engine(files, "keras", "f32" if precision == "auto" else precision)
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from actionzoo.data.augment import NONE, Augmentation, random_clip
+from actionzoo.data.augment import Augmentation, random_clip
 from actionzoo.data.recordings import Recording
 from actionzoo.video.resize import pad_to
 from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip
 
 SPEC = ClipSpec(num_frames=2, stride=3, stack_length=4)
 SIZE = (24, 32)
+NONE = Augmentation((1.0, 1.0), 0.0, 0, False, 0.0, 0.0, 0.0, (1.0, 1.0), 0.0)
 
 
 @pytest.fixture

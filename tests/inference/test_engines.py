@@ -43,7 +43,7 @@ def test_precision_is_what_was_asked_for() -> None:
     assert load_engine(files, precision="bf16").precision == ("bf16" if native else "f32")
 
 
-def test_without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_openvino(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def missing() -> None:
         raise ImportError("No module named 'openvino'")
 
@@ -54,6 +54,8 @@ def test_without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
     files = resolve_model("mini")
     assert load_engine(files, "auto") == "keras engine"
     assert loaded == [files]
+    assert "Keras runs mini, more slowly" in caplog.text
+    assert "No module named 'openvino'" in caplog.text
     with pytest.raises(ModelError, match="OpenVINO cannot be loaded"):
         load_engine(files, "openvino")
 
