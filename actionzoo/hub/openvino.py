@@ -29,8 +29,8 @@ FORMAT = "v1"
 
 logger = logging.getLogger("actionzoo")
 
-
 _importing = threading.Lock()
+_converting = threading.Lock()
 
 
 def import_openvino() -> ModuleType:
@@ -67,6 +67,23 @@ def _absent(module: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[module]
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """While inside, no other thread converts; afterwards the root logger is as it was.
+
+    OpenVINO's converter sets the root logger to errors only, and back at its end: not after a failure, and wrongly when
+    two conversions overlap.
+    """
+    with _converting:
+        root = logging.getLogger()
+        level, filters, handlers = root.level, root.filters[:], root.handlers[:]
+        try:
+            yield
+        finally:
+            root.setLevel(level)
+            root.filters, root.handlers = filters, handlers
 
 
 @contextlib.contextmanager
@@ -176,7 +193,8 @@ def convert(model: Any, folder: str | Path, *, half: bool = False) -> None:
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as temporary:
         path = os.path.join(temporary, "model.xml")
         try:
-            model.export(path, format="openvino", verbose=False)
+            with _alone():
+                model.export(path, format="openvino", verbose=False)
             exported = openvino.Core().read_model(path)
             # Keras adds an output for every batch size that a layer reads off its input; the first is the model's.
             single = openvino.Model([exported.outputs[0]], exported.get_parameters(), "actionzoo")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,34 @@ def test_two_processes_at_once_leave_one_conversion(saved: Path) -> None:
     assert first == second
     assert sorted(path.name for path in converted_folder(files.sha256).iterdir()) == ["openvino.bin", "openvino.xml"]
     assert [path.name for path in converted_folder("").iterdir()] == [files.sha256]
+
+
+def test_a_conversion_leaves_the_log_as_it_was(tmp_path: Path) -> None:
+    class Overlapping:
+        """Does to the root logger what the converter does, and finds out whether another conversion runs meanwhile."""
+
+        name, running, most = "overlapping", 0, 0
+
+        def export(self, *_: object, **__: object) -> None:
+            Overlapping.running += 1
+            Overlapping.most = max(Overlapping.most, Overlapping.running)
+            logging.getLogger().setLevel(logging.ERROR)
+            logging.getLogger().addFilter(refuse)
+            time.sleep(0.05)
+            Overlapping.running -= 1
+            raise RuntimeError("not today")
+
+    def refuse(_: logging.LogRecord) -> bool:
+        return False
+
+    root = logging.getLogger()
+    before = root.level, root.filters[:], root.handlers[:]
+    with ThreadPoolExecutor(2) as pool:
+        for running in [pool.submit(hub_openvino.convert, Overlapping(), tmp_path) for _ in range(2)]:
+            with pytest.raises(ModelError, match="not today"):
+                running.result()
+    assert (root.level, root.filters, root.handlers) == before
+    assert Overlapping.most == 1
 
 
 def test_a_cache_that_cannot_be_written(
