@@ -20,7 +20,7 @@ test: $(VENV)/installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses auto --dist worksteal
 
 benchmark: $(VENV)/installed-dev
 	@$(BIN)/python benchmarks/predict.py "$(CLIP)"

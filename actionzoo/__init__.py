@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actionzoo import data, hub, inference, models, video
-    from actionzoo.inference import Answer, Predictor, predict
-    from actionzoo.models import create_model, list_models
+    from actionzoo.inference import Answer, Predictor, extract_features, predict
+    from actionzoo.models import create_model
+    from actionzoo.names import list_models
     from actionzoo.video import optical_flow
 
 __version__ = "0.1.0.dev0"
@@ -26,6 +27,7 @@ __all__ = [
     "__version__",
     "create_model",
     "data",
+    "extract_features",
     "hub",
     "inference",
     "list_models",
@@ -40,7 +42,8 @@ _HOMES = {
     "Answer": "inference",
     "Predictor": "inference",
     "create_model": "models",
-    "list_models": "models",
+    "extract_features": "inference",
+    "list_models": "names",
     "optical_flow": "video",
     "predict": "inference",
 }

@@ -70,7 +70,7 @@ def _absent(module: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """While inside, no other thread converts; afterwards the root logger is as it was.
 
     OpenVINO's converter sets the root logger to errors only, and back at its end: not after a failure, and wrongly when
@@ -87,7 +87,7 @@ def _alone() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Keeps TensorFlow's start-up messages, which no setting of its own turns off, from standard error."""
     if os.environ.get("ACTIONZOO_DEBUG"):
         yield
@@ -109,7 +109,7 @@ def load_keras(files: ModelFiles) -> Any:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        with _silent():
+        with silent():
             import keras
 
             import actionzoo.models  # noqa: F401  registers our layers
@@ -193,7 +193,7 @@ def convert(model: Any, folder: str | Path, *, half: bool = False) -> None:
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as temporary:
         path = os.path.join(temporary, "model.xml")
         try:
-            with _alone():
+            with alone():
                 model.export(path, format="openvino", verbose=False)
             exported = openvino.Core().read_model(path)
             # Keras adds an output for every batch size that a layer reads off its input; the first is the model's.

@@ -1,49 +1,241 @@
-"""Joining two streams: their scores (NIPS'14), their feature maps (CVPR'16)."""
+"""Joining two streams: their scores (NIPS'14), their feature maps (CVPR'16), and one stream into the other (NIPS'16).
+
+CVPR'16, section 3.1, with x_a and x_b the maps of both streams, D channels each:
+
+    sum       x_a + x_b
+    max       max(x_a, x_b)
+    concat    [x_a, x_b], 2D channels
+    conv      relu([x_a, x_b] * f + b), f a 1x1 (or 3x3x3) convolution from 2D channels to D
+    bilinear  sum over pixels of x_a^T x_b, D*D numbers, then signed square root and L2 norm
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import layers, ops
 
-CONV_INITS = {"sum": (1.0, 1.0), "weighted_sum": (0.25, 0.75), "appearance": (1.0, 0.0), "motion": (0.0, 1.0)}
-"""Shares of appearance and motion in a fusing convolution before training. `"weighted_sum"` is the papers' default:
-the last convolution of a motion stream answers about three times weaker than that of an appearance stream."""
+from actionzoo.models.arguments import check_choice
+from actionzoo.models.temporal import FoldTime, UnfoldTime
+
+JOINS = ("sum", "max", "concat", "conv", "bilinear")
 
 
-def late_fusion(logits: list[keras.KerasTensor]) -> keras.KerasTensor:
-    """Average the towers' scores (Simonyan and Zisserman, NIPS'14)."""
-    return layers.Average(name="logits")(logits)
+class Half(NamedTuple):
+    """How a fusing convolution starts for one of the two streams: `identity` times I, plus `scale` times `noise`.
+
+    Noise is `"he"`, N(0, sqrt(2 / (h w outputs))), `"classic"`, N(0, 0.01), `"glorot"`, uniform, or `"mean"`, no noise
+    but the mean of all inputs.
+    """
+
+    identity: float
+    noise: str = "none"
+    scale: float = 1.0
 
 
-def conv_fusion(appearance: keras.KerasTensor, motion: keras.KerasTensor, init: str) -> keras.KerasTensor:
-    """Stack two maps of D channels and mix them by a 1x1 convolution to D (CVPR'16, section 3.1).
+CONV_INITS = {
+    "sumAB": (Half(1), Half(1)),
+    "2sumAB": (Half(0.25), Half(0.75)),
+    "100sumAB": (Half(0.01), Half(1)),
+    "netA": (Half(1), Half(0)),
+    "netB": (Half(0), Half(1)),
+    "netAclassicNetBdiag": (Half(0, "classic"), Half(1)),
+    "diagA+Bxavierimproved": (Half(1), Half(0, "he")),
+    "xavierimproved": (Half(0, "he"), Half(0, "he")),
+    "xavierimproved_down_scaled": (Half(0, "he", 0.1), Half(0, "he", 0.1)),
+    "xavierimprovedB100": (Half(0, "he"), Half(0, "he", 100)),
+    "sum+xavierimprovedB100": (Half(1, "he"), Half(1, "he", 100)),
+    "xavier": (Half(0, "glorot"), Half(0, "glorot")),
+    "classic": (Half(0, "classic"), Half(0, "classic")),
+    "uniformly": (Half(0, "mean"), Half(0, "mean")),
+}
+"""Start of a fusing convolution for appearance (A) and motion (B), under the names of the papers' code. `2sumAB` is its
+default: the last convolution of a motion stream answers about three times weaker than that of an appearance stream."""
+
+
+@keras.saving.register_keras_serializable(package="actionzoo")
+class FusionKernel(keras.initializers.Initializer):
+    """Kernel `(..., 2*D, D)` of a fusing convolution of two stacked maps, before training.
+
+    Args:
+        init: a name of `CONV_INITS`. Over space and time (3x3x3), the identities are spread by a Gaussian of sigma 1
+            that sums to one (CVPR'16, the released temporal fusion).
+        seed: of the random ones.
+
+    >>> FusionKernel("2sumAB")((1, 1, 4, 2)).shape == (1, 1, 4, 2)
+    True
+    """
+
+    def __init__(self, init: str = "2sumAB", seed: int | None = None) -> None:
+        check_choice("fusion_init", init, CONV_INITS)
+        self.init = init
+        self.seed = seed
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None, **_: Any) -> Any:
+        *extent, inputs, outputs = shape
+        half = (*extent, inputs - inputs // 2, outputs)
+        identity = ops.convert_to_tensor(_gaussian(extent)[..., None, None] * np.eye(half[-2], half[-1]), "float32")
+        halves = []
+        for index, start in enumerate(CONV_INITS[self.init]):
+            seed = None if self.seed is None else self.seed + index
+            noise = start.scale * _noise(start.noise, shape, seed)(half, dtype="float32")
+            halves.append(ops.cast(start.identity * identity + noise, dtype or "float32"))
+        return ops.concatenate(halves, axis=-2)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"init": self.init, "seed": self.seed}
+
+
+def _noise(kind: str, shape: tuple[int, ...], seed: int | None) -> keras.initializers.Initializer:
+    """What a kernel of that shape is filled with, by the name in `Half`."""
+    *extent, inputs, outputs = shape
+    size = math.prod(extent)
+    if kind == "classic":
+        return keras.initializers.RandomNormal(stddev=0.01, seed=seed)
+    if kind == "he":
+        return keras.initializers.RandomNormal(stddev=math.sqrt(2 / (size * outputs)), seed=seed)
+    if kind == "glorot":
+        limit = math.sqrt(6 / (size * (inputs + outputs)))
+        return keras.initializers.RandomUniform(-limit, limit, seed=seed)
+    return keras.initializers.Constant(1 / (size * inputs) if kind == "mean" else 0.0)
+
+
+def _gaussian(extent: list[int]) -> np.ndarray:
+    """Gaussian of sigma 1 with `extent` taps an axis, which sums to one."""
+    taps = np.ones(())
+    for length in extent:
+        axis = np.exp(-0.5 * (np.arange(length) - (length - 1) / 2) ** 2)
+        taps = np.multiply.outer(taps, axis / axis.sum())
+    return taps
+
+
+def join(
+    appearance: keras.KerasTensor,
+    motion: keras.KerasTensor,
+    how: str,
+    name: str,
+    *,
+    init: str = "2sumAB",
+    clip: keras.KerasTensor | None = None,
+) -> keras.KerasTensor:
+    """Join two maps of the same place (CVPR'16, section 3.1).
 
     Args:
         appearance: `(batch * time, height, width, D)`.
         motion: of the same shape.
-        init: a name of `CONV_INITS`.
+        how: one of `JOINS`.
+        name: of the layer that joins.
+        init: start of a fusing convolution, a name of `CONV_INITS`.
+        clip: a tensor `(batch, time, ...)` of the same clip; with it the convolution is 3x3x3, over time too.
+
+    Returns:
+        `(batch * time, height, width, channels)`; of bilinear fusion `(batch * time, D * D)`.
     """
-    if init not in CONV_INITS:
-        raise ValueError(f"Argument `fusion_init` must be one of {list(CONV_INITS)}. Received: fusion_init={init!r}")
-    x = layers.Concatenate(name="fusion_concat")([appearance, motion])
-    return layers.Conv2D(
-        appearance.shape[-1], 1, activation="relu", kernel_initializer=StackedIdentity(*CONV_INITS[init]), name="fusion"
-    )(x)
+    pair = [appearance, motion]
+    if how == "sum":
+        return layers.Add(name=name)(pair)
+    if how == "max":
+        return layers.Maximum(name=name)(pair)
+    if how == "concat":
+        return layers.Concatenate(name=name)(pair)
+    if how == "bilinear":
+        return BilinearFusion(dtype="float32", name=name)(pair)
+    x = layers.Concatenate(name=f"{name}_concat")(pair)
+    start = FusionKernel(init)
+    if clip is None:
+        x = layers.Conv2D(appearance.shape[-1], 1, kernel_initializer=start, name=name)(x)
+    else:
+        x = UnfoldTime(name=f"{name}_unfold")([x, clip])
+        x = layers.Conv3D(appearance.shape[-1], 3, padding="same", kernel_initializer=start, name=name)(x)
+        x = FoldTime(name=f"{name}_fold")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def join_scores(
+    appearance: keras.KerasTensor, motion: keras.KerasTensor, how: str, init: str = "2sumAB"
+) -> keras.KerasTensor:
+    """Join the scores of two towers, `(batch, classes)` each, to `logits (batch, classes)`.
+
+    Where joining changes their number (concat, bilinear) a linear classifier follows. A fusing convolution has no ReLU
+    here: scores may be negative.
+    """
+    classes = appearance.shape[-1]
+    if how in ("sum", "max"):
+        return join(appearance, motion, how, "logits")
+    joined = join(appearance, motion, "bilinear" if how == "bilinear" else "concat", "fusion_logits")
+    start = FusionKernel(init) if how == "conv" else "glorot_uniform"
+    return layers.Dense(classes, kernel_initializer=start, dtype="float32", name="logits")(joined)
+
+
+def average_towers(
+    appearance: keras.KerasTensor, motion: keras.KerasTensor, weights: tuple[float, float], average: str
+) -> keras.KerasTensor:
+    """Late fusion (Simonyan and Zisserman, NIPS'14): average what two towers say, to `logits (batch, classes)`.
+
+    Args:
+        appearance: scores before the softmax, `(batch, classes)`.
+        motion: the same of the other tower.
+        weights: of appearance and motion; only their ratio counts.
+        average: `"logits"` averages the scores (the papers' code); `"softmax"` averages the probabilities (the papers'
+            text) and returns their logarithms, whose softmax they are.
+    """
+    check_choice("tower_average", average, ("logits", "softmax"))
+    if min(weights) < 0 or not sum(weights) > 0:
+        raise ValueError(
+            "Argument `tower_weights` must be two numbers of at least zero, not both zero. "
+            f"Received: tower_weights={weights!r}"
+        )
+    if average == "softmax":
+        return SoftmaxAverage(weights, dtype="float32", name="logits")([appearance, motion])
+    if weights[0] == weights[1]:
+        return layers.Average(dtype="float32", name="logits")([appearance, motion])
+    shares = [weight / sum(weights) for weight in weights]
+    scaled = [
+        layers.Rescaling(share, dtype="float32", name=f"{stream}_share")(x)
+        for share, stream, x in zip(shares, ("appearance", "motion"), (appearance, motion), strict=True)
+    ]
+    return layers.Add(dtype="float32", name="logits")(scaled)
 
 
 @keras.saving.register_keras_serializable(package="actionzoo")
-class StackedIdentity(keras.initializers.Initializer):
-    """Kernel `(1, 1, 2*D, D)` that adds two stacked maps of D channels, each with a factor of its own."""
+class BilinearFusion(layers.Layer):
+    """Outer products of two maps, summed over their pixels: `(n, ..., D)` twice to `(n, D * D)` (CVPR'16, eq. 6).
 
-    def __init__(self, appearance: float, motion: float) -> None:
-        self.appearance = appearance
-        self.motion = motion
+    Signed square root and L2 norm follow, as in bilinear CNNs (Lin et al., ICCV'15).
+    """
 
-    def __call__(self, shape: tuple[int, ...], dtype: str | None = None, **_: Any) -> Any:
-        identity = ops.eye(shape[-1], dtype=dtype or "float32")
-        return ops.concatenate([self.appearance * identity, self.motion * identity])[None, None]
+    def call(self, inputs: Any) -> Any:
+        a, b = inputs
+        places = "hw" if len(a.shape) == 4 else ""
+        products = ops.einsum(f"n{places}c,n{places}d->ncd", a, b)
+        x = ops.reshape(products, (-1, a.shape[-1] * b.shape[-1]))
+        x = ops.sign(x) * ops.sqrt(ops.maximum(ops.abs(x), 1e-12))
+        return x / ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), 1e-12))
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        a, b = input_shape
+        return a[0], (a[-1] or 0) * (b[-1] or 0)
+
+
+@keras.saving.register_keras_serializable(package="actionzoo")
+class SoftmaxAverage(layers.Layer):
+    """Logarithm of the weighted mean of two softmax outputs, `(batch, classes)` each."""
+
+    def __init__(self, weights: tuple[float, float], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shares = tuple(weight / sum(weights) for weight in weights)
+
+    def call(self, inputs: Any) -> Any:
+        terms = [
+            ops.log_softmax(x) + math.log(share) for x, share in zip(inputs, self.shares, strict=True) if share > 0
+        ]
+        return ops.logaddexp(*terms) if len(terms) == 2 else terms[0]
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return input_shape[0]
 
     def get_config(self) -> dict[str, Any]:
-        return {"appearance": self.appearance, "motion": self.motion}
+        return {**super().get_config(), "weights": list(self.shares)}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import keras
 
+from actionzoo.models.arguments import check_choice, check_sizes
+
 CAFFE_MEAN = (123.68, 116.779, 103.939)
 """RGB mean that the papers' streams subtract (0..255, no division by a standard deviation)."""
 
@@ -20,25 +22,24 @@ FLOW_SCALE = 255.0 / 40.0
 
 def appearance_input(num_frames: int | None, height: int | None, width: int | None) -> keras.KerasTensor:
     """Symbolic input `appearance (batch, time, height, width, 3)`: RGB in 0..255."""
+    check_sizes(num_frames=num_frames, height=height, width=width)
     return keras.Input((num_frames, height, width, 3), name="appearance")
 
 
 def motion_input(num_frames: int | None, height: int | None, width: int | None, stack_length: int) -> keras.KerasTensor:
     """Symbolic input `motion (batch, time, height, width, 2*stack_length)`: pixels a frame step."""
+    check_sizes(num_frames=num_frames, height=height, width=width, stack_length=stack_length)
     return keras.Input((num_frames, height, width, 2 * stack_length), name="motion")
 
 
 def preprocess_appearance(x: keras.KerasTensor, preprocessing: str = "caffe") -> keras.KerasTensor:
     """Scale RGB 0..255 to what the weights were trained on: `"caffe"` (the papers) or `"torchvision"`."""
+    check_choice("preprocessing", preprocessing, ("caffe", "torchvision"))
     if preprocessing == "caffe":
         scale, offset = [1.0] * 3, [-mean for mean in CAFFE_MEAN]
-    elif preprocessing == "torchvision":
+    else:
         scale = [1 / (255 * std) for std in TORCHVISION_STD]
         offset = [-mean / std for mean, std in zip(TORCHVISION_MEAN, TORCHVISION_STD, strict=True)]
-    else:
-        raise ValueError(
-            f"Argument `preprocessing` must be 'caffe' or 'torchvision'. Received: preprocessing={preprocessing!r}"
-        )
     return keras.layers.Rescaling(scale, offset, name="appearance_preprocessing")(x)
 
 

@@ -1,36 +1,38 @@
-"""Every network by name."""
+"""A builder for every name."""
 
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
 import keras
 
-from actionzoo.models.spatiotemporal import build_st_resnet
+from actionzoo.models.spatiotemporal import ST_MULNET, ST_RESNET, build_spatiotemporal
+from actionzoo.models.t_resnet import build_t_resnet
 from actionzoo.models.two_stream import build_stream, build_two_stream
-
-BASES = ("resnet18", "resnet50", "vgg16")
-
-_BUILDERS: dict[str, Callable[..., keras.Model]] = {
-    **{f"two_stream_{base}": partial(build_two_stream, base) for base in BASES},
-    **{
-        f"{stream}_{base}": partial(build_stream, base, stream) for base in BASES for stream in ("appearance", "motion")
-    },
-    "st_resnet18": partial(build_st_resnet, 18),
-}
+from actionzoo.names import NETWORKS, RESNET_DEPTHS, STREAM_BASES, list_models
 
 
-def list_models(pattern: str = "*") -> list[str]:
-    """Names of the networks that match a wildcard pattern, sorted.
+def _builders() -> dict[str, Callable[..., keras.Model]]:
+    builders: dict[str, Callable[..., keras.Model]] = {}
+    for base in STREAM_BASES:
+        builders[f"appearance_{base}"] = partial(build_stream, base, "appearance")
+        builders[f"motion_{base}"] = partial(build_stream, base, "motion")
+        builders[f"two_stream_{base}"] = partial(build_two_stream, base)
+    for depth in RESNET_DEPTHS:
+        # Units of depth 18 have no 1x1 convolutions that ST-ResNet could inflate.
+        filters = {"temporal_filters": "injected", "temporal_init": "centre"} if depth == 18 else {}
+        builders[f"st_resnet{depth}"] = partial(build_spatiotemporal, depth, **ST_RESNET | filters)
+        builders[f"st_mulnet{depth}"] = partial(build_spatiotemporal, depth, **ST_MULNET)
+        builders[f"t_resnet{depth}"] = partial(build_t_resnet, depth)
+    return builders
 
-    >>> list_models("st_*")
-    ['st_resnet18']
-    """
-    return sorted(name for name in _BUILDERS if fnmatchcase(name, pattern))
+
+BUILDERS = _builders()
+"""Each takes `num_classes`, `num_frames` and the options of its system, and returns a model."""
 
 
 def create_model(
@@ -41,26 +43,38 @@ def create_model(
     Args:
         name: one of `list_models()`.
         num_classes: number of classes.
-        num_frames: length of a clip, T; `None` for any length.
+        num_frames: length of a clip, T; `None` for any length, of at least five where frames are pooled.
         weights: a `.weights.h5` file of the same network, which Keras loads; `None` for random weights.
-        **options: arguments of the builder, such as `height`, `width`, `stack_length` or `fusion`.
+        **options: arguments of the builder, such as `height`, `width`, `stack_length` or `fusion`: see
+            `actionzoo.models.two_stream.build_two_stream`, `actionzoo.models.spatiotemporal.build_spatiotemporal` and
+            `actionzoo.models.t_resnet.build_t_resnet`.
 
     Returns:
-        A functional model of the inputs `appearance` and `motion` that returns logits `(batch, num_classes)`.
+        A functional model of `{"appearance": (batch, time, height, width, 3), "motion": (batch, time, height, width,
+        2*L)}`, or of the one stream it has, that returns logits `(batch, num_classes)`.
 
     Raises:
-        ValueError: there is no network of that name, or an option has a value that does not exist.
+        ValueError: there is no network or no option of that name, or an option has a value that does not exist.
 
     >>> model = create_model("two_stream_resnet18", 6, 2, height=64, width=64, channel_factor=0.125)
     >>> model.output.shape
     (None, 6)
     """
-    if name not in _BUILDERS:
-        near = difflib.get_close_matches(name, _BUILDERS, n=3) or list_models()
-        raise ValueError(f"There is no network {name!r}. Did you mean one of {near}? Received: name={name!r}")
     if num_classes < 1:
         raise ValueError(f"Argument `num_classes` must be at least 1. Received: num_classes={num_classes!r}")
-    model = _BUILDERS[name](num_classes, num_frames, name=name, **options)
+    return build(name, weights, num_classes=num_classes, num_frames=num_frames, **options)
+
+
+def build(name: str, weights: str | None, **arguments: Any) -> keras.Model:
+    """Build a network by name with its builder's own arguments; what is not given has the papers' value."""
+    if name not in BUILDERS:
+        near = difflib.get_close_matches(name, NETWORKS, n=3) or list_models()
+        raise ValueError(f"There is no network {name!r}. Did you mean one of {near}? Received: name={name!r}")
+    known = [option for option in inspect.signature(BUILDERS[name]).parameters if option != "name"]
+    for argument, value in arguments.items():
+        if argument not in known:
+            raise ValueError(f"{name} takes the arguments {known}. Received: {argument}={value!r}")
+    model = BUILDERS[name](name=name, **arguments)
     if weights is not None:
         model.load_weights(weights)
     return model

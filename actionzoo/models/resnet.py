@@ -6,18 +6,23 @@ output of the unit before it and returns its *sum*, before the ReLU, because ST-
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import keras
-from keras import layers
+import numpy as np
+from keras import layers, ops
 
-from actionzoo.models.temporal import temporal_conv
+from actionzoo.models.arguments import check_choice
+from actionzoo.models.towers import Step
 
-UNITS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
+UNITS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 """Residual units in stages 2..5, by the depth of the network."""
 
-BOTTLENECK = {18: False, 50: True}
+EPSILON = 1e-5
+"""Of batch normalisation: the same in the papers' imported ResNets and in torchvision's."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class ResNetSpec:
     """What one stream is made of.
 
     Attributes:
-        depth: 18 (basic units) or 50 (bottleneck units).
+        depth: 18 (basic units: two 3x3) or 50, 101, 152 (bottleneck units: 1x1, 3x3, 1x1).
         width: factor on all numbers of channels; 1 is the standard network.
         strides: `"caffe"` halves the picture in the first 1x1 of a bottleneck and pools with a pad at the bottom and
             right (the papers); `"torchvision"` in the 3x3, pooling with a symmetric pad.
@@ -38,14 +43,22 @@ class ResNetSpec:
     def __post_init__(self) -> None:
         if self.depth not in UNITS:
             raise ValueError(f"Argument `depth` must be one of {list(UNITS)}. Received: depth={self.depth!r}")
-        if self.strides not in ("caffe", "torchvision"):
-            raise ValueError(f"Argument `strides` must be 'caffe' or 'torchvision'. Received: strides={self.strides!r}")
+        check_choice("strides", self.strides, ("caffe", "torchvision"))
         if self.width <= 0:
-            raise ValueError(f"Argument `width` must be above zero. Received: width={self.width!r}")
+            raise ValueError(f"Argument `channel_factor` must be above zero. Received: channel_factor={self.width!r}")
+
+    @property
+    def bottleneck(self) -> bool:
+        """Whether units have 1x1 convolutions."""
+        return self.depth > 18
 
     def channels(self, stage: int) -> int:
         """Channels inside a unit of stage 2..5 (a bottleneck puts out four times as many)."""
         return max(1, round(self.width * 32 * 2 ** (stage - 1)))
+
+    def outputs(self, stage: int) -> int:
+        """Channels that a unit of stage 2..5 puts out."""
+        return self.channels(stage) * (4 if self.bottleneck else 1)
 
     def units(self) -> Iterator[tuple[int, int]]:
         """All units as `(stage, index)`, in order."""
@@ -53,22 +66,48 @@ class ResNetSpec:
             for index in range(count):
                 yield stage, index
 
+    def convolutions(self, stage: int, index: int) -> list[tuple[int, int, int]]:
+        """The convolutions of a unit's residual branch, each as (size, stride, channels)."""
+        stride = 2 if index == 0 and stage > 2 else 1
+        inner, outer = self.channels(stage), self.outputs(stage)
+        if not self.bottleneck:
+            return [(3, stride, inner), (3, 1, outer)]
+        first, second = (stride, 1) if self.strides == "caffe" else (1, stride)
+        return [(1, first, inner), (3, second, inner), (1, 1, outer)]
 
-def conv_bn(
-    x: keras.KerasTensor, filters: int, size: int, stride: int, name: str, relu: bool = True
-) -> keras.KerasTensor:
-    """Convolution with a symmetric pad, batch normalisation (epsilon 1e-5) and, unless told otherwise, ReLU."""
+
+@dataclass(frozen=True)
+class OverTime:
+    """What a unit does over time. Each function takes a tensor of frames and the prefix of its layers' names.
+
+    Attributes:
+        pointwise: stands in for the 1x1 convolutions, `(x, channels, name)` (ST-ResNet).
+        behind: is put behind the ReLU of the last but one convolution, `(x, name)` (ST-MulNet).
+        beside: is added to the second convolution, before its batch norm, `(x, channels, stride, name)` (T-ResNet).
+    """
+
+    pointwise: Callable[[keras.KerasTensor, int, str], keras.KerasTensor] | None = None
+    behind: Callable[[keras.KerasTensor, str], keras.KerasTensor] | None = None
+    beside: Callable[[keras.KerasTensor, int, int, str], keras.KerasTensor] | None = None
+
+
+def conv(x: keras.KerasTensor, channels: int, size: int, stride: int, name: str) -> keras.KerasTensor:
+    """Convolution with a symmetric pad and no bias."""
     padding = "same" if stride == 1 else "valid"
     if size > 1 and stride > 1:  # Keras' "same" pads one side only here
         x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
-    x = layers.Conv2D(filters, size, stride, padding, use_bias=False, kernel_initializer="he_normal", name=name)(x)
-    x = layers.BatchNormalization(momentum=0.95, epsilon=1e-5, name=f"{name}_bn")(x)
+    return layers.Conv2D(channels, size, stride, padding, use_bias=False, kernel_initializer="he_normal", name=name)(x)
+
+
+def norm(x: keras.KerasTensor, name: str, relu: bool = True) -> keras.KerasTensor:
+    """Batch normalisation and, unless told otherwise, ReLU."""
+    x = layers.BatchNormalization(momentum=0.95, epsilon=EPSILON, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
 def stem(x: keras.KerasTensor, spec: ResNetSpec, stream: str) -> keras.KerasTensor:
     """7x7 convolution and 3x3 max pooling, both at stride 2."""
-    x = conv_bn(x, spec.channels(2), 7, 2, f"{stream}_conv1")
+    x = norm(conv(x, spec.channels(2), 7, 2, f"{stream}_conv1"), f"{stream}_conv1")
     pad = ((0, 1), (0, 1)) if spec.strides == "caffe" else 1
     x = layers.ZeroPadding2D(pad, name=f"{stream}_pool1_pad")(x)
     return layers.MaxPooling2D(3, 2, name=f"{stream}_pool1")(x)
@@ -82,8 +121,7 @@ def unit(
     stream: str,
     *,
     branch_input: keras.KerasTensor | None = None,
-    clip: keras.KerasTensor | None = None,
-    temporal_init: str | None = None,
+    over_time: OverTime | None = None,
 ) -> keras.KerasTensor:
     """One residual unit, up to and including the sum.
 
@@ -94,27 +132,27 @@ def unit(
         index: place in the stage; the first unit changes channels and, from stage 3 on, the picture's size.
         stream: prefix of the layers' names.
         branch_input: what the residual branch reads instead of `x`: the other stream comes in here.
-        clip: any tensor with the clip's time axis; needed with `temporal_init`.
-        temporal_init: put a temporal filter with this start behind the branch's 3x3 convolution (CVPR'17).
+        over_time: what looks across frames; nothing does without.
     """
     name = f"{stream}_stage{stage}_unit{index}"
-    channels = spec.channels(stage)
-    stride = 2 if index == 0 and stage > 2 else 1
+    time = over_time or OverTime()
     branch = x if branch_input is None else branch_input
-    if BOTTLENECK[spec.depth]:
-        first, second = (stride, 1) if spec.strides == "caffe" else (1, stride)
-        branch = conv_bn(branch, channels, 1, first, f"{name}_conv1")
-        branch = conv_bn(branch, channels, 3, second, f"{name}_conv2")
-        last, outputs = 1, 4 * channels
-    else:
-        branch = conv_bn(branch, channels, 3, stride, f"{name}_conv1")
-        last, outputs = 3, channels
-    if temporal_init is not None:
-        branch = temporal_conv(branch, clip, temporal_init, f"{name}_temporal")
-    conv = 3 if BOTTLENECK[spec.depth] else 2
-    branch = conv_bn(branch, outputs, last, 1, f"{name}_conv{conv}", relu=False)
-    if x.shape[-1] != outputs or stride > 1:
-        x = conv_bn(x, outputs, 1, stride, f"{name}_shortcut", relu=False)
+    convolutions = spec.convolutions(stage, index)
+    for number, (size, stride, channels) in enumerate(convolutions, start=1):
+        before, at = branch, f"{name}_conv{number}"
+        if size == 1 and time.pointwise:
+            branch = time.pointwise(before, channels, at)
+        else:
+            branch = conv(before, channels, size, stride, at)
+        if number == 2 and time.beside:
+            branch = layers.Add(name=f"{at}_sum")([branch, time.beside(before, channels, stride, f"{name}_temporal")])
+        branch = norm(branch, at, relu=number < len(convolutions))
+        if number == len(convolutions) - 1 and time.behind:
+            branch = time.behind(branch, f"{name}_temporal")
+    stride = max(stride for _, stride, _ in convolutions)
+    if x.shape[-1] != spec.outputs(stage) or stride > 1:
+        at = f"{name}_shortcut"
+        x = norm(conv(x, spec.outputs(stage), 1, stride, at), at, relu=False)
     return layers.Add(name=f"{name}_sum")([x, branch])
 
 
@@ -123,9 +161,67 @@ def relu(x: keras.KerasTensor, stage: int, index: int, stream: str) -> keras.Ker
     return layers.ReLU(name=f"{stream}_stage{stage}_unit{index}_relu")(x)
 
 
-def features(x: keras.KerasTensor, spec: ResNetSpec, stream: str) -> keras.KerasTensor:
-    """A whole stream by itself: preprocessed frames to the last unit's ReLU, `(batch * time, h/32, w/32, channels)`."""
-    x = stem(x, spec, stream)
-    for stage, index in spec.units():
-        x = relu(unit(x, spec, stage, index, stream), stage, index, stream)
-    return x
+def pool5(x: keras.KerasTensor, stream: str, dropout: float = 0.0) -> keras.KerasTensor:
+    """Average pooling before the classifier, `(n, height, width, channels)` to `(n, channels)`, with dropout behind."""
+    if all(side is not None and side <= 7 for side in x.shape[1:3]):
+        x = layers.GlobalAveragePooling2D(name=f"{stream}_pool5")(x)
+    else:
+        x = DenseAveragePooling(7, name=f"{stream}_pool5")(x)
+    return layers.Dropout(dropout, name=f"{stream}_dropout")(x)
+
+
+def trunk(spec: ResNetSpec) -> list[Step]:
+    """The layers up to the last ReLU, as steps that end in `pool1`, `stage2_unit0_relu`, ..., `stage5_unit2_relu`."""
+
+    def step(stage: int, index: int, x: keras.KerasTensor, stream: str) -> keras.KerasTensor:
+        return relu(unit(x, spec, stage, index, stream), stage, index, stream)
+
+    units = [Step(f"stage{stage}_unit{index}_relu", partial(step, stage, index)) for stage, index in spec.units()]
+    return [Step("pool1", lambda x, stream: stem(x, spec, stream)), *units]
+
+
+def aliases(spec: ResNetSpec) -> dict[str, str]:
+    """The papers' names ReLU2 to ReLU5, each the last of its stage."""
+    return {f"relu{stage}": f"stage{stage}_unit{index}_relu" for stage, index in spec.units()}
+
+
+@keras.saving.register_keras_serializable(package="actionzoo")
+class DenseAveragePooling(layers.Layer):
+    """Average pooling of a picture that is larger than the network was trained on, `(n, h, w, c)` to `(n, c)`.
+
+    The papers' dense test runs 7x7 average pooling at stride 1, then the classifier at every place, and averages its
+    scores. The classifier is linear, so that is one classifier behind the mean over all places: each row and column
+    counts as often as windows cover it. Maps no larger than the window are averaged plainly.
+
+    Args:
+        window: side of the pooling window.
+        **kwargs: of a Keras layer.
+    """
+
+    def __init__(self, window: int = 7, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.window = window
+
+    def call(self, x: Any) -> Any:
+        dynamic = ops.shape(x)
+        for axis in (1, 2):
+            share = self._shares(x.shape[axis] or dynamic[axis])
+            shape = [1, 1, 1, 1]
+            shape[axis] = -1
+            x = x * ops.reshape(ops.cast(share, x.dtype), shape)
+        return ops.sum(x, axis=(1, 2))
+
+    def _shares(self, length: Any) -> Any:
+        """What each of `length` rows counts in the mean over all windows, `(length,)`."""
+        xp: Any = np if isinstance(length, int) else ops
+        window = xp.minimum(self.window, length)
+        places = length - window + 1
+        rows = xp.arange(length)
+        covered = xp.minimum(xp.minimum(rows + 1, length - rows), xp.minimum(window, places))
+        return ops.cast(covered, "float32") / ops.cast(window * places, "float32")
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape[0], input_shape[-1]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "window": self.window}

@@ -1,62 +1,102 @@
 """Spatiotemporal residual networks: two ResNet streams with a connection in every stage and filters over time.
 
-ST-ResNet (Feichtenhofer, Pinz, Wildes, NIPS'16) adds motion to appearance. In each stage the activated output of the
-motion stream's first unit joins the appearance stream at its second one, and only in the residual branch:
+In each stage the activated output of the motion stream's first unit meets the appearance stream at its second one, and
+only in the residual branch:
 
-    x[l+1] = relu(x[l]) + F(x[l] + relu(m[l]))        x, m: sums of appearance and motion before their ReLU
+    x[l+1] = relu(x[l]) + F(x[l] + relu(m[l]))     ST-ResNet (Feichtenhofer, Pinz, Wildes, NIPS'16)
+    x[l+1] = relu(x[l]) + F(x[l] * relu(m[l]))     ST-MulNet (the same, CVPR'17)
 
-so the appearance stream's own path through the shortcuts stays untouched.
+with x and m the sums of appearance and motion before their ReLU. The appearance stream's own path through the shortcuts
+stays untouched. Filters over three frames sit in the same units of both streams: ST-ResNet makes them of the 1x1
+convolutions, ST-MulNet puts new ones, which start as identities, behind the 3x3.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 from keras import layers
 
 from actionzoo.models import inputs, resnet
-from actionzoo.models.fusion import late_fusion
-from actionzoo.models.temporal import FoldTime, temporal_pool
+from actionzoo.models.arguments import by_stream, check_choice
+from actionzoo.models.fusion import average_towers
+from actionzoo.models.temporal import InflatedHeNormal, InflatedIdentity, TemporalConv
+from actionzoo.models.towers import Tower
 
 CONNECTED_UNIT = 1
-"""The unit of every stage that motion is led into and that filters over time: the second (res2b, res3b, ...)."""
+"""The unit of every stage that a connection leads into and that filters over time: the second. The papers call it res2b
+to res5b; in Caffe's ResNet-101 and 152 it is res2b, res3b1, res4b1, res5b."""
 
-CONNECTIONS = ("residual", "none")
+ST_RESNET: dict[str, Any] = {
+    "num_frames": 11,
+    "gate": "add",
+    "temporal_filters": "inflated",
+    "temporal_init": "average",
+    "temporal_pool_stride": 2,
+    "dropout": 0.0,
+}
+"""The arguments that make an ST-ResNet (NIPS'16)."""
+
+ST_MULNET: dict[str, Any] = {
+    "num_frames": 5,
+    "gate": "multiply",
+    "temporal_filters": "injected",
+    "temporal_init": "centre",
+    "temporal_pool_stride": 1,
+    "dropout": (0.0, 0.8),
+}
+"""The arguments that make an ST-MulNet (CVPR'17)."""
+
+GATES = {"add": layers.Add, "multiply": layers.Multiply}
+CONNECTIONS = ("residual", "direct", "none")
+DIRECTIONS = ("motion_to_appearance", "appearance_to_motion", "both")
+TEMPORAL_FILTERS = ("inflated", "injected")
 
 
-def build_st_resnet(
+def build_spatiotemporal(
     depth: int,
     num_classes: int,
-    num_frames: int | None = 5,
     *,
+    num_frames: int | None,
     height: int | None = 224,
     width: int | None = 224,
     stack_length: int = 10,
+    gate: str,
     connection: str = "residual",
-    temporal_init: str = "centre",
-    temporal_pooling: str = "max",
-    dropout: float = 0.0,
+    direction: str = "motion_to_appearance",
+    temporal_filters: str,
+    temporal_init: str,
+    temporal_pool: str = "max",
+    temporal_pool_stride: int,
+    dropout: float | tuple[float, float],
     channel_factor: float = 1.0,
+    strides: str = "caffe",
     preprocessing: str = "caffe",
     name: str | None = None,
 ) -> keras.Model:
-    """Build an ST-ResNet of basic units.
-
-    The papers turn the 1x1 convolutions of a bottleneck into temporal filters. A basic unit has none, so it gets
-    ST-MulNet's: a 3x1x1 convolution behind the unit's first 3x3, which starts as an identity.
+    """Build an ST-ResNet or an ST-MulNet. What has no default is what sets them apart: `ST_RESNET`, `ST_MULNET`.
 
     Args:
-        depth: 18.
+        depth: 18, 50, 101 or 152.
         num_classes: number of classes.
-        num_frames: length of a clip; `None` for any.
+        num_frames: length of a clip, T; `None` for any, of at least five frames where they are pooled.
         height: of the input, in pixels; `None` for any.
         width: of the input, in pixels; `None` for any.
         stack_length: flow fields a stack, L.
-        connection: `"residual"` leads motion into the appearance stream; `"none"` leaves two streams that meet only in
-            their scores, for comparison and for training one before they are joined.
-        temporal_init: start of the temporal filters: `"average"`, `"centre"` or `"difference"`.
-        temporal_pooling: over the clip, before the classifiers: `"max"` or `"average"`.
-        dropout: rate before the classifiers.
+        gate: how the streams meet: `"add"` or `"multiply"`.
+        connection: `"residual"` leads one stream into the residual branch of the other; `"direct"` into the whole unit,
+            its shortcut too, which the papers advise against; `"none"` leaves two streams that meet in their scores.
+        direction: `"motion_to_appearance"` (the papers), `"appearance_to_motion"` or `"both"`.
+        temporal_filters: `"inflated"` makes the 1x1 convolutions of the connected unit 3x1x1 (not at depth 18, which
+            has none); `"injected"` puts a 3x1x1 convolution with bias behind the ReLU of its 3x3.
+        temporal_init: start of these filters: `"average"`, `"centre"` or `"difference"`.
+        temporal_pool: over five frames, before pool5: `"max"`, `"average"` or `"none"`. Scores are averaged over the
+            frames that are left.
+        temporal_pool_stride: frames from one pool to the next.
+        dropout: rate before the classifiers, or a pair (appearance, motion).
         channel_factor: factor on all numbers of channels.
+        strides: `"caffe"` (the papers) or `"torchvision"`, see `actionzoo.models.resnet.ResNetSpec`.
         preprocessing: `"caffe"` (the papers) or `"torchvision"`.
         name: of the model.
 
@@ -67,32 +107,66 @@ def build_st_resnet(
     Raises:
         ValueError: an argument is not one of the values named above.
     """
-    if connection not in CONNECTIONS:
-        raise ValueError(
-            f"Argument `connection` must be one of {list(CONNECTIONS)}. Received: connection={connection!r}"
-        )
-    spec = resnet.ResNetSpec(depth, channel_factor)
+    check_choice("gate", gate, GATES)
+    check_choice("connection", connection, CONNECTIONS)
+    check_choice("direction", direction, DIRECTIONS)
+    check_choice("temporal_filters", temporal_filters, TEMPORAL_FILTERS)
+    spec = resnet.ResNetSpec(depth, channel_factor, strides)
+    if temporal_filters == "inflated" and not spec.bottleneck:
+        raise ValueError(f"Units of depth {depth} have no 1x1 to inflate. Received: temporal_filters='inflated'")
+    rates = by_stream(dropout)
+
     appearance = inputs.appearance_input(num_frames, height, width)
     motion = inputs.motion_input(num_frames, height, width, stack_length)
-    a = FoldTime(name="appearance_fold")(inputs.preprocess_appearance(appearance, preprocessing))
-    m = FoldTime(name="motion_fold")(inputs.preprocess_motion(motion))
-    a, m = resnet.stem(a, spec, "appearance"), resnet.stem(m, spec, "motion")
-    a_sum = a
+    a = Tower("appearance", inputs.preprocess_appearance(appearance, preprocessing))
+    m = Tower("motion", inputs.preprocess_motion(motion))
+    for tower in (a, m):
+        tower.x = resnet.stem(tower.x, spec, tower.stream)
+    sums: dict[str, keras.KerasTensor] = {}
     for stage, index in spec.units():
-        filtered = index == CONNECTED_UNIT
-        joined = None
-        if filtered and connection == "residual":
-            joined = layers.Add(name=f"connection_stage{stage}")([a_sum, m])
-        time = temporal_init if filtered else None
-        a_sum = resnet.unit(
-            a, spec, stage, index, "appearance", branch_input=joined, clip=appearance, temporal_init=time
+        connected = connection != "none" and index == CONNECTED_UNIT
+        joined = _connect(a, m, sums, gate, connection, direction, stage) if connected else {}
+        for tower in (a, m):
+            stream = tower.stream
+            over_time = _filters(tower.clip, temporal_filters, temporal_init) if index == CONNECTED_UNIT else None
+            shortcut = joined.get(stream, tower.x) if connection == "direct" else tower.x
+            sums[stream] = resnet.unit(
+                shortcut, spec, stage, index, stream, branch_input=joined.get(stream), over_time=over_time
+            )
+        for tower in (a, m):
+            tower.x = resnet.relu(sums[tower.stream], stage, index, tower.stream)
+    for tower in (a, m):
+        tower.pool_over_time(temporal_pool, temporal_pool_stride)
+        tower.x = resnet.pool5(tower.x, tower.stream, rates[tower.stream])
+    logits = average_towers(a.scores(num_classes), m.scores(num_classes), (1.0, 1.0), "logits")
+    return keras.Model({"appearance": appearance, "motion": motion}, logits, name=name)
+
+
+def _connect(
+    a: Tower, m: Tower, sums: dict[str, keras.KerasTensor], gate: str, connection: str, direction: str, stage: int
+) -> dict[str, keras.KerasTensor]:
+    """What the connected unit of each receiving stream reads: its own features joined with the other stream's.
+
+    A residual connection joins the sum of the unit before, ahead of its ReLU; a direct one what the ReLU lets through.
+    """
+    receivers = {"motion_to_appearance": [(a, m)], "appearance_to_motion": [(m, a)], "both": [(a, m), (m, a)]}
+    joined = {}
+    for to, source in receivers[direction]:
+        own = to.x if connection == "direct" else sums[to.stream]
+        joined[to.stream] = GATES[gate](name=f"{to.stream}_stage{stage}_connection")([own, source.x])
+    return joined
+
+
+def _filters(clip: keras.KerasTensor, kind: str, init: str) -> resnet.OverTime:
+    """Filters over time for one unit: in place of its 1x1 convolutions, or behind its 3x3."""
+    if kind == "inflated":
+        start = InflatedHeNormal(init)
+        return resnet.OverTime(
+            pointwise=lambda x, channels, name: TemporalConv(channels, kernel_initializer=start, name=name)([x, clip])
         )
-        m_sum = resnet.unit(m, spec, stage, index, "motion", clip=motion, temporal_init=time)
-        a, m = resnet.relu(a_sum, stage, index, "appearance"), resnet.relu(m_sum, stage, index, "motion")
-    towers = []
-    for x, clip, stream in ((a, appearance, "appearance"), (m, motion, "motion")):
-        x = layers.GlobalAveragePooling2D(name=f"{stream}_pool5")(x)
-        x = temporal_pool(x, clip, temporal_pooling, f"{stream}_temporal_pool")
-        x = layers.Dropout(dropout, name=f"{stream}_dropout")(x)
-        towers.append(layers.Dense(num_classes, name=f"logits_{stream}")(x))
-    return keras.Model({"appearance": appearance, "motion": motion}, late_fusion(towers), name=name)
+    identity = InflatedIdentity(init)
+    return resnet.OverTime(
+        behind=lambda x, name: TemporalConv(x.shape[-1], use_bias=True, kernel_initializer=identity, name=name)(
+            [x, clip]
+        )
+    )

@@ -1,7 +1,7 @@
 """Time in a network of single frames: folding it into the batch, filters over it, pooling along it.
 
-The streams see one frame at a time, so they run on `(batch * time, height, width, channels)`. Layers that look across
-frames unfold the time axis, work on `(batch, time, height, width, channels)` and fold it again.
+The streams see one frame at a time, so they run on `(batch * time, height, width, channels)`. What looks across frames
+is also given the clip, any tensor `(batch, time, ...)`, which tells how many frames belong together.
 """
 
 from __future__ import annotations
@@ -10,14 +10,19 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
-TEMPORAL_INITS = {"average": (1 / 3, 1 / 3, 1 / 3), "centre": (0.0, 1.0, 0.0), "difference": (-1.0, 3.0, -1.0)}
-"""Taps at t-1, t, t+1 of a temporal filter before training (ST-ResNet, NIPS'16; ST-MulNet, CVPR'17, section 3)."""
+from actionzoo.models.arguments import check_choice
+from actionzoo.models.kernels import inflate_kernel, temporal_taps
+
+POOL_WINDOW = 5
+"""Frames that the papers pool over: the length of their training clips."""
+
+TEMPORAL_POOLS = ("none", "max", "average")
 
 
 @keras.saving.register_keras_serializable(package="actionzoo")
-class FoldTime(keras.layers.Layer):
+class FoldTime(layers.Layer):
     """`(batch, time, ...)` to `(batch * time, ...)`: a video becomes a batch of its frames."""
 
     def call(self, x: Any) -> Any:
@@ -29,8 +34,8 @@ class FoldTime(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="actionzoo")
-class UnfoldTime(keras.layers.Layer):
-    """`(batch * time, ...)` to `(batch, time, ...)`; the second input has a time axis and tells its length."""
+class UnfoldTime(layers.Layer):
+    """`(batch * time, ...)` to `(batch, time, ...)`; the second input, the clip, tells the length of time."""
 
     def call(self, inputs: Any) -> Any:
         x, clip = inputs
@@ -42,71 +47,131 @@ class UnfoldTime(keras.layers.Layer):
         return (clip[0], clip[1], *x[1:])
 
 
-def _static_or_dynamic(x: Any) -> list[Any]:
-    dynamic = ops.shape(x)
-    return [dynamic[i] if size is None else size for i, size in enumerate(x.shape)]
+@keras.saving.register_keras_serializable(package="actionzoo")
+class TemporalConv(layers.Layer):
+    """A 3x1x1 convolution, over three frames and no pixels around (ST-ResNet, NIPS'16, section 3.2).
 
+    Zeros stand before the first and behind the last frame. Takes folded features `(batch * time, height, width,
+    channels)` and the clip; gives `(batch * time, height / spatial_stride, width / spatial_stride, filters)`.
 
-def inflate_kernel(kernel: np.ndarray, init: str = "centre") -> np.ndarray:
-    """Give a spatial kernel an extent of three frames.
+    All pixels are laid out in one row, so that it is a 2-D convolution of a (3, 1) kernel over `(time, pixels)`: the
+    fastest of the forms that `benchmarks/temporal.py` measures, on every backend.
 
     Args:
-        kernel: `(height, width, channels_in, channels_out)`.
-        init: `"average"` spreads it over t-1, t, t+1; `"centre"` puts it at t; `"difference"` weighs it -1, 3, -1.
-
-    Returns:
-        `(3, height, width, channels_in, channels_out)`, the layout of a `keras.layers.Conv3D` kernel.
-
-    >>> inflate_kernel(np.ones((1, 1, 2, 4)), "average").sum(axis=0)[0, 0, 0]
-    array([1., 1., 1., 1.])
+        filters: channels of the output.
+        use_bias: add a bias a channel.
+        spatial_stride: read every so-manieth pixel only.
+        kernel_initializer: of the kernel, `(3, 1, channels, filters)`.
+        name: of the layer.
+        **kwargs: of a Keras layer.
     """
-    return np.stack([tap * kernel for tap in _taps(init)])
+
+    kernel_size = (3, 1)
+
+    def __init__(
+        self,
+        filters: int,
+        *,
+        use_bias: bool = False,
+        spatial_stride: int = 1,
+        kernel_initializer: Any = "he_normal",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.filters = filters
+        self.use_bias = use_bias
+        self.spatial_stride = spatial_stride
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
+        shape = (*self.kernel_size, input_shape[0][-1], self.filters)
+        self.kernel = self.add_weight(shape=shape, initializer=self.kernel_initializer, name="kernel")
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias") if self.use_bias else None
+
+    def call(self, inputs: Any) -> Any:
+        x, clip = inputs
+        if self.spatial_stride > 1:
+            x = x[:, :: self.spatial_stride, :: self.spatial_stride]
+        _, height, width, channels = _static_or_dynamic(x)
+        pixels = ops.reshape(x, (-1, _static_or_dynamic(clip)[1], height * width, channels))
+        y = ops.conv(pixels, self.kernel, strides=1, padding="same", data_format="channels_last")
+        if self.bias is not None:
+            y = y + self.bias
+        return ops.reshape(y, (-1, height, width, self.filters))
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        frames, *sides, _ = input_shape[0]
+        return (frames, *(None if side is None else -(-side // self.spatial_stride) for side in sides), self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "use_bias": self.use_bias,
+            "spatial_stride": self.spatial_stride,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
 
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class InflatedIdentity(keras.initializers.Initializer):
-    """Initial temporal filter `(3, 1, 1, channels, channels)` that mixes no channels (ST-MulNet, CVPR'17)."""
+    """Initial temporal filter that mixes no channels (ST-MulNet, CVPR'17): `(3, 1, channels, channels)`."""
 
     def __init__(self, init: str = "centre") -> None:
-        _taps(init)
+        temporal_taps(init)
         self.init = init
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None, **_: Any) -> Any:
-        identity = np.eye(shape[3], shape[4])[None, None]
-        return ops.convert_to_tensor(inflate_kernel(identity, self.init), dtype=dtype or "float32")
+        inflated = inflate_kernel(np.eye(shape[-2], shape[-1])[None, None], self.init)
+        return ops.convert_to_tensor(inflated.reshape(shape), dtype=dtype or "float32")
 
     def get_config(self) -> dict[str, Any]:
         return {"init": self.init}
 
 
-def temporal_conv(x: keras.KerasTensor, clip: keras.KerasTensor, init: str, name: str) -> keras.KerasTensor:
-    """Filter over three frames, all channels to all channels, that starts as an identity (ST-MulNet, CVPR'17).
+@keras.saving.register_keras_serializable(package="actionzoo")
+class InflatedHeNormal(keras.initializers.Initializer):
+    """Initial temporal filter of a network without trained weights: a random 1x1 kernel, inflated (ST-ResNet)."""
+
+    def __init__(self, init: str = "average", seed: int | None = None) -> None:
+        temporal_taps(init)
+        self.init = init
+        self.seed = seed
+        self._spatial = keras.initializers.HeNormal(seed)
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None, **_: Any) -> Any:
+        kernel = self._spatial((1, 1, *shape[-2:]), dtype=dtype or "float32")
+        return ops.concatenate([tap * kernel for tap in temporal_taps(self.init)])
+
+    def get_config(self) -> dict[str, Any]:
+        return {"init": self.init, "seed": self.seed}
+
+
+def temporal_pool(
+    x: keras.KerasTensor, clip: keras.KerasTensor, how: str, stride: int, name: str
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Pool folded features over five frames, or over all of a shorter clip.
 
     Args:
-        x: folded features `(batch * time, height, width, channels)`.
-        clip: any tensor `(batch, time, ...)` of the same clip.
-        init: `"average"`, `"centre"` or `"difference"`.
-        name: name of the convolution.
+        x: `(batch * time, height, width, channels)`.
+        clip: `(batch, time, ...)`. If its length is `None`, clips must have at least five frames.
+        how: `"max"`, `"average"` or `"none"`.
+        stride: frames from one pool to the next.
+        name: of the pooling layer.
+
+    Returns:
+        The pooled features, folded, and what is now the clip.
     """
-    x = UnfoldTime(name=f"{name}_unfold")([x, clip])
-    x = keras.layers.Conv3D(
-        x.shape[-1], (3, 1, 1), padding="same", kernel_initializer=InflatedIdentity(init), name=name
-    )(x)
-    return FoldTime(name=f"{name}_fold")(x)
+    check_choice("temporal_pool", how, TEMPORAL_POOLS)
+    if how == "none":
+        return x, clip
+    pooling = layers.MaxPooling3D if how == "max" else layers.AveragePooling3D
+    window = min(POOL_WINDOW, clip.shape[1] or POOL_WINDOW)
+    pooled = pooling((window, 1, 1), (stride, 1, 1), name=name)(UnfoldTime(name=f"{name}_unfold")([x, clip]))
+    return FoldTime(name=f"{name}_fold")(pooled), pooled
 
 
-def temporal_pool(x: keras.KerasTensor, clip: keras.KerasTensor, how: str, name: str) -> keras.KerasTensor:
-    """Pool folded features `(batch * time, channels)` over the whole clip, to `(batch, channels)`.
-
-    `how` is `"max"` or `"average"`.
-    """
-    layers = {"max": keras.layers.GlobalMaxPooling1D, "average": keras.layers.GlobalAveragePooling1D}
-    if how not in layers:
-        raise ValueError(f"Argument `how` must be one of {list(layers)}. Received: how={how!r}")
-    return layers[how](name=name)(UnfoldTime(name=f"{name}_unfold")([x, clip]))
-
-
-def _taps(init: str) -> tuple[float, float, float]:
-    if init not in TEMPORAL_INITS:
-        raise ValueError(f"Argument `temporal_init` must be one of {list(TEMPORAL_INITS)}. Received: {init!r}")
-    return TEMPORAL_INITS[init]
+def _static_or_dynamic(x: Any) -> list[Any]:
+    dynamic = ops.shape(x)
+    return [dynamic[i] if size is None else size for i, size in enumerate(x.shape)]

@@ -1,69 +1,137 @@
-"""Two-stream networks: late fusion (Simonyan and Zisserman, NIPS'14), convolutional fusion (CVPR'16), single streams.
+"""Two-stream networks: late fusion (Simonyan and Zisserman, NIPS'14), fusion inside (CVPR'16), single streams.
 
-Late fusion averages the scores of two towers. Convolutional fusion mixes the last convolutional maps of both streams;
-the mixture goes on through the head of the appearance tower, and the motion tower is kept beside it.
+The two streams are walked side by side. Behind a fusion layer the joined map takes the place of the appearance stream's
+own; the motion stream goes on beside it with a classifier of its own, unless its tower is cut off there (CVPR'16,
+figure 2). The released final network joins relu5_3 by a 3x3x3 convolution and pools 2x2x5 (section 3.4, figure 4).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
-from keras import layers
 
-from actionzoo.models import inputs, resnet, vgg
-from actionzoo.models.fusion import conv_fusion, late_fusion
-from actionzoo.models.temporal import FoldTime, temporal_pool
+from actionzoo.models import inputs
+from actionzoo.models.arguments import by_stream, check_choice
+from actionzoo.models.bases import SCORES, Base, get_base
+from actionzoo.models.fusion import CONV_INITS, JOINS, average_towers, join, join_scores
+from actionzoo.models.towers import Step, Tower
 
-FUSIONS = ("late", "conv")
+FUSIONS = ("late", *JOINS)
+TEMPORAL_FUSIONS = ("none", "pool2d", "pool3d", "conv3d")
+TOWERS = ("both", "appearance")
+
+FUSED_DROPOUT = 0.85
+"""Rate before the classifiers of the released two-stream networks."""
+
+STREAM_DROPOUT = {
+    ("appearance", "vgg"): 0.85,
+    ("motion", "vgg"): 0.9,
+    ("appearance", "res"): 0.0,
+    ("motion", "res"): 0.8,
+}
+"""Rates of the released single streams, by stream and kind of network."""
+
+POOL_STRIDE = 2
+"""Frames from one pooling over time to the next."""
 
 
 def build_two_stream(
     base: str,
     num_classes: int,
-    num_frames: int | None = 1,
+    num_frames: int | None = 5,
     *,
     height: int | None = 224,
     width: int | None = 224,
     stack_length: int = 10,
-    fusion: str = "late",
-    fusion_init: str = "weighted_sum",
-    dropout: float = 0.0,
+    fusion: str = "conv",
+    fusion_layer: str | Sequence[str] | None = None,
+    fusion_init: str = "2sumAB",
+    temporal_fusion: str | None = None,
+    towers: str = "both",
+    tower_weights: tuple[float, float] = (1.0, 1.0),
+    tower_average: str = "logits",
+    dropout: float | tuple[float, float] = FUSED_DROPOUT,
     channel_factor: float = 1.0,
+    strides: str = "caffe",
     preprocessing: str = "caffe",
     name: str | None = None,
 ) -> keras.Model:
-    """Build a two-stream network.
+    """Build a two-stream network. The defaults are CVPR'16's final one.
 
     Args:
-        base: `"vgg16"`, `"resnet18"` or `"resnet50"`, for both streams.
+        base: `"vgg16"`, `"resnet18"`, `"resnet50"`, `"resnet101"` or `"resnet152"`, for both streams.
         num_classes: number of classes.
-        num_frames: length of a clip; `None` for any. Scores are averaged over it.
-        height: of the input, in pixels; `None` for any.
-        width: of the input, in pixels; `None` for any.
+        num_frames: length of a clip, T; `None` for any, of at least five frames where they are pooled.
+        height: of the input, in pixels; `None` for any (VGG-16: of at least 224).
+        width: of the input, in pixels; `None` likewise.
         stack_length: flow fields a stack, L.
-        fusion: `"late"` or `"conv"`.
-        fusion_init: start of the fusing convolution, see `actionzoo.models.fusion.CONV_INITS`.
-        dropout: rate before the classifiers (VGG-16: behind fc6 and fc7).
-        channel_factor: factor on the channels of a ResNet.
+        fusion: `"late"` averages the towers' scores; `"sum"`, `"max"`, `"concat"`, `"conv"` and `"bilinear"` join maps
+            (see `actionzoo.models.fusion`). Behind bilinear fusion comes the classifier at once.
+        fusion_layer: the layer whose outputs are joined, or several: `"relu2"` ... `"relu5"`, `"fc6"`, `"fc7"`
+            (VGG-16), `"scores"`, or a step's own name such as `"relu4_2"` or `"stage4_unit0_relu"`. `None` is relu5.
+            Late fusion has none.
+        fusion_init: start of a fusing convolution, a name of `actionzoo.models.fusion.CONV_INITS`.
+        temporal_fusion: `"pool2d"` pools inside each frame and averages the frames' scores, `"none"` is another name
+            of it; `"pool3d"` takes the maximum over five frames before pool5; `"conv3d"` does that and makes the fusing
+            convolutions before it 3x3x3. `None` is `"conv3d"` for convolutional fusion of VGG-16s, `"pool3d"` for that
+            of ResNets, where 3x3x3 between 2048 channels would be 226 million weights, and `"pool2d"` for all others.
+        towers: `"both"` keeps the motion tower beside the fused one and averages their scores; `"appearance"` cuts it
+            off behind the last fusion layer.
+        tower_weights: of the appearance and the motion tower in that average.
+        tower_average: average `"logits"` or `"softmax"` outputs.
+        dropout: rate before the classifiers (VGG-16: behind fc6 and fc7), or a pair (appearance, motion).
+        channel_factor: factor on all numbers of channels.
+        strides: of ResNets, `"caffe"` (the papers) or `"torchvision"`, see `actionzoo.models.resnet.ResNetSpec`.
         preprocessing: `"caffe"` (the papers) or `"torchvision"`.
         name: of the model.
 
     Returns:
         A model of `{"appearance": (batch, time, height, width, 3), "motion": (batch, time, height, width, 2*L)}` that
-        returns logits `(batch, num_classes)`.
+        returns logits `(batch, num_classes)`; the towers' own scores are the layers `logits_appearance` and
+        `logits_motion`.
 
     Raises:
         ValueError: an argument is not one of the values named above.
     """
-    if fusion not in FUSIONS:
-        raise ValueError(f"Argument `fusion` must be one of {list(FUSIONS)}. Received: fusion={fusion!r}")
+    if temporal_fusion is None:
+        temporal_fusion = "pool2d" if fusion != "conv" else "conv3d" if base == "vgg16" else "pool3d"
+    check_choice("fusion", fusion, FUSIONS)
+    check_choice("fusion_init", fusion_init, CONV_INITS)
+    check_choice("temporal_fusion", temporal_fusion, TEMPORAL_FUSIONS)
+    check_choice("towers", towers, TOWERS)
+    if temporal_fusion == "conv3d" and fusion != "conv":
+        raise ValueError(f"temporal_fusion='conv3d' needs fusion='conv'. Received: fusion={fusion!r}")
+    if towers == "appearance" and fusion == "late":
+        raise ValueError("towers='appearance' needs a fusion before the scores. Received: fusion='late'")
+    network = get_base(base, channel_factor, strides, by_stream(dropout))
+    fused_at = _fusion_steps(network, fusion, fusion_layer)
+
     appearance = inputs.appearance_input(num_frames, height, width)
     motion = inputs.motion_input(num_frames, height, width, stack_length)
-    a = _features(base, inputs.preprocess_appearance(appearance, preprocessing), "appearance", channel_factor)
-    m = _features(base, inputs.preprocess_motion(motion), "motion", channel_factor)
-    if fusion == "conv":
-        a = conv_fusion(a, m, fusion_init)
-    towers = [_tower(base, x, motion, num_classes, stream, dropout) for x, stream in ((a, "appearance"), (m, "motion"))]
-    return keras.Model({"appearance": appearance, "motion": motion}, late_fusion(towers), name=name)
+    a = Tower("appearance", inputs.preprocess_appearance(appearance, preprocessing))
+    m = Tower("motion", inputs.preprocess_motion(motion))
+
+    def walk(steps: list[Step]) -> None:
+        for step in steps:
+            a.advance(step)
+            m.advance(step)
+            if step.name in fused_at:
+                clip = a.clip if temporal_fusion == "conv3d" and step in network.trunk else None
+                a.x = join(a.x, m.x, fusion, f"fusion_{step.name}", init=fusion_init, clip=clip)
+                a.finished = fusion == "bilinear"
+                m.finished = towers == "appearance" and step.name == fused_at[-1]
+
+    walk(network.trunk)
+    for tower in (a, m):
+        tower.pool_over_time("max" if temporal_fusion in ("pool3d", "conv3d") else "none", POOL_STRIDE)
+    walk(network.head)
+    logits = a.scores(num_classes)
+    if SCORES in fused_at:
+        logits = join_scores(logits, m.scores(num_classes), fusion, fusion_init)
+    elif towers == "both":
+        logits = average_towers(logits, m.scores(num_classes), tower_weights, tower_average)
+    return keras.Model({"appearance": appearance, "motion": motion}, logits, name=name)
 
 
 def build_stream(
@@ -75,36 +143,38 @@ def build_stream(
     height: int | None = 224,
     width: int | None = 224,
     stack_length: int = 10,
-    dropout: float = 0.0,
+    dropout: float | None = None,
     channel_factor: float = 1.0,
+    strides: str = "caffe",
     preprocessing: str = "caffe",
     name: str | None = None,
 ) -> keras.Model:
-    """Build one stream by itself: `stream` is `"appearance"` or `"motion"`, the rest as in `build_two_stream`."""
+    """Build one stream by itself (NIPS'14).
+
+    `stream` is `"appearance"` or `"motion"`; a dropout of `None` is the released networks'; the rest is as in
+    `build_two_stream`. Scores of several frames are averaged.
+    """
+    rate = STREAM_DROPOUT[stream, base[:3]] if dropout is None else dropout
+    network = get_base(base, channel_factor, strides, {stream: rate})
     if stream == "appearance":
         clip = inputs.appearance_input(num_frames, height, width)
-        x = inputs.preprocess_appearance(clip, preprocessing)
+        tower = Tower(stream, inputs.preprocess_appearance(clip, preprocessing))
     else:
         clip = inputs.motion_input(num_frames, height, width, stack_length)
-        x = inputs.preprocess_motion(clip)
-    x = _features(base, x, stream, channel_factor)
-    return keras.Model({stream: clip}, _tower(base, x, clip, num_classes, stream, dropout), name=name)
+        tower = Tower(stream, inputs.preprocess_motion(clip))
+    for step in (*network.trunk, *network.head):
+        tower.advance(step)
+    return keras.Model({stream: clip}, tower.scores(num_classes), name=name)
 
 
-def _features(base: str, clip: keras.KerasTensor, stream: str, channel_factor: float) -> keras.KerasTensor:
-    x = FoldTime(name=f"{stream}_fold")(clip)
-    if base == "vgg16":
-        return vgg.features(x, stream)
-    return resnet.features(x, resnet.ResNetSpec(int(base.removeprefix("resnet")), channel_factor), stream)
-
-
-def _tower(
-    base: str, x: keras.KerasTensor, clip: keras.KerasTensor, num_classes: int, stream: str, dropout: float
-) -> keras.KerasTensor:
-    if base == "vgg16":
-        x = temporal_pool(vgg.head(x, stream, dropout), clip, "average", f"{stream}_temporal_pool")
-    else:
-        x = layers.GlobalAveragePooling2D(name=f"{stream}_pool5")(x)
-        x = temporal_pool(x, clip, "average", f"{stream}_temporal_pool")
-        x = layers.Dropout(dropout, name=f"{stream}_dropout")(x)
-    return layers.Dense(num_classes, name=f"logits_{stream}")(x)
+def _fusion_steps(network: Base, fusion: str, layer: str | Sequence[str] | None) -> list[str]:
+    """Names of the steps to join behind, in the network's order; none for late fusion."""
+    if fusion == "late":
+        if layer is not None:
+            raise ValueError(f"Late fusion joins no layers; give `fusion` too. Received: fusion_layer={layer!r}")
+        return []
+    wanted = [layer] if isinstance(layer, str) else list(layer or ["relu5"])
+    steps = sorted({network.step_name(name) for name in wanted}, key=network.fusable.index)
+    if fusion == "bilinear" and len(steps) > 1:
+        raise ValueError(f"Behind bilinear fusion no layer is left to join. Received: fusion_layer={layer!r}")
+    return steps

@@ -1,42 +1,81 @@
 """VGG-16 stream (Simonyan and Zisserman, ICLR'15), fully convolutional.
 
-Layers are called `<stream>_conv1_1` ... `<stream>_conv5_3`, `<stream>_fc6`, `<stream>_fc7`, as in the papers.
+Layers are called `<stream>_conv1_1`, `<stream>_relu1_1` ... `<stream>_relu5_3`, `<stream>_fc6` ... `<stream>_relu7`, as
+in the papers.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import keras
 from keras import layers
+
+from actionzoo.models.towers import Step
 
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Channels of the 3x3 convolutions, block by block."""
 
+UNITS = 4096
+"""Channels of fc6 and fc7."""
 
-def features(x: keras.KerasTensor, stream: str) -> keras.KerasTensor:
-    """Preprocessed frames `(batch * time, height, width, channels)` to relu5_3, `(batch * time, h/16, w/16, 512)`."""
-    for block, channels in enumerate(BLOCKS, start=1):
-        if block > 1:
-            x = layers.MaxPooling2D(2, name=f"{stream}_pool{block - 1}")(x)
-        for index, filters in enumerate(channels, start=1):
-            x = layers.Conv2D(
-                filters,
-                3,
-                padding="same",
-                activation="relu",
-                kernel_initializer="he_normal",
-                name=f"{stream}_conv{block}_{index}",
-            )(x)
-    return x
+SMALLEST = 32
+"""Side of the smallest picture that survives five poolings."""
 
 
-def head(x: keras.KerasTensor, stream: str, dropout: float = 0.0, units: int = 4096) -> keras.KerasTensor:
-    """relu5_3 to fc7, averaged over the picture, `(batch * time, units)`.
+def conv_relu(block: int, index: int, channels: int, x: keras.KerasTensor, stream: str) -> keras.KerasTensor:
+    """One 3x3 convolution and its ReLU; the first of a block comes after the pooling of the block before."""
+    if index == 1 and block > 1:
+        x = pool(x, stream, block - 1)
+    name = f"{stream}_conv{block}_{index}"
+    x = layers.Conv2D(channels, 3, padding="same", kernel_initializer="he_normal", name=name)(x)
+    return layers.ReLU(name=f"{stream}_relu{block}_{index}")(x)
 
-    fc6 is a 7x7 convolution: a 224x224 frame has one place for it, a larger one has several. The classifier behind is
-    linear, so averaging here averages its scores over the places (the papers' dense test).
+
+def pool(x: keras.KerasTensor, stream: str, block: int = 5) -> keras.KerasTensor:
+    """2x2 max pooling behind a block."""
+    return layers.MaxPooling2D(2, name=f"{stream}_pool{block}")(x)
+
+
+def fully_connected(
+    size: int, number: int, units: int, dropout: float, x: keras.KerasTensor, stream: str
+) -> keras.KerasTensor:
+    """fc6 or fc7, `(n, height, width, channels)` to `(n, places, places, units)`.
+
+    fc6 is a 7x7 convolution: a 224x224 picture has one place for it, a larger one has several (the papers' dense test)
+    and a smaller one gets a smaller kernel. For one place a matrix product is faster; its kernel has the same shape.
     """
-    x = layers.MaxPooling2D(2, name=f"{stream}_pool5")(x)
-    for size, name in ((7, "fc6"), (1, "fc7")):
-        x = layers.Conv2D(units, size, activation="relu", kernel_initializer="he_normal", name=f"{stream}_{name}")(x)
-        x = layers.Dropout(dropout, name=f"{stream}_{name}_dropout")(x)
-    return layers.GlobalAveragePooling2D(name=f"{stream}_fc7_pool")(x)
+    name = f"{stream}_fc{number}"
+    height, width = (min(size, side or size) for side in x.shape[1:3])
+    if x.shape[1:3] == (height, width):
+        x = layers.EinsumDense("nhwc,hwcd->nd", units, bias_axes="d", kernel_initializer="he_normal", name=name)(x)
+        x = layers.Reshape((1, 1, units), name=f"{name}_place")(x)
+    else:
+        x = layers.Conv2D(units, (height, width), kernel_initializer="he_normal", name=name)(x)
+    x = layers.ReLU(name=f"{stream}_relu{number}")(x)
+    return layers.Dropout(dropout, name=f"{name}_dropout")(x)
+
+
+def trunk(width: float) -> list[Step]:
+    """The convolutions, as steps that end in `relu1_1` ... `relu5_3`. `width` is a factor on their channels."""
+    return [
+        Step(f"relu{block}_{index}", partial(conv_relu, block, index, max(1, round(width * count))))
+        for block, channels in enumerate(BLOCKS, start=1)
+        for index, count in enumerate(channels, start=1)
+    ]
+
+
+def hidden(width: float, dropout: dict[str, float]) -> list[Step]:
+    """The two hidden layers, as steps `relu6` and `relu7`. `dropout` is the rate by stream."""
+    units = max(1, round(width * UNITS))
+
+    def step(size: int, number: int, x: keras.KerasTensor, stream: str) -> keras.KerasTensor:
+        return fully_connected(size, number, units, dropout[stream], x, stream)
+
+    return [Step("relu6", partial(step, 7, 6)), Step("relu7", partial(step, 1, 7))]
+
+
+def aliases() -> dict[str, str]:
+    """The papers' names: ReLU1 to ReLU5, each the last of its block, FC6 and FC7."""
+    last = {f"relu{block}": f"relu{block}_{len(channels)}" for block, channels in enumerate(BLOCKS, start=1)}
+    return last | {"fc6": "relu6", "fc7": "relu7"}

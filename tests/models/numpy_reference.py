@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from actionzoo.models.resnet import ResNetSpec
+
 
 def conv2d(x: np.ndarray, kernel: np.ndarray, stride: int, pad: int) -> np.ndarray:
     """Cross-correlation of `(n, h, w, c)` with `(kh, kw, c, d)`, `pad` zeros on every side."""
@@ -28,21 +30,32 @@ def relu(x: np.ndarray) -> np.ndarray:
 
 
 class NumpyStream:
-    """A ResNet stream of basic or bottleneck units, with the weights of a Keras model's layers."""
+    """A ResNet stream of basic or bottleneck units, with the weights of a Keras model's layers, for one clip."""
 
     def __init__(self, model: keras.Model, stream: str) -> None:
         self.model, self.stream = model, stream
-
-    def conv_bn(self, x: np.ndarray, name: str, stride: int = 1) -> np.ndarray:
-        kernel = self.weights(name)[0]
-        gamma, beta, mean, variance = self.weights(f"{name}_bn")
-        return (conv2d(x, kernel, stride, kernel.shape[0] // 2) - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+        self.names = {layer.name for layer in model.layers}
 
     def weights(self, name: str) -> list[Any]:
         return self.model.get_layer(f"{self.stream}_{name}").get_weights()
 
-    def stem(self, x: np.ndarray, caffe: bool) -> np.ndarray:
-        x = relu(self.conv_bn(x, "conv1", 2))
+    def has(self, name: str) -> bool:
+        return f"{self.stream}_{name}" in self.names
+
+    def conv(self, x: np.ndarray, name: str, stride: int = 1) -> np.ndarray:
+        """A convolution over pixels, or, where the kernel is 3x1, over the frames of the clip."""
+        kernel, *bias = self.weights(name)
+        if kernel.shape[:2] == (3, 1):
+            offset = bias[0] if bias else np.zeros(kernel.shape[-1])
+            return conv_over_time(x[None, :, ::stride, ::stride], kernel[:, 0], offset)[0]
+        return conv2d(x, kernel, stride, kernel.shape[0] // 2)
+
+    def norm(self, x: np.ndarray, name: str) -> np.ndarray:
+        gamma, beta, mean, variance = self.weights(f"{name}_bn")
+        return (x - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+
+    def stem(self, x: np.ndarray, caffe: bool = True) -> np.ndarray:
+        x = relu(self.norm(self.conv(x, "conv1", 2), "conv1"))
         pad = (0, 1) if caffe else (1, 1)
         x = np.pad(x, ((0, 0), pad, pad, (0, 0)))
         return sliding_window_view(x, (3, 3), axis=(1, 2))[:, ::2, ::2].max(axis=(-2, -1))
@@ -50,25 +63,46 @@ class NumpyStream:
     def unit(self, x: np.ndarray, name: str, strides: tuple[int, ...], branch: np.ndarray | None = None) -> np.ndarray:
         """The sum of one unit, before its ReLU."""
         y = x if branch is None else branch
-        for index, stride in enumerate(strides, start=1):
-            y = self.conv_bn(y, f"{name}_conv{index}", stride)
-            if index < len(strides):
+        for number, stride in enumerate(strides, start=1):
+            before, y = y, self.conv(y, f"{name}_conv{number}", stride)
+            if number == 2 and self.has(f"{name}_temporal_scale"):  # T-ResNet's block
+                scale, offset = self.weights(f"{name}_temporal_scale")
+                block = relu(self.norm(before, f"{name}_temporal"))
+                y = y + scale * self.conv(block, f"{name}_temporal", stride) + offset
+            y = self.norm(y, f"{name}_conv{number}")
+            if number < len(strides):
                 y = relu(y)
-            temporal = f"{self.stream}_{name}_temporal"
-            if index == len(strides) - 1 and temporal in {layer.name for layer in self.model.layers}:
-                kernel, bias = self.weights(f"{name}_temporal")
-                y = conv_over_time(y[None], kernel[:, 0, 0], bias)[0]
-        if f"{self.stream}_{name}_shortcut" in {layer.name for layer in self.model.layers}:
-            x = self.conv_bn(x, f"{name}_shortcut", max(strides))
+            if number == len(strides) - 1 and self.has(f"{name}_temporal") and not self.has(f"{name}_temporal_bn"):
+                y = self.conv(y, f"{name}_temporal")
+        if self.has(f"{name}_shortcut"):
+            x = self.norm(self.conv(x, f"{name}_shortcut", max(strides)), f"{name}_shortcut")
         return x + y
 
-    def logits(self, x: np.ndarray) -> np.ndarray:
-        """Folded features of one clip `(time, h, w, c)` to its scores, averaged over space and time."""
-        kernel, bias = self.weights_of_head()
-        return x.mean(axis=(0, 1, 2)) @ kernel + bias
+    def trunk(self, x: np.ndarray, spec: ResNetSpec) -> np.ndarray:
+        """Preprocessed frames to the last ReLU."""
+        x = self.stem(x, spec.strides == "caffe")
+        for stage, index in spec.units():
+            x = relu(self.unit(x, f"stage{stage}_unit{index}", strides_of(spec, stage, index)))
+        return x
 
-    def weights_of_head(self) -> list[Any]:
-        return self.model.get_layer(f"logits_{self.stream}").get_weights()
+    def logits(self, x: np.ndarray) -> np.ndarray:
+        """The classifier, behind features `(channels,)`."""
+        kernel, bias = self.model.get_layer(f"logits_{self.stream}").get_weights()
+        return x @ kernel + bias
+
+
+def strides_of(spec: ResNetSpec, stage: int, index: int) -> tuple[int, ...]:
+    """Strides of a unit's convolutions: two of 3x3, or 1x1, 3x3, 1x1 with the stride in the first or the second."""
+    stride = 2 if index == 0 and stage > 2 else 1
+    if spec.depth == 18:
+        return (stride, 1)
+    return (stride, 1, 1) if spec.strides == "caffe" else (1, stride, 1)
+
+
+def pool_over_time(x: np.ndarray, stride: int, window: int = 5) -> np.ndarray:
+    """Maximum over five frames, or over all of a shorter clip."""
+    window = min(window, len(x))
+    return sliding_window_view(x, window, axis=0)[::stride].max(axis=-1)
 
 
 def randomise(model: keras.Model, seed: int = 0) -> None:
@@ -78,7 +112,7 @@ def randomise(model: keras.Model, seed: int = 0) -> None:
         new = []
         for weight in layer.weights:
             value = rng.normal(0, 1, weight.shape)
-            if weight.name in ("gamma", "moving_variance"):
+            if weight.name in ("gamma", "moving_variance") or weight.name == "scale":
                 value = rng.uniform(0.5, 1.5, weight.shape)
             elif weight.name == "kernel":
                 value /= np.sqrt(np.prod(weight.shape[:-1]))

@@ -1,0 +1,29 @@
+"""Builders' arguments, checked in Keras' manner: what was expected, what was received."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SMALLEST_SIDE = 32
+"""Pixels; the networks halve the picture five times."""
+
+
+def by_stream(value: float | tuple[float, float]) -> dict[str, float]:
+    """One value for both streams, or a pair (appearance, motion), by the stream's name."""
+    pair = value if isinstance(value, (tuple, list)) else (value, value)
+    return dict(zip(("appearance", "motion"), pair, strict=True))
+
+
+def check_choice(argument: str, value: object, choices: Iterable[str]) -> None:
+    """Raises ValueError if an argument is none of its choices."""
+    known = list(choices)
+    if value not in known:
+        raise ValueError(f"Argument `{argument}` must be one of {known}. Received: {argument}={value!r}")
+
+
+def check_sizes(**sizes: int | None) -> None:
+    """Raises ValueError if a size is too small; `None` stands for any."""
+    for name, size in sizes.items():
+        least = SMALLEST_SIDE if name in ("height", "width") else 1
+        if size is not None and size < least:
+            raise ValueError(f"Argument `{name}` must be at least {least}. Received: {name}={size!r}")

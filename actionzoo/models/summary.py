@@ -1,0 +1,308 @@
+"""What a network takes, costs and sees, read off its graph: neither a video nor weights are needed.
+
+`keras.Function` tells every layer's output shape for one clip. How far a layer sees in time follows from the filters
+and pooling windows over time before it, as receptive fields over pixels do.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+import keras
+from keras import layers
+
+from actionzoo.models.fusion import BilinearFusion
+from actionzoo.models.registry import create_model
+from actionzoo.models.temporal import FoldTime, TemporalConv, UnfoldTime
+
+DEFAULT_SIZES = {"num_frames": 5, "height": 224, "width": 224}
+"""Of a clip, where a network leaves them open: the papers' training clips."""
+
+Shape = tuple[int | None, ...]
+Use = Literal["fuse", "features", "visualise"]
+
+_GLOBAL_POOLS = (
+    layers.GlobalAveragePooling1D,
+    layers.GlobalAveragePooling2D,
+    layers.GlobalAveragePooling3D,
+    layers.GlobalMaxPooling1D,
+    layers.GlobalMaxPooling2D,
+    layers.GlobalMaxPooling3D,
+)
+_BORDERS = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D)
+_PLUMBING = (*_BORDERS, FoldTime, UnfoldTime, layers.InputLayer, layers.Rescaling, layers.Reshape, layers.Dropout)
+_FUSABLE = re.compile(r"(appearance|motion)_(relu\d(_\d)?|stage\d_unit\d+_relu)|logits_(appearance|motion)")
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One layer of a network.
+
+    Attributes:
+        name: of the layer, as `model.get_layer` takes it.
+        kind: its class, such as `"Conv2D"`.
+        shape: of its output, `(None, time, ...)`, or `(None, ...)` behind pooling over the whole clip. Time that the
+            network has folded into the batch is unfolded here.
+        parameters: numbers that it learns or keeps, batch-norm statistics among them.
+        flops: operations for one clip, two a multiply-add; see `ModelSummary`.
+        frames: sampled frames that one place of its output depends on; `None` for all of the clip.
+        uses: `"fuse"`, a place where `two_stream_*` can join two such streams (its `fusion_layer`, without the stream's
+            prefix); `"features"`; `"visualise"`, its channels respond to something.
+    """
+
+    name: str
+    kind: str
+    shape: Shape
+    parameters: int
+    flops: int
+    frames: int | None
+    uses: tuple[Use, ...]
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A network, described for one clip.
+
+    Attributes:
+        name: of the network.
+        inputs: shapes by name, `(None, time, height, width, channels)`.
+        outputs: shapes by the name of the layer that gives them.
+        parameters: numbers that it learns or keeps.
+        flops: operations for one clip, two a multiply-add, of convolutions, dense layers and bilinear fusion. What is
+            done once a number (activation, normalisation, sums, pooling) is not counted.
+        receptive_field: sampled frames that the widest convolution sees, before anything is pooled over time.
+        pooled_field: sampled frames that the widest window of temporal pooling takes in; `None` if there is no such
+            window. What pools or averages over the whole clip sees the whole clip.
+        num_frames: length of the clip, T.
+        stack_length: flow fields a stack, L; `None` without a motion input.
+        layers: all layers, each after those it reads.
+    """
+
+    name: str
+    inputs: dict[str, Shape]
+    outputs: dict[str, Shape]
+    parameters: int
+    flops: int
+    receptive_field: int
+    pooled_field: int | None
+    num_frames: int
+    stack_length: int | None
+    layers: tuple[LayerSummary, ...]
+
+
+class Span(NamedTuple):
+    """How much of a video a number of sampled frames covers.
+
+    Attributes:
+        product: sampled frames times stride, as the papers count.
+        frames: from the first sampled frame to the last, both counted.
+        flow_fields: from the first field of the first flow stack to the last field of the last.
+    """
+
+    product: int
+    frames: int
+    flow_fields: int
+
+
+def span(receptive_field: int, stride: int, stack_length: int = 1) -> Span:
+    """How much of a video `receptive_field` frames that are `stride` apart, and their flow stacks, reach over.
+
+    ST-ResNet-50 sees 17 frames. The paper takes them 15 apart and counts 17 x 15 = 255:
+
+    >>> span(17, stride=15, stack_length=10)
+    Span(product=255, frames=241, flow_fields=250)
+    """
+    for name, value in (("receptive_field", receptive_field), ("stride", stride), ("stack_length", stack_length)):
+        if value < 1:
+            raise ValueError(f"Argument `{name}` must be at least 1. Received: {name}={value!r}")
+    frames = (receptive_field - 1) * stride + 1
+    return Span(receptive_field * stride, frames, frames + stack_length - 1)
+
+
+def summarise(
+    model: keras.Model, num_frames: int | None = None, height: int | None = None, width: int | None = None
+) -> ModelSummary:
+    """Describe a network for one clip.
+
+    Args:
+        model: a functional `keras.Model` of inputs `(batch, time, height, width, channels)` that calls each of its
+            layers once, as all of ours do.
+        num_frames: length of the clip, where the network leaves it open (5 if not given).
+        height: of the clip in pixels, likewise (224).
+        width: of the clip in pixels, likewise (224).
+
+    Raises:
+        ValueError: the network was built for another size than the one given, or is not such a model.
+
+    >>> clip = keras.Input((None, 8, 8, 3), name="appearance")
+    >>> network = keras.Model(clip, FoldTime(name="fold")(clip))
+    >>> summarise(network, num_frames=4).outputs
+    {'fold': (None, 4, 8, 8, 3)}
+    """
+    if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
+        raise ValueError(f"Argument `model` must be a functional keras.Model. Received: model={model!r}")
+    shapes = _shapes(model, {"num_frames": num_frames, "height": height, "width": width})
+    views = _views(model, shapes)
+    summaries = {id(layer.output): _summary(layer, shapes, views) for layer in model.operations}
+    inputs = {tensor.name: summaries[id(tensor)].shape for tensor in model.inputs}
+    outputs = [summaries[id(tensor)] for tensor in model.outputs]
+    single = [views[id(layer.output)] for layer in model.operations if hasattr(layer, "kernel_size")]
+    return ModelSummary(
+        name=model.name,
+        inputs=inputs,
+        outputs={layer.name: layer.shape for layer in outputs},
+        parameters=model.count_params(),
+        flops=sum(layer.flops for layer in summaries.values()),
+        receptive_field=int(max((view.frames for view in single if not view.pooled), default=1)),
+        pooled_field=max((int(view.frames) for view in views.values() if view.windowed), default=None),
+        num_frames=shapes[id(model.inputs[0])][1],
+        stack_length=(inputs["motion"][-1] or 0) // 2 if "motion" in inputs else None,
+        layers=tuple(summaries.values()),
+    )
+
+
+def describe(name: str, num_classes: int = 101, num_frames: int = 5, **options: Any) -> ModelSummary:
+    """Describe a network by its name, without the time and memory that its weights would take.
+
+    Takes the arguments of `create_model` and raises the same errors.
+
+    >>> describe("st_mulnet50").receptive_field
+    9
+    """
+
+    def build() -> ModelSummary:
+        with keras.StatelessScope(initialize_variables=False):
+            return summarise(create_model(name, num_classes, num_frames, **options))
+
+    # Keras keeps a list, one a thread, of variables that wait for their values: here it ends with its thread.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(build).result()
+
+
+@dataclass(frozen=True)
+class _View:
+    """How a tensor sees time.
+
+    Attributes:
+        place: where its time axis is: folded into the batch, the second axis, or gone.
+        frames: sampled frames that one place of it depends on.
+        jump: sampled frames from one place in time to the next.
+        pooled: something before it pools over time.
+        windowed: it comes from a pooling window over a part of the clip.
+    """
+
+    place: Literal["batch", "axis", "gone"] = "axis"
+    frames: float = 1
+    jump: int = 1
+    pooled: bool = False
+    windowed: bool = False
+
+
+def _shapes(model: keras.Model, given: dict[str, int | None]) -> dict[int, tuple[int, ...]]:
+    """Output shapes of all layers for a batch of one clip, by the identity of their tensors."""
+    clips = []
+    for tensor in model.inputs:
+        if len(tensor.shape) != 5:
+            raise ValueError(
+                f"Inputs must be (batch, time, height, width, channels). Received: {tensor.name} of {tensor.shape}"
+            )
+        sizes = []
+        for (name, size), built in zip(given.items(), tensor.shape[1:4], strict=True):
+            if None not in (size, built) and size != built:
+                raise ValueError(f"{model.name} was built for {name}={built}. Received: {name}={size}")
+            sizes.append(built or size or DEFAULT_SIZES[name])
+        clips.append(keras.KerasTensor((1, *sizes, tensor.shape[-1]), tensor.dtype))
+    tensors = [layer.output for layer in model.operations]
+    found = keras.Function(model.inputs, tensors).compute_output_spec(clips)
+    return {id(tensor): spec.shape for tensor, spec in zip(tensors, found, strict=True)}
+
+
+def _views(model: keras.Model, shapes: dict[int, tuple[int, ...]]) -> dict[int, _View]:
+    """How each layer's output sees time, by the identity of its tensor."""
+    views = {id(tensor): _View() for tensor in model.inputs}
+    for layer in model.operations:
+        sources, target = _tensors(layer.input), id(layer.output)
+        if target not in views and all(id(source) in views for source in sources):
+            seen = [views[id(source)] for source in sources]
+            views[target] = _see(layer, seen, shapes[id(sources[0])], shapes[target])
+    # Keras tells what a layer reads and gives in its first call only.
+    if not all(id(tensor) in views for tensor in (*(layer.output for layer in model.operations), *model.outputs)):
+        raise ValueError(f"{model.name} calls a layer more than once, so that its graph cannot be described")
+    return views
+
+
+def _see(layer: Any, sources: list[_View], before: tuple[int, ...], after: tuple[int, ...]) -> _View:
+    """What a layer makes of what its inputs see; `before` and `after` are shapes of its first input and output."""
+    first = replace(sources[0], windowed=False)
+    if isinstance(layer, FoldTime):
+        return replace(first, place="batch")
+    if isinstance(layer, UnfoldTime):  # its second input only tells the length
+        return replace(first, place="axis")
+    if isinstance(layer, TemporalConv):
+        return _through_window(first, layer.kernel_size[0], 1)
+    widest = replace(
+        first,
+        frames=max(source.frames for source in sources),
+        jump=max(source.jump for source in sources),
+        pooled=any(source.pooled for source in sources),
+    )
+    if widest.place != "axis" or isinstance(layer, _BORDERS):
+        return widest
+    if hasattr(layer, "kernel_size"):
+        return _through_window(widest, layer.dilation_rate[0] * (layer.kernel_size[0] - 1) + 1, layer.strides[0])
+    if hasattr(layer, "pool_size"):
+        over_time = layer.pool_size[0] > 1
+        view = _through_window(widest, layer.pool_size[0], layer.strides[0])
+        return replace(view, pooled=widest.pooled or over_time, windowed=over_time and view.frames < math.inf)
+    if isinstance(layer, _GLOBAL_POOLS) or before[1:2] != after[1:2]:
+        return replace(widest, place="gone", frames=math.inf, pooled=True)
+    return widest
+
+
+def _through_window(view: _View, window: int, stride: int) -> _View:
+    """What is seen behind a filter or pooling window over time, both in steps of the tensor before."""
+    return replace(view, frames=view.frames + (window - 1) * view.jump, jump=view.jump * stride)
+
+
+def _summary(layer: Any, shapes: dict[int, tuple[int, ...]], views: dict[int, _View]) -> LayerSummary:
+    shape, view = shapes[id(layer.output)], views[id(layer.output)]
+    return LayerSummary(
+        name=layer.name,
+        kind=type(layer).__name__,
+        shape=(None, *shape) if view.place == "batch" else (None, *shape[1:]),
+        parameters=layer.count_params() if isinstance(layer, layers.Layer) else 0,
+        flops=_flops(layer, [shapes[id(source)] for source in _tensors(layer.input)], shape),
+        frames=int(view.frames) if view.frames < math.inf else None,
+        uses=_uses(layer),
+    )
+
+
+def _flops(layer: Any, before: list[tuple[int, ...]], after: tuple[int, ...]) -> int:
+    """Operations of a layer, two a multiply-add: its kernel is applied once at every place of its output."""
+    if isinstance(layer, BilinearFusion):
+        return 2 * math.prod(before[0]) * before[1][-1]
+    if isinstance(layer, layers.EinsumDense):
+        terms, result = layer.equation.split("->")
+        axes = dict(zip(terms.split(",")[1], layer.kernel.shape, strict=True))
+        return 2 * math.prod(after) * math.prod(size for axis, size in axes.items() if axis not in result)
+    kernel = getattr(layer, "kernel", None)
+    return 0 if kernel is None else 2 * math.prod(after[:-1]) * math.prod(kernel.shape)
+
+
+def _uses(layer: Any) -> tuple[Use, ...]:
+    if isinstance(layer, _PLUMBING) or layer.name.endswith("_concat"):
+        return ()
+    ends_stem = layer.name.endswith("_pool1") and layer.pool_size == (3, 3)  # of a ResNet; VGG-16 joins at its ReLUs
+    joins: tuple[Use, ...] = ("fuse",) if ends_stem or _FUSABLE.fullmatch(layer.name) else ()
+    pools = "Pooling" in type(layer).__name__
+    return (*joins, "features") if pools else (*joins, "features", "visualise")
+
+
+def _tensors(structure: Any) -> list[Any]:
+    """The tensors of a layer's `input`: Keras gives one, or a list."""
+    return list(structure) if isinstance(structure, Iterable) and not hasattr(structure, "shape") else [structure]

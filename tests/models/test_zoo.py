@@ -1,0 +1,115 @@
+"""Every network of the registry, in miniature: it learns, comes back the same from files, elsewhere and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from actionzoo.hub.openvino import convert
+from actionzoo.inference.engines import OpenVINOEngine
+from actionzoo.models import create_model, list_models
+
+from .clips import CLASSES, FACTOR, SIDE, STACK, answer, clip
+from .other_backend import OtherBackend
+
+BATCH, TIME = 3, 2
+SETTINGS = {
+    "num_classes": CLASSES,
+    "num_frames": TIME,
+    "height": SIDE,
+    "width": SIDE,
+    "stack_length": STACK,
+    "channel_factor": FACTOR,
+}
+
+
+@pytest.fixture(scope="session")
+def backends() -> Iterator[dict[str, OtherBackend]]:
+    for name in ("jax", "torch"):
+        pytest.importorskip(name)
+    running = {name: OtherBackend(name) for name in ("jax", "torch")}
+    yield running
+    for backend in running.values():
+        backend.close()
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_network(name: str, backends: dict[str, OtherBackend], tmp_path: Path) -> None:
+    model = create_model(name, **SETTINGS)
+    inputs = {tensor.name: clip(BATCH, TIME)[tensor.name] for tensor in model.inputs}
+    learns(model, inputs)
+    logits = answer(model, inputs)
+    assert logits.shape == (BATCH, CLASSES)
+    assert np.isfinite(logits).all()
+    assert np.abs(logits - logits[:1]).max() > 1e-4, "the network does not look at its clip"
+
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    np.savez(tmp_path / "inputs.npz", **inputs)
+    np.save(tmp_path / "logits.npy", logits)
+    comes_back(name, model, inputs, logits, tmp_path)
+    for backend in backends.values():
+        files = {"model.keras": pytest.approx(0, abs=1e-4), "model.weights.h5": pytest.approx(0, abs=1e-4)}
+        assert backend.differences(tmp_path) == files
+    works_in_mixed_precision(name, model, inputs, logits)
+    convert(model, tmp_path)
+    exported = (tmp_path / "openvino.xml").read_bytes(), (tmp_path / "openvino.bin").read_bytes()
+    given = clip(BATCH, TIME)
+    got = OpenVINOEngine(exported, batch=BATCH)(given["appearance"], given["motion"])
+    np.testing.assert_allclose(got, logits, rtol=1e-4, atol=1e-4)
+    keras.backend.clear_session()
+
+
+def learns(model: keras.Model, inputs: dict[str, np.ndarray]) -> None:
+    """One training step reaches every weight and moves the batch norms' statistics; the logits are then of size 1."""
+    before = {weight.path: np.copy(weight) for weight in model.non_trainable_weights if "seed" not in weight.path}
+    optimizer = keras.optimizers.SGD(1e-6, momentum=0.9)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
+    scale_scores(model, inputs)
+    assert np.isfinite(model.train_on_batch(inputs, np.array([0, 3, 1])))
+    for weight, momentum in zip(model.trainable_weights, optimizer.momentums, strict=True):
+        step = np.asarray(momentum)
+        assert np.isfinite(step).all(), weight.path
+        assert step.any(), f"{weight.path} gets no gradient"
+    for weight in model.non_trainable_weights:
+        if weight.path in before:
+            assert np.abs(np.asarray(weight) - before[weight.path]).max() > 0, f"{weight.path} has not moved"
+    scale_scores(model, inputs)
+
+
+def scale_scores(model: keras.Model, inputs: dict[str, np.ndarray]) -> None:
+    """Brings the logits of a random network to the size of a trained one's, about 1."""
+    size = float(np.abs(answer(model, inputs)).max())
+    for layer in model.layers:
+        if layer.name.startswith("logits_"):
+            layer.set_weights([weight / size for weight in layer.get_weights()])
+
+
+def comes_back(name: str, model: keras.Model, inputs: dict[str, np.ndarray], logits: np.ndarray, folder: Path) -> None:
+    """From a `.keras` file, from a `.weights.h5` file, and from its configuration."""
+    whole = keras.saving.load_model(folder / "model.keras", compile=False)
+    rebuilt = create_model(name, **SETTINGS, weights=str(folder / "model.weights.h5"))
+    again = keras.Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    for copy in (whole, rebuilt, again):
+        np.testing.assert_allclose(answer(copy, inputs), logits, rtol=1e-6, atol=1e-6)
+        assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
+
+
+def works_in_mixed_precision(name: str, model: keras.Model, inputs: dict[str, np.ndarray], logits: np.ndarray) -> None:
+    """The layers compute in bfloat16, the scores come in float32, near those of float32."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = create_model(name, **SETTINGS)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    mixed.set_weights(model.get_weights())
+    got = mixed(inputs, training=False)
+    assert keras.backend.standardize_dtype(got.dtype) == "float32"
+    convolutions = [layer for layer in mixed.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert {layer.compute_dtype for layer in convolutions} == {"bfloat16"}
+    np.testing.assert_allclose(np.asarray(got), logits, atol=0.15)
