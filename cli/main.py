@@ -22,7 +22,11 @@ from ._output import complain, debugging
 
 COMMANDS = {
     "predict": "Name the action in videos, folders, cameras and streams.",
+    "models": "List and describe the networks.",
+    "features": "Write what a layer computes about videos.",
+    "export": "Write a model for another program to run.",
     "data": "Make data sets.",
+    "doctor": "Check the installation.",
 }
 """The commands, each a module of this package, with its line in `actionzoo --help`."""
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 import actionzoo
-from actionzoo.errors import ActionzooError, ModelError, OfflineError, OutputError, VideoNotFoundError
+from actionzoo.errors import ActionzooError, ModelError, OutputError
 
 from ._options import Model, Offline, Output
 from ._output import complain, debugging, output_file, printable, standard_output
+from ._sources import Report, check_names, check_source, check_stride, check_windows, progress_bar, with_listed
 from ._table import UNCERTAIN, TableWriter
 from ._writers import CsvWriter, JsonLinesWriter, JsonWriter, Writer
 
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from actionzoo.inference import Answer, Prediction, Predictor
 
 Format = Literal["table", "json", "jsonl", "csv"]
-Report = Callable[[float, float | None], None]
-"""Takes the seconds of a video that are done, and its duration if known."""
 
 
 def predict(
@@ -71,12 +67,11 @@ def predict(
     offline: Offline = False,
 ) -> None:
     """Name the action in videos, folders, cameras and streams."""
-    _check_windows(window, stride, segments)
-    names = actionzoo.inference.expand_sources(_with_listed(sources))
-    if not names:
-        raise ActionzooError("no sources: the list on standard input is empty")
-    if "" in names:
-        raise typer.BadParameter("a source has no name", param_hint="SOURCE")
+    check_windows(window, stride)
+    if window is None and segments:
+        raise typer.BadParameter("needs --window", param_hint="--segments")
+    names = actionzoo.inference.expand_sources(with_listed(sources))
+    check_names(names)
     live = any(actionzoo.inference.is_live(name) for name in names)
     if live:
         _check_live(names, format, window, annotate)
@@ -86,7 +81,7 @@ def predict(
     opened = nullcontext(standard_output(utf8=format != "table")) if output is None else output_file(output)
     with opened as out:
         predictor = actionzoo.Predictor(model, engine=engine, precision=precision, flow=flow, offline=offline)
-        _check_stride(window if stride is None else stride, predictor)
+        check_stride(window if stride is None else stride, predictor.shortest_stride_s, predictor.model)
         writer = _writer(format, out, predictor, many=len(names) > 1, windows=window is not None, live=live)
         if live:
             code = _watch(names[0], predictor, question, writer)
@@ -97,7 +92,7 @@ def predict(
         if code == 1 and format in ("table", "csv"):
             raise typer.Exit(code)  # before the block ends: nothing was written, and an older file stays as it is
     if annotate is not None and answers:
-        with _progress(f"writing {annotate}") as progress:
+        with progress_bar(f"writing {annotate}") as progress:
             actionzoo.inference.annotate(names[0], answers[0], annotate, threshold=threshold, progress=progress)
     raise typer.Exit(code)
 
@@ -115,9 +110,7 @@ class _Question:
 
     def ask(self, source: str, predictor: Predictor, progress: Report | None) -> Answer:
         """The answer, with its segments merged and its uncertain labels marked."""
-        if os.path.isdir(source):
-            raise VideoNotFoundError(source, "holds no videos; name another folder, or the files themselves")
-        self.check_offline(source)
+        check_source(source, offline=self.offline)
         answer = predictor.predict(
             source,
             sys.maxsize if self.segments else self.top_k,  # merging needs the scores of all classes
@@ -135,10 +128,6 @@ class _Question:
             predictions=self.judge(answer.predictions, labels)[: self.top_k],
             windows=tuple(replace(w, predictions=w.predictions[: self.top_k]) for w in windows),
         )
-
-    def check_offline(self, source: str) -> None:
-        if self.offline and actionzoo.inference.sources.is_address(source):
-            raise OfflineError(f"{source}: needs the network, which --offline forbids")
 
     def judge(self, predictions: Sequence[Prediction], labels: Sequence[str]) -> tuple[Prediction, ...]:
         """The predictions with the best one called "uncertain" if its score is below the threshold; its index stays."""
@@ -166,7 +155,7 @@ def _answer_all(names: list[str], predictor: Predictor, question: _Question, wri
     for i, name in enumerate(names, 1):
         count = f" ({i} of {len(names)})" if len(names) > 1 else ""
         try:
-            with _progress(name, count) as progress:
+            with progress_bar(name, count) as progress:
                 answer = question.ask(name, predictor, progress)
         except Exception as error:
             if isinstance(error, ModelError) or (debugging() and not isinstance(error, ActionzooError)):
@@ -181,56 +170,13 @@ def _answer_all(names: list[str], predictor: Predictor, question: _Question, wri
 
 def _watch(name: str, predictor: Predictor, question: _Question, writer: Writer) -> int:
     """Answers about a camera or stream until it ends (0) or the user interrupts (130); what was written stays."""
-    question.check_offline(name)
+    check_source(name, offline=question.offline)
     try:
         for answer in predictor.stream(name, question.top_k):
             writer.live(name, replace(answer, predictions=question.judge(answer.predictions, predictor.labels)))
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-@contextmanager
-def _progress(name: str, count: str = "") -> Iterator[Report | None]:
-    """A bar on stderr while the block runs, if stderr is a terminal; it is gone when the block ends."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-    name = printable(name)
-    what = TextColumn(("…" + name[-39:] if len(name) > 40 else name) + count, markup=False)
-    with Progress(what, BarColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _with_listed(sources: list[str]) -> Iterator[str]:
-    """The sources as they are, with `-` replaced by the lines of standard input."""
-    for source in sources:
-        if source == "-" and sys.stdin is None:
-            continue  # closed: an empty list
-        if source == "-":
-            lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer)
-            yield from (line for line in lines if line)
-        else:
-            yield source
-
-
-def _check_windows(window: float | None, stride: float | None, segments: bool) -> None:
-    for option, seconds in (("--window", window), ("--stride", stride)):
-        if seconds is not None and not 0 < seconds < math.inf:
-            raise typer.BadParameter("must be more than 0 seconds", param_hint=option)
-    if window is None and stride is not None:
-        raise typer.BadParameter("needs --window", param_hint="--stride")
-    if window is None and segments:
-        raise typer.BadParameter("needs --window", param_hint="--segments")
-
-
-def _check_stride(stride: float | None, predictor: Predictor) -> None:
-    if stride is not None and stride < predictor.shortest_stride_s:
-        shortest = f"{predictor.shortest_stride_s:.3f}"
-        raise typer.BadParameter(
-            f"must be at least {shortest} seconds, a frame of {predictor.model}", param_hint="--stride"
-        )
 
 
 def _check_live(names: list[str], format: Format, window: float | None, annotate: Path | None) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,12 +22,12 @@ import numpy.typing as npt
 
 from actionzoo.errors import ModelError
 from actionzoo.hub.record import InputRecord
-from actionzoo.hub.resolve import resolve_model
+from actionzoo.hub.resolve import ModelFiles, resolve_model
 from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window
 from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, load_engine
 from actionzoo.inference.live import NewestClip
 from actionzoo.inference.prefetch import Prefetch
-from actionzoo.inference.timeline import Timeline, WindowLogits
+from actionzoo.inference.timeline import Run, Timeline, WindowLogits
 from actionzoo.video.flow import METHODS, flow_stream
 from actionzoo.video.live import live
 from actionzoo.video.reader import Frame, VideoInfo, probe, read_frames
@@ -40,6 +41,89 @@ Progress = Callable[[float, float | None], None]
 
 AHEAD = 32
 """Frames whose flow is computed while the network is busy."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What one pass over a video gave: its own facts, the sums over its windows, and the seconds spent on decoding."""
+
+    info: VideoInfo
+    frames: int
+    duration_s: float
+    windows: list[WindowLogits]
+    decode_s: float
+
+
+class Watcher:
+    """Shows videos to a network as its record wants them: decoded once, each flow field computed once.
+
+    flow: a method of `actionzoo.video.flow` in place of the record's. Raises ModelError if the record names an unknown
+    one.
+    """
+
+    def __init__(self, files: ModelFiles, flow: str | None = None) -> None:
+        self.record = files.record
+        self.flow = flow or files.record.flow
+        if self.flow not in METHODS:
+            raise ModelError(f"{files.name} wants the unknown flow {self.flow!r}; choose one of {', '.join(METHODS)}")
+        self.spec = ClipSpec(self.record.num_frames, self.record.stride, self.record.stack_length)
+
+    @property
+    def shortest_stride_s(self) -> float:
+        """Seconds from frame to frame as the model sees a video: windows cannot begin closer together."""
+        return 1 / self.record.fps
+
+    def watch(
+        self,
+        source: str,
+        run: Run,
+        *,
+        window_s: float | None = None,
+        stride_s: float | None = None,
+        with_flow: Callable[[], bool] = lambda: True,
+        busy: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
+    ) -> Watched:
+        """One pass over a video: calls `run` for each clip of its windows and sums up what it gives.
+
+        `with_flow` is asked once frames come: False where the network looks at no motion. `busy` is called with the
+        seconds that each flow field took. Raises VideoError or one of its kinds, and ValueError for a window or stride
+        that is not above zero, or shorter than a frame of the model.
+        """
+        step = window_s if stride_s is None else stride_s
+        if step is not None and step < self.shortest_stride_s:
+            raise ValueError(f"windows begin at least {self.shortest_stride_s:.3f} s apart, a frame of the model")
+        info, seen = probe(source), _Seen()
+        timeline = Timeline(self.spec, run, window_s, stride_s)
+        done: list[WindowLogits] = []
+        decoding = Prefetch(lambda: read_frames(source, fps=self.record.fps, size=self.input_size, seen=seen))
+        with decoding as frames, closing(self._with_flow(frames, with_flow, busy)) as stream:
+            for frame, flow in stream:
+                motion = None if flow is None else self.padded(flow)
+                done += timeline.add(frame.time, self.padded(frame.image), motion)
+                if progress is not None:
+                    progress(frame.time, info.duration_s)
+        duration_s = seen.duration_s(info)
+        done += timeline.finish(duration_s)
+        if progress is not None:
+            progress(duration_s, duration_s)
+        return Watched(info, seen.frames, duration_s, done, decoding.busy_s)
+
+    def input_size(self, original: tuple[int, int]) -> tuple[int, int]:
+        """The (height, width) to which frames of this (height, width) are scaled."""
+        return input_size(original, (self.record.height, self.record.width), self.record.resize)
+
+    def padded(self, array: Array) -> Array:
+        """A scaled frame or flow field, filled up to the size of the model's input."""
+        return pad_to(array, (self.record.height, self.record.width))
+
+    def _with_flow(
+        self, frames: Iterable[Frame], wanted: Callable[[], bool], busy: Callable[[float], None] | None
+    ) -> Generator[tuple[Frame, Array | None], None, None]:
+        if not wanted():
+            yield from ((frame, None) for frame in frames)
+            return
+        yield from flow_stream(frames, self.flow, ahead=AHEAD, busy=busy)
 
 
 class Predictor:
@@ -73,10 +157,7 @@ class Predictor:
         files = resolve_model(model, offline=offline)
         self.model = files.name
         self.record = files.record
-        self._flow = flow or files.record.flow
-        if self._flow not in METHODS:
-            raise ModelError(f"{files.name} wants the unknown flow {self._flow!r}; choose one of {', '.join(METHODS)}")
-        self._spec = ClipSpec(self.record.num_frames, self.record.stride, self.record.stack_length)
+        self._watcher = Watcher(files, flow)
         views = 2 if self.record.mirror else 1
         self._checked = False
         self._loading = _in_thread(lambda: load_engine(files, engine, precision, batch=views))
@@ -93,7 +174,7 @@ class Predictor:
     @property
     def shortest_stride_s(self) -> float:
         """Seconds from frame to frame as the model sees a video: windows cannot begin closer together."""
-        return 1 / self.record.fps
+        return self._watcher.shortest_stride_s
 
     @property
     def engine(self) -> str:
@@ -124,31 +205,23 @@ class Predictor:
         """
         if top_k < 1:
             raise ValueError(f"top_k is at least 1, not {top_k}")
-        step = window_s if stride_s is None else stride_s
-        if step is not None and step < self.shortest_stride_s:
-            raise ValueError(f"windows begin at least {self.shortest_stride_s:.3f} s apart, a frame of the model")
         begun = time.perf_counter()
-        source = os.fspath(source)
-        info, seen, busy = probe(source), _Seen(), _Busy()
-        timeline = Timeline(self._spec, partial(self._run, busy=busy), window_s, stride_s)
-        done: list[WindowLogits] = []
-        decoding = Prefetch(lambda: read_frames(source, fps=self.record.fps, size=self._input_size, seen=seen))
-        with decoding as frames, closing(self._with_flow(frames, busy)) as stream:
-            for frame, flow in stream:
-                motion = None if flow is None else self._padded(flow)
-                done += timeline.add(frame.time, self._padded(frame.image), motion)
-                if progress is not None:
-                    progress(frame.time, info.duration_s)
-        duration_s = seen.duration_s(info)
-        done += timeline.finish(duration_s)
-        if progress is not None:
-            progress(duration_s, duration_s)
+        source, busy = os.fspath(source), _Busy()
+        seen = self._watcher.watch(
+            source,
+            partial(self._run, busy=busy),
+            window_s=window_s,
+            stride_s=stride_s,
+            with_flow=self._wants_flow,
+            busy=busy.adder("flow"),
+            progress=progress,
+        )
+        done = seen.windows
         windows = [Window(w.start_s, w.end_s, self._best(w.total / w.clips, top_k)) for w in done]
         whole = np.sum([w.total for w in done], axis=0) / sum(w.clips for w in done)
-        timing_s = {"decode": decoding.busy_s, **busy.seconds, "total": time.perf_counter() - begun}
-        return Answer(
-            source, self.model, seen.frames, info.fps, duration_s, self._best(whole, top_k), tuple(windows), timing_s
-        )
+        best = self._best(whole, top_k)
+        timing_s = {"decode": seen.decode_s, **busy.seconds, "total": time.perf_counter() - begun}
+        return Answer(source, self.model, seen.frames, seen.info.fps, seen.duration_s, best, tuple(windows), timing_s)
 
     def stream(self, source: str | int, top_k: int = 5) -> Iterator[LiveAnswer]:
         """Answers about a camera (its number) or an rtsp address, each about the newest frames, until the stream ends.
@@ -158,9 +231,10 @@ class Predictor:
         """
         if top_k < 1:
             raise ValueError(f"top_k is at least 1, not {top_k}")
-        method = self._flow if "motion" in self._loaded().inputs else None
-        camera = live(source, size=self._input_size)
-        with NewestClip(camera, self._spec, self.record.fps, method, self._padded) as clips:
+        watcher = self._watcher
+        method = watcher.flow if "motion" in self._loaded().inputs else None
+        camera = live(source, size=watcher.input_size)
+        with NewestClip(camera, watcher.spec, self.record.fps, method, watcher.padded) as clips:
             for clip in clips:
                 predictions = self._best(self._run(clip.appearance, clip.motion, _Busy()), top_k)
                 yield LiveAnswer(clip.time_s, time.monotonic() - clip.arrived, predictions)
@@ -172,18 +246,9 @@ class Predictor:
             self._checked = True
         return engine
 
-    def _input_size(self, original: tuple[int, int]) -> tuple[int, int]:
-        return input_size(original, (self.record.height, self.record.width), self.record.resize)
-
-    def _with_flow(self, frames: Iterable[Frame], busy: _Busy) -> Generator[tuple[Frame, Array | None], None, None]:
+    def _wants_flow(self) -> bool:
         # Flow does not wait for a model that is still being compiled.
-        if self._loading.done() and "motion" not in self._loaded().inputs:
-            yield from ((frame, None) for frame in frames)
-            return
-        yield from flow_stream(frames, self._flow, ahead=AHEAD, busy=busy.adder("flow"))
-
-    def _padded(self, array: Array) -> Array:
-        return pad_to(array, (self.record.height, self.record.width))
+        return not self._loading.done() or "motion" in self._loaded().inputs
 
     def _run(self, appearance: Array, motion: Array, busy: _Busy) -> npt.NDArray[np.float32]:
         """Logits `(classes,)` of one clip, averaged with those of its mirror image where the record says so."""

@@ -1,4 +1,4 @@
-"""Windows over a stream of frames: which clips each needs, when they are complete, and the mean of their logits.
+"""Windows over a stream of frames: which clips each needs, when they are complete, and the sum of their logits.
 
 Frames come one at a time and only the last ones are kept, so that a video of an hour takes no more memory than one of
 a minute. A window's clips are those of `sampling.clip_centres` for its frames, as if it were a video of its own; each
@@ -11,7 +11,7 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,10 @@ from actionzoo.video.sampling import ClipSpec
 Array = npt.NDArray[Any]
 Logits = npt.NDArray[np.float32]
 Run = Callable[[Array, Array], Logits]
-"""Logits `(classes,)` of appearance `(time, height, width, 3)` and motion `(time, height, width, 2*L)`."""
+"""Logits `(classes,)` of appearance `(time, height, width, 3)` and motion `(time, height, width, 2*L)`.
+
+Anything else that can be averaged over clips will do as well: an array of one shape for every clip.
+"""
 
 MAX_KEPT_BYTES = 256 << 20
 """Frames and flow kept for the last window, which is moved back to end with the video, take at most this."""
@@ -43,12 +46,21 @@ class WindowLogits:
 
 @dataclass
 class _Open:
-    """A window that is being filled: its first frame, and how many of its clips have run."""
+    """A window that is being filled: its first frame, how many of its clips have run, and the sum of their logits."""
 
     start_s: float
     end_s: float
     first: int
     clips: int = 0
+    total: Logits | None = None
+
+    def take(self, logits: Logits) -> None:
+        self.total = logits if self.total is None else self.total + logits
+        self.clips += 1
+
+    def finished(self) -> WindowLogits:
+        assert self.total is not None
+        return WindowLogits(self.start_s, self.end_s, self.total, self.clips)
 
 
 class Timeline:
@@ -119,14 +131,13 @@ class Timeline:
         if self._count == 0:
             return
         if self._window_s is None or self._stride_s is None:
-            yield self._close(_Open(0.0, duration_s, first=0), self._count)
+            yield self._close(replace(self._open.popleft(), start_s=0.0, end_s=duration_s), self._count)
             return
         spans = sampling.windows(duration_s, self._window_s, self._stride_s)
-        first_of = {window.start_s: window.first for window in self._open}
+        open_at = {window.start_s: window for window in self._open}
         for start_s, end_s in spans[self._finished :]:
-            first = first_of.get(start_s)
-            first = self._first_at(start_s) if first is None else first
-            yield self._close(_Open(start_s, end_s, first), self._count)
+            window = open_at.get(start_s) or _Open(start_s, end_s, self._first_at(start_s))
+            yield self._close(replace(window, end_s=end_s), self._count)
 
     def _next_span(self) -> tuple[float, float] | None:
         if self._window_s is None or self._stride_s is None:
@@ -143,33 +154,36 @@ class Timeline:
 
     def _run_complete(self, window: _Open) -> None:
         while (start := window.first + window.clips * self._hop) + self._spec.span <= self._count:
-            self._clip(start)
-            window.clips += 1
+            window.take(self._clip(start))
 
     def _close(self, window: _Open, end: int) -> WindowLogits:
-        """The answer of a window whose frames are `window.first` up to `end - 1`."""
+        """The answer of a window whose frames are `window.first` up to `end - 1`: its last clips run now."""
         frames = max(end - window.first, 1)
         centres = sampling.clip_centres(frames, self._spec, hop=self._hop)
         if frames < self._spec.span:
-            logits = [self._gather_and_run(window.first, frames, centres[0])]
+            window.take(self._gather_and_run(window.first, frames, centres[0]))
         else:
             before = self._spec.stack_length // 2
-            logits = [self._clip(window.first + int(clip[0]) - before) for clip in centres]
+            for clip in centres[window.clips :]:
+                window.take(self._clip(window.first + int(clip[0]) - before))
         oldest = self._count - self.kept
         if window.first == oldest:
             # Of a moved window whose first frames are forgotten, the clips that other windows ran there count.
-            logits += [
-                ran for start, (time_s, ran) in self._logits.items() if start < oldest and time_s >= window.start_s
-            ]
-        return WindowLogits(window.start_s, window.end_s, np.sum(logits, axis=0), len(logits))
+            for start, (time_s, ran) in self._logits.items():
+                if start < oldest and time_s >= window.start_s:
+                    window.take(ran)
+        return window.finished()
 
     def _clip(self, start: int) -> Logits:
-        """The logits of the whole clip whose first frame is `start`."""
-        if start not in self._logits:
-            centres = np.arange(self._spec.num_frames) * self._spec.stride + self._spec.stack_length // 2
-            time_s = self._frames[start - self._count + self.kept][0]
-            self._logits[start] = time_s, self._gather_and_run(start, self._spec.span, centres)
-        return self._logits[start][1]
+        """The logits of the whole clip whose first frame is `start`, kept for other windows if there can be any."""
+        if start in self._logits:
+            return self._logits[start][1]
+        centres = np.arange(self._spec.num_frames) * self._spec.stride + self._spec.stack_length // 2
+        time_s = self._frames[start - self._count + self.kept][0]
+        logits = self._gather_and_run(start, self._spec.span, centres)
+        if self._window_s is not None:
+            self._logits[start] = time_s, logits
+        return logits
 
     def _gather_and_run(self, start: int, frames: int, centres: npt.NDArray[np.int64]) -> Logits:
         offset = start - self._count + self.kept

@@ -1,0 +1,77 @@
+"""Sources of videos on the command line: which there are, what is wrong with them, how far the work on one is."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+import actionzoo
+from actionzoo.errors import ActionzooError, OfflineError, VideoNotFoundError
+
+from ._output import printable
+
+Report = Callable[[float, float | None], None]
+"""Takes the seconds of a video that are done, and its duration if known."""
+
+
+def with_listed(sources: list[str]) -> Iterator[str]:
+    """The sources as they are, with `-` replaced by the lines of standard input."""
+    for source in sources:
+        if source == "-" and sys.stdin is None:
+            continue  # closed: an empty list
+        if source == "-":
+            lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer)
+            yield from (line for line in lines if line)
+        else:
+            yield source
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raises if there is no source, or one without a name."""
+    if not names:
+        raise ActionzooError("no sources: the list on standard input is empty")
+    if "" in names:
+        raise typer.BadParameter("a source has no name", param_hint="SOURCE")
+
+
+def check_source(name: str, *, offline: bool) -> None:
+    """Raises if one source cannot be read, whatever it holds."""
+    if os.path.isdir(name):
+        raise VideoNotFoundError(name, "holds no videos; name another folder, or the files themselves")
+    if offline and actionzoo.inference.sources.is_address(name):
+        raise OfflineError(f"{name}: needs the network, which --offline forbids")
+
+
+def check_windows(window: float | None, stride: float | None) -> None:
+    """Raises if windows, in seconds, are not above zero, or a stride has no window."""
+    for option, seconds in (("--window", window), ("--stride", stride)):
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise typer.BadParameter("must be more than 0 seconds", param_hint=option)
+    if window is None and stride is not None:
+        raise typer.BadParameter("needs --window", param_hint="--stride")
+
+
+def check_stride(stride: float | None, shortest: float, model: str) -> None:
+    """Raises if windows would begin closer together than the frames that the model sees, `shortest` seconds apart."""
+    if stride is not None and stride < shortest:
+        raise typer.BadParameter(f"must be at least {shortest:.3f} seconds, a frame of {model}", param_hint="--stride")
+
+
+@contextmanager
+def progress_bar(name: str, count: str = "") -> Iterator[Report | None]:
+    """A bar on stderr while the block runs, if stderr is a terminal; it is gone when the block ends."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    name = printable(name)
+    what = TextColumn(("…" + name[-39:] if len(name) > 40 else name) + count, markup=False)
+    with Progress(what, BarColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+import actionzoo
+from actionzoo import doctor
+from actionzoo.cli.main import main
+from actionzoo.video.flow import METHODS
+
+HIDDEN = "hf_" + "a1B2" * 6
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs `actionzoo doctor --quick ...` in this process: exit code, stdout, stderr."""
+
+    def run_main(*arguments: str) -> tuple[int, str, str]:
+        code = main(["doctor", "--quick", *arguments])
+        return (code, *capsys.readouterr())
+
+    return run_main
+
+
+def test_json_says_what_other_sources_say(run: Any) -> None:
+    code, out, err = run("--json")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert report["ok"] is True
+    assert report["actionzoo"]["version"] == actionzoo.__version__
+    assert report["actionzoo"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert report["actionzoo"]["platform"] == platform.platform()
+    assert report["machine"]["cores"] == os.cpu_count()
+    assert report["machine"]["architecture"] == platform.machine()
+    for package in ("av", "keras", "numpy", "openvino", "rich", "typer"):
+        assert report["packages"]["versions"][package] == metadata.version(package)
+    assert report["video"]["ffmpeg"] == av.ffmpeg_version_info
+    assert report["video"]["decoders"] == {"h264": True, "hevc": True, "vp9": True, "av1": True}
+    assert set(report["flow"]["methods"]) == set(METHODS)
+    assert report["flow"]["methods"]["dis"]["ratio"] == 1
+    assert report["flow"]["methods"]["tvl1"]["ratio"] > 3
+    assert report["openvino"]["status"] == "ok"
+    assert report["openvino"]["clip_ms"] > 0
+    assert report["keras"]["status"] == report["devices"]["status"] == "skipped"
+
+
+def test_memory_is_the_systems(run: Any) -> None:
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.exists():
+        pytest.skip("a system without /proc/meminfo")
+    kibibytes = int(re.search(r"MemTotal:\s+(\d+)", meminfo.read_text())[1])  # type: ignore[index]
+    assert json.loads(run("--json")[1])["machine"]["memory_bytes"] == pytest.approx(1024 * kibibytes, rel=0.01)
+
+
+def test_the_table_has_a_part_for_each_check(run: Any) -> None:
+    code, out, err = run()
+    assert (code, err) == (0, "")
+    names = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
+    assert names == [
+        "actionzoo", "machine", "packages", "extras", "video", "flow", "model", "openvino", "keras", "devices",
+        "cache", "hub",
+    ]  # fmt: skip
+    assert f"python: {platform.python_version()}" in out
+    assert all(line == line.rstrip() for line in out.splitlines())
+
+
+def test_a_broken_openvino_is_reported(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ImportError("libopenvino.so: cannot open shared object file")
+
+    monkeypatch.setattr("actionzoo.hub.openvino.import_openvino", broken)
+    code, out, err = run()
+    assert (code, err) == (1, "actionzoo: does not work: openvino\n")
+    lines = out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("openvino"))
+    assert lines[at].split(maxsplit=1)[1] == "failed   ImportError: libopenvino.so: cannot open shared object file"
+    assert "what to do: pip install --force-reinstall openvino" in lines[at + 1]
+    assert "Traceback" not in out
+    code, out, _ = run("--json")
+    report = json.loads(out)
+    assert (code, report["ok"], report["openvino"]["status"]) == (1, False, "failed")
+    assert [(problem["check"], problem["essential"]) for problem in report["problems"]] == [("openvino", True)]
+    assert report["cache"]["status"] == "ok"  # the others go on
+
+
+def test_an_openvino_that_computes_nonsense(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "actionzoo.inference.engines.OpenVINOEngine.__call__", lambda self, a, m: a[:, 0, 0, 0, :1] * float("nan")
+    )
+    code, out, _ = run("--json")
+    assert (code, json.loads(out)["openvino"]["status"]) == (1, "failed")
+    assert "no usable logits" in json.loads(out)["openvino"]["reason"]
+
+
+def test_a_package_that_cannot_be_imported(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported = doctor.import_module
+
+    def importing(name: str) -> Any:
+        if name in ("av", "actionzoo.video.flow"):
+            raise ImportError("libGL.so.1: cannot open shared object file")
+        return imported(name)
+
+    monkeypatch.setattr(doctor, "import_module", importing)
+    code, out, err = run()
+    assert (code, err) == (1, "actionzoo: does not work: video, flow\n")
+    assert out.count("libGL.so.1") == 2
+
+
+def test_a_flow_method_that_measures_wrongly(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from actionzoo.video import flow
+
+    right = flow.optical_flow
+    monkeypatch.setattr(
+        flow, "optical_flow", lambda frames, method, workers: right(frames, method, workers) * (1 - (method == "tvl1"))
+    )
+    code, out, _ = run("--json")
+    found = json.loads(out)["flow"]
+    assert (code, found["status"]) == (1, "failed")
+    assert found["reason"] == "tvl1: a motion of 2 pixels is measured 2.0 pixels wrong"
+    assert found["methods"]["dis"]["ms"] > 0
+
+
+def test_a_cache_folder_that_cannot_be_written(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / "file" / "cache"))
+    code, out, _ = run("--json")
+    cache = json.loads(out)["cache"]
+    assert (code, cache["status"], cache["writable"]) == (0, "warning", False)
+    assert cache["folder"] == str(tmp_path / "file" / "cache")
+    assert "cannot be written" in cache["reason"]
+
+
+def test_what_is_in_the_cache(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "openvino").mkdir()
+    (tmp_path / "openvino" / "a.bin").write_bytes(bytes(1000))
+    (tmp_path / "b").write_bytes(bytes(24))
+    monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path))
+    cache = json.loads(run("--json")[1])["cache"]
+    assert (cache["files"], cache["size_bytes"], cache["writable"]) == (2, 1024, True)
+    assert sorted(os.listdir(tmp_path)) == ["b", "openvino"]
+
+
+def test_the_home_folder_is_a_tilde(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / "cache"))
+    _, out, _ = run("--json")
+    assert json.loads(out)["cache"]["folder"] == str(Path("~", "cache"))
+    assert f"{tmp_path}/" not in out
+
+
+def test_a_process_offline_with_secrets(
+    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Everything, Keras included, in a process of its own."""
+    environment = os.environ | {
+        "HF_TOKEN": HIDDEN,
+        "HF_HUB_OFFLINE": "1",
+        "HF_ENDPOINT": f"https://user:{HIDDEN}@mirror.example:8443/path?key={HIDDEN}",
+        "KERAS_BACKEND": "tensorflow",
+        "ACTIONZOO_CACHE": str(tmp_path / HIDDEN),
+    }
+    done = command("doctor", "--json", env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert HIDDEN not in done.stdout
+    report = json.loads(done.stdout)
+    hub = report["hub"]
+    assert (hub["offline"], hub["token"], hub["endpoint"]) == (True, "set", "https://mirror.example:8443")
+    assert (report["keras"]["backend"], report["keras"]["chosen_by"]) == ("tensorflow", "KERAS_BACKEND")
+    assert report["keras"]["status"] == report["devices"]["status"] == "ok"
+    assert report["keras"]["logits"] == pytest.approx(report["openvino"]["logits"], abs=0.01)
+    assert isinstance(report["devices"]["accelerators"], list)
