@@ -1,0 +1,389 @@
+"""Export: a model in the format of another runtime, compared with Keras before it gets its name.
+
+| format | what is written | what runs it |
+| --- | --- | --- |
+| savedmodel | a folder | TensorFlow, TensorFlow Serving |
+| onnx | a file | ONNX Runtime |
+| openvino | a file and its weights (`.bin`) | OpenVINO |
+| litert | a file | LiteRT, which was TensorFlow Lite |
+
+In all four, inputs are called `appearance` and `motion`, the output `logits`, and every size that is free in the Keras
+model (the batch always) stays free. They compute in f32, also where the model was trained in mixed precision. Beside
+the file, or inside the folder, a JSON file says what to feed and what comes out.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import json
+import os
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from actionzoo.errors import ActionzooError, ModelError, OutputError
+from actionzoo.hub.openvino import alone, convert, import_openvino, load_keras, silent
+from actionzoo.hub.record import MEMBER, InputRecord
+from actionzoo.hub.resolve import IR_FILES, ModelFiles, resolve_model
+
+Clips = dict[str, npt.NDArray[np.float32]]
+Run = Callable[[Clips], npt.NDArray[np.float32]]
+
+SUFFIXES = {"savedmodel": "", "onnx": ".onnx", "openvino": ".xml", "litert": ".tflite"}
+"""The formats, each with how the name of its file ends; a SavedModel is a folder and may have any name."""
+
+TOLERANCE = 1e-3
+"""How far an exported model's logits may be from Keras', as a part of the largest logit."""
+
+_PACKAGES = {"onnx": ("onnx", "onnxruntime", "tf2onnx"), "litert": ("ai_edge_litert",)}
+_AXES = ("batch", "time", "height", "width")
+_HOLDS = {
+    "appearance": "frames, RGB, 0 to 255",
+    "motion": "for each frame a stack of flow fields: u and v in turn, in pixels from one frame to the next",
+}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: `path`, the `size` of all its files in bytes, and the largest `difference` from Keras.
+
+    The difference is that of the logits, divided by the largest logit.
+    """
+
+    path: Path
+    size: int
+    difference: float
+
+
+def export_model(
+    model: str | os.PathLike[str] | ModelFiles,
+    path: str | os.PathLike[str] | None = None,
+    format: str = "onnx",
+    *,
+    offline: bool = False,
+) -> Exported:
+    """Writes a model in another format, runs what was written and compares its logits with those of Keras.
+
+    Args:
+        model: what `resolve_model` takes (a catalog name, a `.keras` file, a run folder, `hf://user/repo`), or its
+            answer.
+        path: the folder (savedmodel) or file to write, which must not exist yet; `default_name` unless given.
+        format: `"savedmodel"`, `"onnx"`, `"openvino"` or `"litert"`.
+        offline: never use the network.
+
+    Raises:
+        ModelError: the model cannot be loaded or converted, a package is missing, or the answers differ by more than
+            `TOLERANCE`. Nothing is left on the disk then.
+        OutputError: the path exists already, or cannot be written.
+        ValueError: there is no such format.
+
+    >>> export_model("mini", format="onnx").path  # doctest: +SKIP
+    PosixPath('mini.onnx')
+    """
+    if format not in SUFFIXES:
+        raise ValueError(f"format is one of {', '.join(SUFFIXES)}, not {format!r}")
+    _check_packages(format)
+    files = model if isinstance(model, ModelFiles) else resolve_model(model, offline=offline)
+    place = Path(path if path is not None else default_name(files.name, format))
+    _check_name(place, format)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".actionzoo-", dir=place.parent) as beside:
+            written = Path(beside, place.name)
+            difference = _write(files, written, format)
+            size = sum(file.stat().st_size for file in Path(beside).rglob("*") if file.is_file())
+            _move(Path(beside), place, format)
+    except OSError as error:
+        raise OutputError(f"{place}: cannot be written: {error.strerror or error}") from error
+    return Exported(place, size, difference)
+
+
+def default_name(model: str, format: str) -> str:
+    """The name of an export: that of the model, with the ending of the format.
+
+    >>> default_name("mini", "savedmodel"), default_name("runs/best.keras", "litert")
+    ('mini_savedmodel', 'best.tflite')
+    >>> default_name("hf://user/repo@v2", "onnx")
+    'repo.onnx'
+    """
+    if model.startswith("hf://"):
+        name = model.removeprefix("hf://").split("@")[0].rstrip("/").rpartition("/")[2]
+    else:
+        name = Path(os.path.abspath(model)).name.removesuffix(".keras")
+    return (name or "model") + (SUFFIXES[format] or f"_{format}")
+
+
+def _check_packages(format: str) -> None:
+    for package in _PACKAGES.get(format, ()):
+        if importlib.util.find_spec(package) is None:
+            raise ModelError(f"{format} needs the package {package}; run: pip install 'actionzoo[export]'")
+
+
+def _check_name(place: Path, format: str) -> None:
+    if not place.name:
+        raise OutputError(f"{place}: is a folder; name what to write")
+    if place.suffix.lower() != SUFFIXES[format] and format != "savedmodel":
+        raise OutputError(f"{place}: must end in {SUFFIXES[format]}")
+    for name in reversed(_names(place, format)):
+        if os.path.lexists(place.with_name(name)):
+            raise OutputError(f"{place.with_name(name)}: exists already; remove it, or choose another --output")
+
+
+def _names(place: Path, format: str) -> list[str]:
+    """What an export puts into the folder of `place`, the one that is called so last."""
+    if format == "savedmodel":
+        return [place.name]
+    weights = [f"{place.stem}.bin"] if format == "openvino" else []
+    return [*weights, f"{place.name}.json", place.name]
+
+
+def _move(beside: Path, place: Path, format: str) -> None:
+    """Gives the files of an export their names. All of them, or none."""
+    moved: list[Path] = []
+    try:
+        for name in _names(place, format):
+            (beside / name).rename(place.with_name(name))
+            moved.append(place.with_name(name))
+    except BaseException:
+        for path in moved:
+            path.unlink()
+        raise
+
+
+def _write(files: ModelFiles, path: Path, format: str) -> float:
+    """Writes all files of an export at `path`; gives the difference. Raises ModelError, OSError."""
+    model = load_keras(files)
+    _check_model(model, files.name)
+    model = _in_float32(model)
+    _check_space(model, path.parent)
+    card = _card(model, files)
+    write, load = _FORMATS[format]
+    try:
+        with silent(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            write(model, path, card)
+            difference = _largest_difference(load(path), model, files)
+    except (ActionzooError, OSError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        if os.strerror(errno.ENOSPC) in reason:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise ModelError(f"{files.name} cannot be exported as {format} ({reason})") from error
+    if not difference <= TOLERANCE:
+        raise ModelError(
+            f"{files.name} as {format} gives other logits than Keras: they differ by {difference:.2g} of the largest,"
+            f" {TOLERANCE:g} is allowed; nothing was written"
+        )
+    beside = path / MEMBER if format == "savedmodel" else path.with_name(f"{path.name}.json")
+    beside.write_text(card, encoding="utf-8")
+    return difference
+
+
+def _check_model(model: Any, name: str) -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ModelError(
+            f"an export starts from TensorFlow, not {keras.backend.backend()}; set KERAS_BACKEND=tensorflow"
+        )
+    for tensor in model.inputs:
+        if tensor.name not in _HOLDS or len(tensor.shape) != 5:
+            raise ModelError(
+                f"{name} has the input {tensor.name} {tensor.shape}; export takes appearance and motion, of five axes"
+            )
+
+
+def _in_float32(model: Any) -> Any:
+    """The model itself, or one that computes in f32 with the weights of a model in mixed precision."""
+    import keras
+
+    config = model.to_json()
+    in_float32 = re.sub('"mixed_b?float16"', '"float32"', config)
+    if in_float32 == config:
+        return model
+    copy = keras.models.model_from_json(in_float32)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _check_space(model: Any, folder: Path) -> None:
+    """Raises OSError if the disk is too full: not every converter says so when it fails for that reason."""
+    needed = 2 * 4 * model.count_params()  # LiteRT and OpenVINO write twice
+    if shutil.disk_usage(folder).free < needed:
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({needed / 1e6:.0f} MB are needed)")
+
+
+def _card(model: Any, files: ModelFiles) -> str:
+    """What to feed the exported model and what comes out: the input record, with the shapes of inputs and output."""
+    inputs = {t.name: {"shape": list(t.shape), "dtype": "float32", "holds": _HOLDS[t.name]} for t in model.inputs}
+    logits = {"shape": list(model.outputs[0].shape), "dtype": "float32", "holds": "one a class; softmax gives scores"}
+    facts = {"model": files.name, "sha256": files.sha256, "inputs": inputs, "outputs": {"logits": logits}}
+    return json.dumps(asdict(files.record) | facts, indent=1, ensure_ascii=False)
+
+
+def _largest_difference(run: Run, model: Any, files: ModelFiles) -> float:
+    """The largest difference of the logits, as a part of the largest logit, over batches of one and of two clips."""
+    largest = 0.0
+    for batch in (1, 2):
+        clips = _random_clips(model, files.record, batch)
+        expected = np.asarray(model(clips, training=False), np.float32)
+        if not np.isfinite(expected).all():
+            raise ModelError(f"{files.name} gives logits that are not finite, so that nothing can be compared")
+        answer = run(clips)
+        if answer.shape != expected.shape or not np.isfinite(answer).all():
+            return float("inf")
+        size = max(float(np.abs(expected).max()), float(np.finfo(np.float32).tiny))
+        largest = max(largest, float(np.abs(answer - expected).max()) / size)
+    return largest
+
+
+def _random_clips(model: Any, record: InputRecord, batch: int) -> Clips:
+    """Clips of noise: frames in 0..255, flow of a few pixels. A size that the model leaves free is the record's."""
+    rng = np.random.default_rng(batch)
+    sizes = (batch, record.num_frames, record.height, record.width)
+    clips = {}
+    for tensor in model.inputs:
+        shape = (*(own or other for own, other in zip(tensor.shape[:4], sizes, strict=True)), tensor.shape[4])
+        noise = rng.integers(0, 256, shape) if tensor.name == "appearance" else rng.normal(0, 2, shape)
+        clips[tensor.name] = noise.astype(np.float32)
+    return clips
+
+
+def _serving(model: Any) -> Any:
+    """A `tf.Module` whose function `serve` is the model, from a dictionary of clips to a dictionary with the logits.
+
+    `model.export` would do as well, but stores every weight twice and takes three times as long.
+    """
+    import keras
+    import tensorflow as tf
+
+    named = keras.Model({tensor.name: tensor for tensor in model.inputs}, model.outputs[0])
+    signature = {t.name: tf.TensorSpec(t.shape, tf.float32, name=t.name) for t in model.inputs}
+    module = tf.Module()
+    module.weights = [variable.value for variable in named.variables]
+    module.serve = tf.function(lambda clips: {"logits": named(clips, training=False)}, input_signature=[signature])
+    return module
+
+
+def _write_savedmodel(model: Any, path: Path, card: str) -> None:
+    import tensorflow as tf
+
+    module = _serving(model)
+    tf.saved_model.save(module, os.fspath(path), signatures={"serving_default": module.serve})
+
+
+def _load_savedmodel(path: Path) -> Run:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(os.fspath(path))
+
+    def run(clips: Clips) -> npt.NDArray[np.float32]:
+        signature = loaded.signatures["serving_default"]
+        return np.asarray(signature(**{name: tf.constant(clip) for name, clip in clips.items()})["logits"])
+
+    return run
+
+
+def _write_onnx(model: Any, path: Path, card: str) -> None:
+    import onnx  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    import tf2onnx  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    serve = _serving(model).serve
+    with alone():
+        proto, _ = tf2onnx.convert.from_function(serve, serve.input_signature)
+    for value in (*proto.graph.input, *proto.graph.output):
+        for axis, size in zip(_AXES, value.type.tensor_type.shape.dim, strict=False):
+            if not size.dim_value:
+                size.dim_param = axis
+    onnx.helper.set_model_props(proto, {MEMBER.removesuffix(".json"): card})
+    onnx.save(proto, os.fspath(path))
+
+
+def _load_onnx(path: Path) -> Run:
+    import onnxruntime  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    session = onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+    return lambda clips: np.asarray(session.run(["logits"], clips)[0])
+
+
+def _write_openvino(model: Any, path: Path, card: str) -> None:
+    convert(model, path.parent)
+    for written, suffix in zip(IR_FILES, (".xml", ".bin"), strict=True):
+        path.with_name(written).rename(path.with_suffix(suffix))
+
+
+def _load_openvino(path: Path) -> Run:
+    compiled = import_openvino().Core().compile_model(os.fspath(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return lambda clips: np.array(compiled(clips)[0])
+
+
+def _write_litert(model: Any, path: Path, card: str) -> None:
+    import tensorflow as tf
+
+    model = _without_3d_pooling(model)
+    with tempfile.TemporaryDirectory(prefix=".saved-", dir=path.parent) as folder:
+        _write_savedmodel(model, Path(folder), card)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
+        try:
+            path.write_bytes(converter.convert())
+        except Exception as error:
+            unknown = re.search(r"(?:TF Select|Custom) ops: (.*)", str(error))
+            if unknown is None:
+                raise
+            raise ModelError(f"LiteRT does not have the operations that {model.name} needs: {unknown[1]}") from error
+
+
+def _without_3d_pooling(model: Any) -> Any:
+    """The same network with each 3-D pooling, which LiteRT does not know, as one over space and one over time."""
+    import keras
+    from keras import layers, ops
+
+    class Pooling2DTwice(layers.Layer):  # type: ignore[misc,unused-ignore]
+        def __init__(self, pooling: Any) -> None:
+            super().__init__()
+            self.pooling = pooling
+
+        def call(self, x: Any) -> Any:
+            windows, strides, padding = self.pooling.pool_size, self.pooling.strides, self.pooling.padding
+            pool = ops.max_pool if isinstance(self.pooling, layers.MaxPooling3D) else ops.average_pool
+            time, *sides, channels = (own or free for own, free in zip(x.shape[1:], ops.shape(x)[1:], strict=True))
+            if (*windows[1:], *strides[1:]) != (1, 1, 1, 1):
+                frames = pool(ops.reshape(x, (-1, *sides, channels)), windows[1:], strides[1:], padding)
+                sides = [own or free for own, free in zip(frames.shape[1:3], ops.shape(frames)[1:3], strict=True)]
+                x = frames
+            pixels = ops.reshape(x, (-1, time, sides[0] * sides[1], channels))
+            pooled = pool(pixels, (windows[0], 1), (strides[0], 1), padding)
+            return ops.reshape(pooled, (-1, pooled.shape[1] or ops.shape(pooled)[1], *sides, channels))
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return self.pooling.compute_output_shape(input_shape)
+
+    kinds = (layers.MaxPooling3D, layers.AveragePooling3D)
+    return keras.models.clone_model(
+        model,
+        clone_function=lambda layer: Pooling2DTwice(layer) if isinstance(layer, kinds) else layer,
+    )
+
+
+def _load_litert(path: Path) -> Run:
+    from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    content = path.read_bytes()  # a path would stay open, and an open file cannot be renamed on Windows
+    return lambda clips: np.asarray(Interpreter(model_content=content).get_signature_runner()(**clips)["logits"])
+
+
+_FORMATS: dict[str, tuple[Callable[[Any, Path, str], None], Callable[[Path], Run]]] = {
+    "savedmodel": (_write_savedmodel, _load_savedmodel),
+    "onnx": (_write_onnx, _load_onnx),
+    "openvino": (_write_openvino, _load_openvino),
+    "litert": (_write_litert, _load_litert),
+}

@@ -1,0 +1,41 @@
+"""`actionzoo export`: a model for another runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from actionzoo.hub.export import SUFFIXES, export_model
+
+from ._options import Offline
+from ._output import printable
+
+
+def export(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            show_default=False,
+            help="A catalog name, a .keras file, a run folder, or hf://user/repo[@revision].",
+        ),
+    ],
+    format: Annotated[
+        Literal["savedmodel", "onnx", "openvino", "litert"], typer.Option(show_default=False, help="What to write.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", show_default=False, help="The file or folder to write. [default: the model's name]"
+        ),
+    ] = None,
+    offline: Offline = False,
+) -> None:
+    """Write a model for another runtime and compare its answers with Keras'."""
+    if output is not None and format != "savedmodel" and output.suffix.lower() != SUFFIXES[format]:
+        raise typer.BadParameter(f"must end in {SUFFIXES[format]}", param_hint="--output")
+    done = export_model(model, output, format, offline=offline)
+    largest = f"largest difference from Keras {done.difference:.2g}"
+    typer.echo(f"{printable(done.path)}  {done.size / 1e6:.1f} MB  {largest}")
