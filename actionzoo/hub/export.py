@@ -329,7 +329,6 @@ def _load_openvino(path: Path) -> Run:
 def _write_litert(model: Any, path: Path, card: str) -> None:
     import tensorflow as tf
 
-    model = _without_3d_pooling(model)
     with tempfile.TemporaryDirectory(prefix=".saved-", dir=path.parent) as folder:
         _write_savedmodel(model, Path(folder), card)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
@@ -340,38 +339,6 @@ def _write_litert(model: Any, path: Path, card: str) -> None:
             if unknown is None:
                 raise
             raise ModelError(f"LiteRT does not have the operations that {model.name} needs: {unknown[1]}") from error
-
-
-def _without_3d_pooling(model: Any) -> Any:
-    """The same network with each 3-D pooling, which LiteRT does not know, as one over space and one over time."""
-    import keras
-    from keras import layers, ops
-
-    class Pooling2DTwice(layers.Layer):  # type: ignore[misc,unused-ignore]
-        def __init__(self, pooling: Any) -> None:
-            super().__init__()
-            self.pooling = pooling
-
-        def call(self, x: Any) -> Any:
-            windows, strides, padding = self.pooling.pool_size, self.pooling.strides, self.pooling.padding
-            pool = ops.max_pool if isinstance(self.pooling, layers.MaxPooling3D) else ops.average_pool
-            time, *sides, channels = (own or free for own, free in zip(x.shape[1:], ops.shape(x)[1:], strict=True))
-            if (*windows[1:], *strides[1:]) != (1, 1, 1, 1):
-                frames = pool(ops.reshape(x, (-1, *sides, channels)), windows[1:], strides[1:], padding)
-                sides = [own or free for own, free in zip(frames.shape[1:3], ops.shape(frames)[1:3], strict=True)]
-                x = frames
-            pixels = ops.reshape(x, (-1, time, sides[0] * sides[1], channels))
-            pooled = pool(pixels, (windows[0], 1), (strides[0], 1), padding)
-            return ops.reshape(pooled, (-1, pooled.shape[1] or ops.shape(pooled)[1], *sides, channels))
-
-        def compute_output_shape(self, input_shape: Any) -> Any:
-            return self.pooling.compute_output_shape(input_shape)
-
-    kinds = (layers.MaxPooling3D, layers.AveragePooling3D)
-    return keras.models.clone_model(
-        model,
-        clone_function=lambda layer: Pooling2DTwice(layer) if isinstance(layer, kinds) else layer,
-    )
 
 
 def _load_litert(path: Path) -> Run:

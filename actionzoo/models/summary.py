@@ -18,7 +18,7 @@ from keras import layers
 
 from actionzoo.models.fusion import BilinearFusion
 from actionzoo.models.registry import create_model
-from actionzoo.models.temporal import FoldTime, TemporalConv, UnfoldTime
+from actionzoo.models.temporal import FoldTime, TemporalConv, TemporalPooling, UnfoldTime
 
 DEFAULT_SIZES = {"num_frames": 5, "height": 224, "width": 224}
 """Of a clip, where a network leaves them open: the papers' training clips."""
@@ -241,6 +241,9 @@ def _see(layer: Any, sources: list[_View], before: tuple[int, ...], after: tuple
     first = replace(sources[0], windowed=False)
     if isinstance(layer, FoldTime):
         return replace(first, place="batch")
+    if isinstance(layer, TemporalPooling):
+        view = _through_window(replace(first, place="axis"), layer.window, layer.stride)
+        return replace(view, pooled=True, windowed=view.frames < math.inf)
     if isinstance(layer, UnfoldTime):  # its second input only tells the length
         return replace(first, place="axis")
     if isinstance(layer, TemporalConv):
@@ -295,7 +298,7 @@ def _flops(layer: Any, before: list[tuple[int, ...]], after: tuple[int, ...]) ->
 
 
 def _uses(layer: Any) -> tuple[Use, ...]:
-    if isinstance(layer, _PLUMBING) or layer.name.endswith("_concat"):
+    if (isinstance(layer, _PLUMBING) and not isinstance(layer, TemporalPooling)) or layer.name.endswith("_concat"):
         return ()
     ends_stem = layer.name.endswith("_pool1") and layer.pool_size == (3, 3)  # of a ResNet; VGG-16 joins at its ReLUs
     joins: tuple[Use, ...] = ("fuse",) if ends_stem or _FUSABLE.fullmatch(layer.name) else ()

@@ -115,6 +115,43 @@ class TemporalConv(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="actionzoo")
+class TemporalPooling(UnfoldTime):
+    """Pooling over a few frames, `(batch * time, height, width, channels)` to `(batch, pools, height, width, channels)`.
+
+    Takes folded features and the clip. Like `TemporalConv` it works in two dimensions, over `(time, pixels)`: LiteRT has
+    no 3-D pooling.
+
+    Args:
+        how: `"max"` or `"average"`.
+        window: frames a pool.
+        stride: frames from one pool to the next.
+        **kwargs: of a Keras layer.
+    """
+
+    def __init__(self, how: str, window: int, stride: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_choice("how", how, ("max", "average"))
+        self.how = how
+        self.window = window
+        self.stride = stride
+
+    def call(self, inputs: Any) -> Any:
+        x, clip = inputs
+        _, height, width, channels = _static_or_dynamic(x)
+        pixels = ops.reshape(x, (-1, _static_or_dynamic(clip)[1], height * width, channels))
+        pool = ops.max_pool if self.how == "max" else ops.average_pool
+        pooled = pool(pixels, (self.window, 1), (self.stride, 1), "valid", data_format="channels_last")
+        return ops.reshape(pooled, (-1, _static_or_dynamic(pooled)[1], height, width, channels))
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        x, (batch, time, *_) = input_shape
+        return (batch, None if time is None else (time - self.window) // self.stride + 1, *x[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "how": self.how, "window": self.window, "stride": self.stride}
+
+
+@keras.saving.register_keras_serializable(package="actionzoo")
 class InflatedIdentity(keras.initializers.Initializer):
     """Initial temporal filter that mixes no channels (ST-MulNet, CVPR'17): `(3, 1, channels, channels)`."""
 
@@ -166,9 +203,8 @@ def temporal_pool(
     check_choice("temporal_pool", how, TEMPORAL_POOLS)
     if how == "none":
         return x, clip
-    pooling = layers.MaxPooling3D if how == "max" else layers.AveragePooling3D
     window = min(POOL_WINDOW, clip.shape[1] or POOL_WINDOW)
-    pooled = pooling((window, 1, 1), (stride, 1, 1), name=name)(UnfoldTime(name=f"{name}_unfold")([x, clip]))
+    pooled = TemporalPooling(how, window, stride, name=name)([x, clip])
     return FoldTime(name=f"{name}_fold")(pooled), pooled
 
 
