@@ -9,8 +9,9 @@ fastest; the median processor time of all cores, in which threads that spin coun
 eager it was in the same round, as a median. Another process on the same cores slows torch down most: leave it alone.
 
 torch runs under `inference_mode`, in its own layout (channels first) and, as its guide for CPUs advises, in
-`channels_last`; `torch.compile`, with its default settings, chooses the layout itself. Keras answers by
-`predict_on_batch`, as graph of TensorFlow or jitted by JAX. Data goes in as numpy arrays everywhere, and preprocessing
+`channels_last`; `torch.compile`, with its default settings, chooses the layout itself. Keras answers through our
+engine, which folds batch normalisation into the convolutions and calls `predict_on_batch`: a graph of TensorFlow, or
+jitted by JAX. Data goes in as numpy arrays everywhere, and preprocessing
 is part of the network.
 """
 
@@ -118,8 +119,10 @@ def torch_call(
 
 def keras_call(network: str, clips: Clips, folder: Path) -> Call:
     """A call of our network on the backend that `KERAS_BACKEND` names."""
-    model = keras_model(network, clips["appearance"].shape[1], folder / "model.weights.h5")
-    return lambda: model.predict_on_batch(clips)
+    from actionzoo.inference.engines import KerasEngine
+
+    engine = KerasEngine(keras_model(network, clips["appearance"].shape[1], folder / "model.weights.h5"))
+    return lambda: engine(**clips)
 
 
 def openvino_call(network: str, clips: Clips, folder: Path, *, precision: str) -> Call:

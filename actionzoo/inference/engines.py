@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import threading
@@ -95,11 +96,18 @@ class OpenVINOEngine:
 
 
 class KerasEngine:
-    """The network on Keras. Computes in the precision its layers were saved with, usually f32."""
+    """The network on Keras, its batch normalisation folded into the convolutions.
+
+    Computes in the precision its layers were saved with, usually f32.
+    """
 
     name = "keras"
 
     def __init__(self, model: Any) -> None:
+        from actionzoo.models.folding import fold_batch_norm
+
+        with contextlib.suppress(ValueError):  # a network that cannot be folded runs as it is
+            model = fold_batch_norm(model)
         self._model = model
         self.inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
         self.precision = "f32"

@@ -116,10 +116,9 @@ class TemporalConv(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class TemporalPooling(UnfoldTime):
-    """Pooling over a few frames, `(batch * time, height, width, channels)` to `(batch, pools, height, width, channels)`.
+    """Pooling over a few frames: folded features and the clip to `(batch, pools, height, width, channels)`.
 
-    Takes folded features and the clip. Like `TemporalConv` it works in two dimensions, over `(time, pixels)`: LiteRT has
-    no 3-D pooling.
+    Like `TemporalConv` it works in two dimensions, over `(time, pixels)`: LiteRT has no 3-D pooling.
 
     Args:
         how: `"max"` or `"average"`.
