@@ -279,7 +279,7 @@ def main() -> None:
     if given.work:
         engine, network, frames, folder = given.work
         return work(engine, network, int(frames), Path(folder))
-    cores = list(range(os.cpu_count() or 1))[: given.cores]
+    cores = sorted(os.sched_getaffinity(0))[: given.cores]
     about = {**machine(), "cores": len(cores), "frames": given.frames, "rounds": given.rounds}
     print(", ".join(f"{key} {value}" for key, value in about.items()))
     print(f"\n{'network':<21}{'engine':<20}{'ms':>10}{'fastest':>10}{'cpu ms':>10}{'to torch':>9}")

@@ -168,9 +168,10 @@ def _as_dict(name: str, summary: ModelSummary, stride: int) -> dict[str, Any]:
 def _print_head(console: Console, name: str, built_as: str) -> None:
     console.print(Text(printable(name), style="bold"), soft_wrap=True)
     network = NETWORKS.get(built_as)
-    if network is not None:
-        before = "" if name == built_as else f"built as {built_as}, "
-        console.print(Text(f"{before}{network.system}: {network.description}"), soft_wrap=True)
+    if network is not None and name != built_as:  # its options may make it another system
+        console.print(Text(f"built as {built_as}, with the options of its file"), soft_wrap=True)
+    elif network is not None:
+        console.print(Text(f"{network.system}: {network.description}"), soft_wrap=True)
         paper = f"{network.paper.authors}: {network.paper.title}, {network.paper.venue}"
         console.print(Text(paper, style="dim"), soft_wrap=True)
 

@@ -37,15 +37,13 @@ def fetch(address: str, *, offline: bool = False) -> Path:
     Raises OfflineError, ModelNotFoundError (no such repository, revision or file, or not allowed), ModelError (the
     hub does not answer), WeightsError (the content is not what the hub announced).
     """
-    from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub import constants, try_to_load_from_cache
 
     repo, revision = parse_address(address)
     try:
-        try:
-            return _checked(Path(hf_hub_download(repo, MODEL_FILE, revision=revision, local_files_only=True)), address)
-        except LocalEntryNotFoundError:
-            pass
+        cached = try_to_load_from_cache(repo, MODEL_FILE, revision=revision)  # hf_hub_download may ask for other things
+        if isinstance(cached, str):
+            return _checked(Path(cached), address)
         if offline or constants.is_offline_mode():
             raise OfflineError(f"{address} is not in the cache and the network is off; run once without --offline")
         return _checked(_download(repo, revision), address)

@@ -95,10 +95,13 @@ def export_model(
     files = model if isinstance(model, ModelFiles) else resolve_model(model, offline=offline)
     place = Path(path if path is not None else default_name(files.name, format))
     _check_name(place, format)
+    loaded = load_keras(files)
+    _check_model(loaded, files.name)
+    loaded = _in_float32(loaded)
     try:
         with tempfile.TemporaryDirectory(prefix=".actionzoo-", dir=place.parent) as beside:
             written = Path(beside, place.name)
-            difference = _write(files, written, format)
+            difference = _write(loaded, files, written, format)
             size = sum(file.stat().st_size for file in Path(beside).rglob("*") if file.is_file())
             _move(Path(beside), place, format)
     except OSError as error:
@@ -158,11 +161,8 @@ def _move(beside: Path, place: Path, format: str) -> None:
         raise
 
 
-def _write(files: ModelFiles, path: Path, format: str) -> float:
+def _write(model: Any, files: ModelFiles, path: Path, format: str) -> float:
     """Writes all files of an export at `path`; gives the difference. Raises ModelError, OSError."""
-    model = load_keras(files)
-    _check_model(model, files.name)
-    model = _in_float32(model)
     _check_space(model, path.parent)
     card = _card(model, files)
     write, load = _FORMATS[format]
@@ -317,8 +317,8 @@ def _load_onnx(path: Path) -> Run:
 
 def _write_openvino(model: Any, path: Path, card: str) -> None:
     convert(model, path.parent)
-    for written, suffix in zip(IR_FILES, (".xml", ".bin"), strict=True):
-        path.with_name(written).rename(path.with_suffix(suffix))
+    for written, place in zip(IR_FILES, (path, path.with_suffix(".bin")), strict=True):
+        path.with_name(written).rename(place)
 
 
 def _load_openvino(path: Path) -> Run:

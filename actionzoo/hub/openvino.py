@@ -31,6 +31,7 @@ logger = logging.getLogger("actionzoo")
 
 _importing = threading.Lock()
 _converting = threading.Lock()
+_silencing = threading.RLock()
 
 
 def import_openvino() -> ModuleType:
@@ -92,14 +93,19 @@ def silent() -> Iterator[None]:
     if os.environ.get("ACTIONZOO_DEBUG"):
         yield
         return
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with _silencing:  # what another thread prints meanwhile is lost, but standard error comes back for all
+        try:
+            kept = os.dup(2)
+        except OSError:  # closed already
+            yield
+            return
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def load_keras(files: ModelFiles) -> Any:

@@ -15,6 +15,7 @@ from actionzoo.hub.cache import sha256_of
 from actionzoo.hub.catalog import CatalogEntry, load_catalog
 from actionzoo.hub.download import MODEL_FILE, fetch
 from actionzoo.hub.record import InputRecord, read_record
+from actionzoo.names import NETWORKS
 
 IR_FILES = ("openvino.xml", "openvino.bin")
 
@@ -86,6 +87,8 @@ def resolve_model(name: str | os.PathLike[str], *, offline: bool = False) -> Mod
 
 def _not_found(name: str, catalog: Iterable[str]) -> str:
     names = [*catalog]
+    if name in NETWORKS:
+        return f"{name} is a network without weights; give a model of it, saved as a .keras file"
     return (
         f"there is no model {name!r}{_nearest(name, [*names, *_beside(Path(name))])}"
         f" (a model is one of {', '.join(names)}; a .keras file; a run folder; or hf://user/repo)"

@@ -122,9 +122,15 @@ class LayerNetwork:
     def __init__(self, model: Any, layer: str, name: str) -> None:
         import keras
 
+        from actionzoo.models.graph import makers
+
+        try:
+            made_by = makers(model)
+        except ValueError as error:
+            raise ModelError(f"{name} has no features to give: {error}") from error
         output = _output_of(model, layer, name)
         behind = {id(operation) for operation in _operations_to(model, output)}
-        inputs = [tensor for tensor in model.inputs if id(_makers(model)[id(tensor)]) in behind]
+        inputs = [tensor for tensor in model.inputs if id(made_by[id(tensor)]) in behind]
         self._model = keras.Model(inputs, output)
         self._folded = _is_folded(model, output)
         self.inputs = tuple(str(tensor.name) for tensor in inputs)
@@ -200,10 +206,6 @@ def _output_of(model: Any, layer: str, name: str) -> Any:
         near = difflib.get_close_matches(layer, layers, n=3)
         meant = f"; did you mean {' or '.join(near)}?" if near else ""
         raise ModelError(f"{name} has no layer {layer!r}{meant} (`actionzoo models show {name} --layers` lists them)")
-    # Keras has no public way to tell; a layer's `output` would silently be that of one of its uses.
-    shared = [operation.name for operation in model.operations if len(operation._inbound_nodes) > 1]
-    if shared:
-        raise ModelError(f"{name} uses {shared[0]} more than once; features need a model that uses each layer once")
     output = layers[layer].output
     if not hasattr(output, "shape") or len(output.shape) < 2:
         raise ModelError(f"{name}: the layer {layer} does not give one tensor with channels; choose another")
@@ -222,19 +224,14 @@ def _operations_to(model: Any, output: Any, stop_at: tuple[type, ...] = ()) -> I
     """Each operation of a functional model that `output` depends on; those of the kinds `stop_at` end their branch."""
     import keras
 
-    makers = _makers(model)
+    from actionzoo.models.graph import makers
+
+    made_by = makers(model)
     waiting, met = [output], set[int]()
     while waiting:
-        operation = makers[id(waiting.pop())]
+        operation = made_by[id(waiting.pop())]
         if id(operation) not in met:
             met.add(id(operation))
             yield operation
             if not isinstance(operation, (*stop_at, keras.layers.InputLayer)):
                 waiting += keras.tree.flatten(operation.input)
-
-
-def _makers(model: Any) -> dict[int, Any]:
-    """The operation that makes each tensor of a functional model, by the tensor's id."""
-    import keras
-
-    return {id(tensor): maker for maker in model.operations for tensor in keras.tree.flatten(maker.output)}

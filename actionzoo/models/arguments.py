@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
 
 SMALLEST_SIDE = 32
 """Pixels; the networks halve the picture five times."""
 
 
 def by_stream(value: float | tuple[float, float]) -> dict[str, float]:
-    """One value for both streams, or a pair (appearance, motion), by the stream's name."""
+    """A dropout rate for both streams, or a pair (appearance, motion), by the stream's name. Raises ValueError."""
     pair = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2:
+        raise ValueError(f"Argument `dropout` must be a rate or two of them. Received: dropout={value!r}")
     return dict(zip(("appearance", "motion"), pair, strict=True))
 
 
@@ -21,9 +25,9 @@ def check_choice(argument: str, value: object, choices: Iterable[str]) -> None:
         raise ValueError(f"Argument `{argument}` must be one of {known}. Received: {argument}={value!r}")
 
 
-def check_sizes(**sizes: int | None) -> None:
+def check_sizes(**sizes: Any) -> None:
     """Raises ValueError if a size is too small; `None` stands for any."""
     for name, size in sizes.items():
         least = SMALLEST_SIDE if name in ("height", "width") else 1
-        if size is not None and size < least:
-            raise ValueError(f"Argument `{name}` must be at least {least}. Received: {name}={size!r}")
+        if size is not None and (not isinstance(size, Integral) or size < least):
+            raise ValueError(f"Argument `{name}` must be an integer of at least {least}. Received: {name}={size!r}")

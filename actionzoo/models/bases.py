@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actionzoo.models import resnet, vgg
+from actionzoo.models.arguments import check_choice
 from actionzoo.models.towers import Step
-
-BASES = ("vgg16", "resnet18", "resnet50", "resnet101", "resnet152")
+from actionzoo.names import STREAM_BASES
 
 SCORES = "logits"
 """Name of a tower's last layer, the scores."""
@@ -44,7 +44,8 @@ class Base:
 
 
 def get_base(name: str, channel_factor: float, strides: str, dropout: dict[str, float]) -> Base:
-    """The base network of that name, one of `BASES`; `dropout` is the rate before the classifier, by stream."""
+    """The base network of that name, one of `STREAM_BASES`; `dropout` is the rate before the classifier, by stream."""
+    check_choice("base", name, STREAM_BASES)
     spec = resnet.ResNetSpec(50 if name == "vgg16" else int(name.removeprefix("resnet")), channel_factor, strides)
     if name == "vgg16":
         trunk, aliases = vgg.trunk(channel_factor), vgg.aliases()

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from actionzoo.models.graph import makers
 from actionzoo.models.temporal import TemporalConv
 
 
@@ -26,7 +27,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
         A model with the same answers, up to rounding. It is not to be trained.
 
     Raises:
-        ValueError: the model calls a layer more than once.
+        ValueError: it is not such a model.
 
     >>> clip = keras.Input((8, 8, 3))
     >>> model = keras.Model(clip, layers.BatchNormalization(name="norm")(layers.Conv2D(4, 3, use_bias=False)(clip)))
@@ -57,17 +58,17 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
 
 def _convolutions(model: keras.Model) -> dict[str, Any]:
     """The convolution before each batch normalisation that nothing else reads, by the name of the latter."""
-    makers = {id(tensor): layer for layer in model.layers for tensor in keras.tree.flatten(layer.output)}
-    readers = Counter(id(tensor) for layer in model.layers for tensor in keras.tree.flatten(layer.input))
+    layer_of = makers(model)
+    readers = Counter(id(tensor) for layer in model.operations for tensor in keras.tree.flatten(layer.input))
     readers.update(id(tensor) for tensor in model.outputs)
-    if not readers.keys() <= makers.keys():  # Keras tells what a layer reads and gives in its first call only
-        raise ValueError(f"{model.name} calls a layer more than once. Received: model={model!r}")
     found = {}
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
-            maker = makers[id(layer.input)]
+            maker = layer_of[id(layer.input)]
             linear = getattr(maker, "activation", keras.activations.linear) is keras.activations.linear
-            if isinstance(maker, layers.Conv2D | TemporalConv) and linear and readers[id(layer.input)] == 1:
+            by_channel = layer.axis in (-1, len(layer.input.shape) - 1)
+            only = readers[id(layer.input)] == 1
+            if isinstance(maker, layers.Conv2D | TemporalConv) and linear and by_channel and only:
                 found[layer.name] = maker
     return found
 
@@ -75,6 +76,7 @@ def _convolutions(model: keras.Model) -> dict[str, Any]:
 def _fold(weights: list[np.ndarray], norm: Any) -> list[np.ndarray]:
     """Kernel and bias of a convolution, from its own weights and those of the batch normalisation behind it."""
     kernel, *bias = weights
-    gamma, beta, mean, variance = norm.get_weights()
-    factor = gamma / np.sqrt(variance + norm.epsilon)
+    *trained, mean, variance = norm.get_weights()
+    beta = trained.pop() if norm.center else 0
+    factor = (trained.pop() if norm.scale else 1) / np.sqrt(variance + norm.epsilon)
     return [kernel * factor, beta + ((bias[0] if bias else 0) - mean) * factor]

@@ -22,6 +22,7 @@ from actionzoo.models.arguments import check_choice
 from actionzoo.models.temporal import FoldTime, UnfoldTime
 
 JOINS = ("sum", "max", "concat", "conv", "bilinear")
+TOWER_AVERAGES = ("logits", "softmax")
 
 
 class Half(NamedTuple):
@@ -163,11 +164,27 @@ def join_scores(
     here: scores may be negative.
     """
     classes = appearance.shape[-1]
+    pair = [appearance, motion]
     if how in ("sum", "max"):
-        return join(appearance, motion, how, "logits")
-    joined = join(appearance, motion, "bilinear" if how == "bilinear" else "concat", "fusion_logits")
+        return (layers.Add if how == "sum" else layers.Maximum)(dtype="float32", name="logits")(pair)
+    stack = BilinearFusion if how == "bilinear" else layers.Concatenate
+    joined = stack(dtype="float32", name="fusion_logits")(pair)
     start = FusionKernel(init) if how == "conv" else "glorot_uniform"
     return layers.Dense(classes, kernel_initializer=start, dtype="float32", name="logits")(joined)
+
+
+def tower_shares(weights: tuple[float, float]) -> tuple[float, float]:
+    """Weights of appearance and motion, made to sum to one. Raises ValueError if they are not two such numbers."""
+    try:
+        appearance, motion = (float(weight) for weight in weights)
+    except (TypeError, ValueError):
+        appearance = motion = -1.0
+    if min(appearance, motion) < 0 or not 0 < appearance + motion < math.inf:
+        raise ValueError(
+            "Argument `tower_weights` must be two numbers of at least zero, not both zero. "
+            f"Received: tower_weights={weights!r}"
+        )
+    return appearance / (appearance + motion), motion / (appearance + motion)
 
 
 def average_towers(
@@ -182,17 +199,12 @@ def average_towers(
         average: `"logits"` averages the scores (the papers' code); `"softmax"` averages the probabilities (the papers'
             text) and returns their logarithms, whose softmax they are.
     """
-    check_choice("tower_average", average, ("logits", "softmax"))
-    if min(weights) < 0 or not sum(weights) > 0:
-        raise ValueError(
-            "Argument `tower_weights` must be two numbers of at least zero, not both zero. "
-            f"Received: tower_weights={weights!r}"
-        )
+    check_choice("tower_average", average, TOWER_AVERAGES)
+    shares = tower_shares(weights)
     if average == "softmax":
-        return SoftmaxAverage(weights, dtype="float32", name="logits")([appearance, motion])
-    if weights[0] == weights[1]:
+        return SoftmaxAverage(shares, dtype="float32", name="logits")([appearance, motion])
+    if shares[0] == shares[1]:
         return layers.Average(dtype="float32", name="logits")([appearance, motion])
-    shares = [weight / sum(weights) for weight in weights]
     scaled = [
         layers.Rescaling(share, dtype="float32", name=f"{stream}_share")(x)
         for share, stream, x in zip(shares, ("appearance", "motion"), (appearance, motion), strict=True)

@@ -22,7 +22,15 @@ def _builder(name: str) -> Callable[..., keras.Model]:
         name: str = name,
         **options: Any,
     ) -> keras.Model:
-        shape = dict(zip(("num_frames", "height", "width"), input_shape, strict=True)) if input_shape else {}
+        for option in ("num_classes", "num_frames", "height", "width"):
+            if option in options:
+                value = options[option]
+                raise ValueError(f"{network.builder} takes `classes` and `input_shape`. Received: {option}={value!r}")
+        if input_shape is not None and len(input_shape) != 3:
+            raise ValueError(
+                f"Argument `input_shape` must be (num_frames, height, width). Received: input_shape={input_shape!r}"
+            )
+        shape = dict(zip(("num_frames", "height", "width"), input_shape or (), strict=False))
         model = build(registered, weights, num_classes=classes, **shape, **options)
         outputs = model.output
         if not include_top:

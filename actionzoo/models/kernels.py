@@ -62,4 +62,5 @@ def cross_modality_kernel(kernel: np.ndarray, channels: int = 20, how: str = "me
     check_choice("how", how, ("mean", "mirror"))
     if how == "mean":
         return np.repeat(kernel.mean(axis=2, keepdims=True), channels, axis=2)
-    return np.pad(kernel, ((0, 0), (0, 0), (0, channels - kernel.shape[2]), (0, 0)), mode="symmetric")
+    padding = max(0, channels - kernel.shape[2])
+    return np.pad(kernel, ((0, 0), (0, 0), (0, padding), (0, 0)), mode="symmetric")[:, :, :channels]

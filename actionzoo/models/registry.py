@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from actionzoo.models.arguments import check_sizes
 from actionzoo.models.spatiotemporal import ST_MULNET, ST_RESNET, build_spatiotemporal
 from actionzoo.models.t_resnet import build_t_resnet
 from actionzoo.models.two_stream import build_stream, build_two_stream
@@ -60,20 +61,21 @@ def create_model(
     >>> model.output.shape
     (None, 6)
     """
-    if num_classes < 1:
-        raise ValueError(f"Argument `num_classes` must be at least 1. Received: num_classes={num_classes!r}")
     return build(name, weights, num_classes=num_classes, num_frames=num_frames, **options)
 
 
 def build(name: str, weights: str | None, **arguments: Any) -> keras.Model:
     """Build a network by name with its builder's own arguments; what is not given has the papers' value."""
     if name not in BUILDERS:
-        near = difflib.get_close_matches(name, NETWORKS, n=3) or list_models()
+        near = difflib.get_close_matches(name.lower(), NETWORKS, n=3) or list_models()
         raise ValueError(f"There is no network {name!r}. Did you mean one of {near}? Received: name={name!r}")
+    check_sizes(num_classes=arguments["num_classes"])
     known = [option for option in inspect.signature(BUILDERS[name]).parameters if option != "name"]
     for argument, value in arguments.items():
         if argument not in known:
             raise ValueError(f"{name} takes the arguments {known}. Received: {argument}={value!r}")
+    if weights is not None and not str(weights).endswith(".weights.h5"):
+        raise ValueError(f"Argument `weights` must be None or a file .weights.h5. Received: weights={weights!r}")
     model = BUILDERS[name](name=name, **arguments)
     if weights is not None:
         model.load_weights(weights)

@@ -19,7 +19,7 @@ import keras
 from keras import layers
 
 from actionzoo.models import inputs, resnet
-from actionzoo.models.arguments import by_stream, check_choice
+from actionzoo.models.arguments import by_stream, check_choice, check_sizes
 from actionzoo.models.fusion import average_towers
 from actionzoo.models.temporal import InflatedHeNormal, InflatedIdentity, TemporalConv
 from actionzoo.models.towers import Tower
@@ -111,6 +111,7 @@ def build_spatiotemporal(
     check_choice("connection", connection, CONNECTIONS)
     check_choice("direction", direction, DIRECTIONS)
     check_choice("temporal_filters", temporal_filters, TEMPORAL_FILTERS)
+    check_sizes(temporal_pool_stride=temporal_pool_stride)
     spec = resnet.ResNetSpec(depth, channel_factor, strides)
     if temporal_filters == "inflated" and not spec.bottleneck:
         raise ValueError(f"Units of depth {depth} have no 1x1 to inflate. Received: temporal_filters='inflated'")
@@ -160,9 +161,10 @@ def _connect(
 def _filters(clip: keras.KerasTensor, kind: str, init: str) -> resnet.OverTime:
     """Filters over time for one unit: in place of its 1x1 convolutions, or behind its 3x3."""
     if kind == "inflated":
-        start = InflatedHeNormal(init)
-        return resnet.OverTime(
-            pointwise=lambda x, channels, name: TemporalConv(channels, kernel_initializer=start, name=name)([x, clip])
+        return resnet.OverTime(  # each filter draws its own numbers
+            pointwise=lambda x, channels, name: TemporalConv(
+                channels, kernel_initializer=InflatedHeNormal(init), name=name
+            )([x, clip])
         )
     identity = InflatedIdentity(init)
     return resnet.OverTime(

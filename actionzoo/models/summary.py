@@ -17,6 +17,7 @@ import keras
 from keras import layers
 
 from actionzoo.models.fusion import BilinearFusion
+from actionzoo.models.graph import makers
 from actionzoo.models.registry import create_model
 from actionzoo.models.temporal import FoldTime, TemporalConv, TemporalPooling, UnfoldTime
 
@@ -146,6 +147,7 @@ def summarise(
     """
     if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
         raise ValueError(f"Argument `model` must be a functional keras.Model. Received: model={model!r}")
+    makers(model)
     shapes = _shapes(model, {"num_frames": num_frames, "height": height, "width": width})
     views = _views(model, shapes)
     summaries = {id(layer.output): _summary(layer, shapes, views) for layer in model.operations}
@@ -230,9 +232,6 @@ def _views(model: keras.Model, shapes: dict[int, tuple[int, ...]]) -> dict[int, 
         if target not in views and all(id(source) in views for source in sources):
             seen = [views[id(source)] for source in sources]
             views[target] = _see(layer, seen, shapes[id(sources[0])], shapes[target])
-    # Keras tells what a layer reads and gives in its first call only.
-    if not all(id(tensor) in views for tensor in (*(layer.output for layer in model.operations), *model.outputs)):
-        raise ValueError(f"{model.name} calls a layer more than once, so that its graph cannot be described")
     return views
 
 

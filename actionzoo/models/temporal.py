@@ -136,6 +136,7 @@ class TemporalPooling(UnfoldTime):
 
     def call(self, inputs: Any) -> Any:
         x, clip = inputs
+        self._check(clip.shape[1])
         _, height, width, channels = _static_or_dynamic(x)
         pixels = ops.reshape(x, (-1, _static_or_dynamic(clip)[1], height * width, channels))
         pool = ops.max_pool if self.how == "max" else ops.average_pool
@@ -144,7 +145,12 @@ class TemporalPooling(UnfoldTime):
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         x, (batch, time, *_) = input_shape
+        self._check(time)
         return (batch, None if time is None else (time - self.window) // self.stride + 1, *x[1:])
+
+    def _check(self, time: int | None) -> None:
+        if time is not None and time < self.window:
+            raise ValueError(f"Clips must have at least {self.window} frames to pool. Received: {time} frames")
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "how": self.how, "window": self.window, "stride": self.stride}

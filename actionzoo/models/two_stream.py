@@ -14,7 +14,15 @@ import keras
 from actionzoo.models import inputs
 from actionzoo.models.arguments import by_stream, check_choice
 from actionzoo.models.bases import SCORES, Base, get_base
-from actionzoo.models.fusion import CONV_INITS, JOINS, average_towers, join, join_scores
+from actionzoo.models.fusion import (
+    CONV_INITS,
+    JOINS,
+    TOWER_AVERAGES,
+    average_towers,
+    join,
+    join_scores,
+    tower_shares,
+)
 from actionzoo.models.towers import Step, Tower
 
 FUSIONS = ("late", *JOINS)
@@ -24,13 +32,8 @@ TOWERS = ("both", "appearance")
 FUSED_DROPOUT = 0.85
 """Rate before the classifiers of the released two-stream networks."""
 
-STREAM_DROPOUT = {
-    ("appearance", "vgg"): 0.85,
-    ("motion", "vgg"): 0.9,
-    ("appearance", "res"): 0.0,
-    ("motion", "res"): 0.8,
-}
-"""Rates of the released single streams, by stream and kind of network."""
+STREAM_DROPOUT = {"vgg16": (0.85, 0.9), "resnet": (0.0, 0.8)}
+"""Rates of the released appearance and motion streams."""
 
 POOL_STRIDE = 2
 """Frames from one pooling over time to the next."""
@@ -51,7 +54,7 @@ def build_two_stream(
     towers: str = "both",
     tower_weights: tuple[float, float] = (1.0, 1.0),
     tower_average: str = "logits",
-    dropout: float | tuple[float, float] = FUSED_DROPOUT,
+    dropout: float | tuple[float, float] | None = None,
     channel_factor: float = 1.0,
     strides: str = "caffe",
     preprocessing: str = "caffe",
@@ -80,7 +83,8 @@ def build_two_stream(
             off behind the last fusion layer.
         tower_weights: of the appearance and the motion tower in that average.
         tower_average: average `"logits"` or `"softmax"` outputs.
-        dropout: rate before the classifiers (VGG-16: behind fc6 and fc7), or a pair (appearance, motion).
+        dropout: rate before the classifiers (VGG-16: behind fc6 and fc7), or a pair (appearance, motion); `None` is
+            the released networks'. Behind bilinear fusion there is none.
         channel_factor: factor on all numbers of channels.
         strides: of ResNets, `"caffe"` (the papers) or `"torchvision"`, see `actionzoo.models.resnet.ResNetSpec`.
         preprocessing: `"caffe"` (the papers) or `"torchvision"`.
@@ -94,18 +98,18 @@ def build_two_stream(
     Raises:
         ValueError: an argument is not one of the values named above.
     """
-    if temporal_fusion is None:
-        temporal_fusion = "pool2d" if fusion != "conv" else "conv3d" if base == "vgg16" else "pool3d"
     check_choice("fusion", fusion, FUSIONS)
     check_choice("fusion_init", fusion_init, CONV_INITS)
-    check_choice("temporal_fusion", temporal_fusion, TEMPORAL_FUSIONS)
     check_choice("towers", towers, TOWERS)
-    if temporal_fusion == "conv3d" and fusion != "conv":
-        raise ValueError(f"temporal_fusion='conv3d' needs fusion='conv'. Received: fusion={fusion!r}")
-    if towers == "appearance" and fusion == "late":
-        raise ValueError("towers='appearance' needs a fusion before the scores. Received: fusion='late'")
-    network = get_base(base, channel_factor, strides, by_stream(dropout))
+    check_choice("tower_average", tower_average, TOWER_AVERAGES)
+    tower_shares(tower_weights)
+    rates = _dropout(base, fusion) if dropout is None else by_stream(dropout)
+    network = get_base(base, channel_factor, strides, rates)
     fused_at = _fusion_steps(network, fusion, fusion_layer)
+    maps = [step.name for step in network.trunk if step.name in fused_at]
+    if temporal_fusion is None:
+        temporal_fusion = "pool2d" if fusion != "conv" else "conv3d" if base == "vgg16" and maps else "pool3d"
+    _check_together(fusion, fused_at, temporal_fusion, towers, maps)
 
     appearance = inputs.appearance_input(num_frames, height, width)
     motion = inputs.motion_input(num_frames, height, width, stack_length)
@@ -117,7 +121,7 @@ def build_two_stream(
             a.advance(step)
             m.advance(step)
             if step.name in fused_at:
-                clip = a.clip if temporal_fusion == "conv3d" and step in network.trunk else None
+                clip = a.clip if temporal_fusion == "conv3d" and step.name in maps else None
                 a.x = join(a.x, m.x, fusion, f"fusion_{step.name}", init=fusion_init, clip=clip)
                 a.finished = fusion == "bilinear"
                 m.finished = towers == "appearance" and step.name == fused_at[-1]
@@ -154,8 +158,8 @@ def build_stream(
     `stream` is `"appearance"` or `"motion"`; a dropout of `None` is the released networks'; the rest is as in
     `build_two_stream`. Scores of several frames are averaged.
     """
-    rate = STREAM_DROPOUT[stream, base[:3]] if dropout is None else dropout
-    network = get_base(base, channel_factor, strides, {stream: rate})
+    rates = _dropout(base, "late") if dropout is None else by_stream(dropout)
+    network = get_base(base, channel_factor, strides, rates)
     if stream == "appearance":
         clip = inputs.appearance_input(num_frames, height, width)
         tower = Tower(stream, inputs.preprocess_appearance(clip, preprocessing))
@@ -173,8 +177,33 @@ def _fusion_steps(network: Base, fusion: str, layer: str | Sequence[str] | None)
         if layer is not None:
             raise ValueError(f"Late fusion joins no layers; give `fusion` too. Received: fusion_layer={layer!r}")
         return []
-    wanted = [layer] if isinstance(layer, str) else list(layer or ["relu5"])
-    steps = sorted({network.step_name(name) for name in wanted}, key=network.fusable.index)
-    if fusion == "bilinear" and len(steps) > 1:
-        raise ValueError(f"Behind bilinear fusion no layer is left to join. Received: fusion_layer={layer!r}")
-    return steps
+    wanted = ["relu5"] if layer is None else [layer] if isinstance(layer, str) else layer
+    if not isinstance(wanted, Sequence) or not wanted:
+        raise ValueError(f"Argument `fusion_layer` must be one name or several. Received: fusion_layer={layer!r}")
+    return sorted({network.step_name(name) for name in wanted}, key=network.fusable.index)
+
+
+def _check_together(fusion: str, fused_at: list[str], temporal_fusion: str, towers: str, maps: list[str]) -> None:
+    """Raises ValueError if arguments that exist do not go together."""
+    check_choice("temporal_fusion", temporal_fusion, TEMPORAL_FUSIONS)
+    three_d = temporal_fusion == "conv3d"
+    if three_d and (fusion != "conv" or not maps):
+        raise ValueError(
+            "temporal_fusion='conv3d' needs fusion='conv' of convolutional maps. "
+            f"Received: fusion={fusion!r}, fused at {fused_at}"
+        )
+    if fusion == "bilinear" and (len(fused_at) > 1 or temporal_fusion == "pool3d"):
+        raise ValueError(
+            "Behind bilinear fusion comes the classifier: it takes one fusion layer and no pooling over time. "
+            f"Received: fusion_layer={fused_at}, temporal_fusion={temporal_fusion!r}"
+        )
+    if towers == "appearance" and (not fused_at or SCORES in fused_at):
+        raise ValueError(
+            f"towers='appearance' needs a fusion before the scores. Received: fusion={fusion!r}, fused at {fused_at}"
+        )
+
+
+def _dropout(base: str, fusion: str) -> dict[str, float]:
+    """The released networks' rates."""
+    stream = STREAM_DROPOUT.get(base, STREAM_DROPOUT["resnet"])
+    return by_stream(stream if fusion == "late" else FUSED_DROPOUT)

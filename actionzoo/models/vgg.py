@@ -19,9 +19,6 @@ BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 UNITS = 4096
 """Channels of fc6 and fc7."""
 
-SMALLEST = 32
-"""Side of the smallest picture that survives five poolings."""
-
 
 def conv_relu(block: int, index: int, channels: int, x: keras.KerasTensor, stream: str) -> keras.KerasTensor:
     """One 3x3 convolution and its ReLU; the first of a block comes after the pooling of the block before."""

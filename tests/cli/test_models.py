@@ -143,7 +143,7 @@ def test_show_a_model_of_the_catalog(run: Run) -> None:
     assert shown["network"]["name"] == "st_resnet18"
     assert shown["outputs"] == {"logits": [None, 6]}
     assert shown["stride"] == 7  # what it was trained with
-    assert run("models", "show", "mini").out.startswith("mini\nbuilt as st_resnet18, ST-ResNet: ")
+    assert run("models", "show", "mini").out.startswith("mini\nbuilt as st_resnet18, with the options of its file\n")
 
 
 def test_show_a_file_fills_what_it_leaves_open(run: Run, tmp_path: Path) -> None:

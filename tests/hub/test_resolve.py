@@ -110,3 +110,8 @@ def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "actionzoo"
+
+
+def test_a_network_is_not_a_model() -> None:
+    with pytest.raises(ModelNotFoundError, match=r"st_resnet50 is a network without weights.*\.keras"):
+        resolve_model("st_resnet50")

@@ -76,9 +76,14 @@ def test_weights_come_from_a_file(tmp_path: Path) -> None:
     [
         ({"name": "st_resnet19"}, "st_resnet18"),
         ({"name": "slowfast"}, "st_mulnet18"),
+        ({"name": "STResNet18"}, "st_resnet18"),
         ({"num_classes": 0}, "num_classes=0"),
-        ({"num_frames": 0}, "at least 1. Received: num_frames=0"),
+        ({"num_frames": 0}, "an integer of at least 1. Received: num_frames=0"),
+        ({"num_frames": "five"}, "num_frames='five'"),
         ({"height": 16}, "at least 32. Received: height=16"),
+        ({"temporal_pool_stride": 0}, "temporal_pool_stride=0"),
+        ({"dropout": (0.1, 0.2, 0.3)}, "dropout=(0.1, 0.2, 0.3)"),
+        ({"weights": "imagenet"}, "weights='imagenet'"),
         ({"stack_length": 0}, "stack_length=0"),
         ({"channel_factor": 0}, "channel_factor=0"),
         ({"gate": "concat"}, "'add', 'multiply'"),
@@ -95,6 +100,14 @@ def test_weights_come_from_a_file(tmp_path: Path) -> None:
         ({"name": "two_stream_resnet18", "fusion_layer": ["relu3", "fc6"]}, "fusion_layer='fc6'"),
         ({"name": "two_stream_vgg16", "fusion": "late", "fusion_layer": "relu5"}, "joins no layers"),
         ({"name": "two_stream_vgg16", "fusion": "late", "towers": "appearance"}, "Received: fusion='late'"),
+        ({"name": "two_stream_vgg16", "towers": "appearance", "fusion_layer": "scores"}, "before the scores"),
+        ({"name": "two_stream_vgg16", "fusion": "bilinear", "temporal_fusion": "pool3d"}, "no pooling over time"),
+        ({"name": "two_stream_vgg16", "fusion_layer": "fc6", "temporal_fusion": "conv3d"}, "convolutional maps"),
+        ({"name": "two_stream_vgg16", "fusion_layer": []}, "one name or several"),
+        ({"name": "two_stream_vgg16", "fusion_layer": 5}, "fusion_layer=5"),
+        ({"name": "two_stream_vgg16", "towers": "appearance", "tower_average": "max"}, "'logits', 'softmax'"),
+        ({"name": "two_stream_vgg16", "tower_weights": (1, 1, 9)}, "two numbers"),
+        ({"name": "two_stream_vgg16", "tower_weights": 1.0}, "two numbers"),
         ({"name": "two_stream_vgg16", "fusion": "sum", "temporal_fusion": "conv3d"}, "needs fusion='conv'"),
         ({"name": "two_stream_vgg16", "fusion": "bilinear", "fusion_layer": ["relu4", "relu5"]}, "bilinear"),
         ({"name": "two_stream_vgg16", "temporal_fusion": "lstm"}, "'none', 'pool2d', 'pool3d', 'conv3d'"),
@@ -110,6 +123,32 @@ def test_wrong_arguments_name_what_exists(arguments: dict[str, object], words: s
     with pytest.raises(ValueError, match="Received") as error:
         actionzoo.create_model(**({"name": "st_resnet18"} | sizes | arguments))
     assert words in str(error.value)
+
+
+def test_wrong_arguments_of_builders_in_keras_manner() -> None:
+    with pytest.raises(ValueError, match=r"\(num_frames, height, width\). Received: input_shape=\(32, 32\)"):
+        actionzoo.models.STResNet18(input_shape=(32, 32))
+    with pytest.raises(ValueError, match="num_classes=0"):
+        actionzoo.models.STResNet18(classes=0)
+    with pytest.raises(ValueError, match=r"STResNet18 takes `classes` and `input_shape`. Received: num_frames=3"):
+        actionzoo.models.STResNet18(num_frames=3)
+
+
+def test_clips_that_are_too_short_to_pool() -> None:
+    model = small("st_resnet18", None)
+    with pytest.raises(ValueError, match=r"at least 5 frames to pool. Received: 3"):
+        answer(model, clip(1, 3))
+
+
+@pytest.mark.parametrize("fusion", ["late", "sum"])
+def test_dropout_is_the_released_networks(fusion: str) -> None:
+    """Each base stream has its own rate; the networks that are trained together have .85 everywhere."""
+    rates = {
+        base: [layer.rate for layer in small(f"two_stream_{base}", fusion=fusion).layers if "dropout" in layer.name]
+        for base in ("vgg16", "resnet18")
+    }
+    expected = {"vgg16": [0.85, 0.9] * 2, "resnet18": [0.0, 0.8]} if fusion == "late" else {}
+    assert rates == (expected or {"vgg16": [0.85] * 4, "resnet18": [0.85] * 2})
 
 
 def test_a_model_file_needs_only_the_import(tmp_path: Path) -> None:

@@ -32,18 +32,30 @@ def test_answers_stay(name: str, left: int) -> None:
     assert [layer.name for layer in folded.layers] == [layer.name for layer in model.layers]
 
 
+@pytest.mark.parametrize("options", [{"scale": False}, {"center": False}, {"scale": False, "center": False}])
+def test_batch_norm_without_factor_or_offset(options: dict[str, bool]) -> None:
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, keras.layers.BatchNormalization(**options)(keras.layers.Conv2D(8, 3)(image)))
+    randomise(model)
+    folded = fold_batch_norm(model)
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    close(np.asarray(folded(x)), np.asarray(model(x)), 1e-5)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in folded.layers)
+
+
 def test_what_cannot_be_folded_stays() -> None:
-    """A convolution that something else reads, or that has an activation; one with a bias is folded."""
+    """Read elsewhere too, with an activation, normalised by row. A bias is no hindrance."""
     image = keras.Input((8, 8, 3))
     shared = keras.layers.Conv2D(4, 3, padding="same")(image)
     active = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(image)
-    biased = keras.layers.Conv2D(4, 3, padding="same")(image)
+    biased, by_row = (keras.layers.Conv2D(4, 3, padding="same")(image) for _ in range(2))
     norms = [keras.layers.BatchNormalization(name=f"norm{n}")(x) for n, x in enumerate((shared, active, biased))]
+    norms.append(keras.layers.BatchNormalization(axis=1, name="norm3")(by_row))
     model = keras.Model(image, keras.layers.Add()([shared, *norms]))
     randomise(model)
     folded = fold_batch_norm(model)
-    kinds = [type(folded.get_layer(f"norm{n}")).__name__ for n in range(3)]
-    assert kinds == ["BatchNormalization", "BatchNormalization", "Identity"]
+    kinds = [type(folded.get_layer(f"norm{n}")).__name__ for n in range(4)]
+    assert kinds == ["BatchNormalization", "BatchNormalization", "Identity", "BatchNormalization"]
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
     close(np.asarray(folded(x)), np.asarray(model(x)), 1e-5)
 

@@ -122,6 +122,36 @@ def test_a_repeated_frame_gives_the_answer_of_the_two_dimensional_network(name: 
         )
 
 
+@pytest.mark.parametrize("name", ["st_resnet50", "st_mulnet50"])
+def test_a_repeated_frame_gives_the_answer_of_one_frame(name: str) -> None:
+    """With the streams connected."""
+    single = small(name, 1, temporal_init="centre")
+    randomise(single)
+    keep = {layer.name: layer.get_weights() for layer in single.layers if layer.weights}
+    for weights in keep.values():
+        if weights[0].shape[:2] == (3, 1):
+            weights[0] *= np.array([0, 1, 0])[:, None, None, None]
+    frame = clip(1, 1)
+    repeated = {stream: np.repeat(x, 5, axis=1) for stream, x in frame.items()}
+    over_time = small(name, 5, temporal_init="centre")
+    for model in (single, over_time):
+        for layer_name, weights in keep.items():
+            model.get_layer(layer_name).set_weights(weights)
+    close(answer(over_time, repeated), answer(single, frame), 1e-5)
+
+
+def test_every_inflated_filter_draws_its_own_numbers() -> None:
+    model = small("st_resnet50")
+    kernels = [
+        layer.get_weights()[0][1].ravel()
+        for layer in model.layers
+        if "stage3_unit1_conv" in layer.name and layer.weights and layer.get_weights()[0].shape[:2] == (3, 1)
+    ]
+    assert len(kernels) == 4
+    for one, other in itertools.combinations(kernels, 2):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 0.2
+
+
 @pytest.mark.parametrize("connection", ["direct", "residual"])
 def test_zero_motion_under_add_gives_the_appearance_network(connection: str) -> None:
     """Under a residual connection the branch still reads the sum before its ReLU: the papers' wiring (section 3.1)."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,20 +29,39 @@ SETTINGS = {
 }
 
 
+OPTIONS = [
+    ("two_stream_vgg16", {"fusion": "late", "tower_average": "softmax", "tower_weights": (1, 2)}),
+    ("two_stream_vgg16", {"fusion": "concat", "fusion_layer": ["relu3", "fc6"]}),
+    ("two_stream_resnet18", {"fusion": "bilinear"}),
+    ("two_stream_resnet18", {"fusion": "max", "fusion_layer": "scores"}),
+    ("st_resnet18", {"connection": "direct", "direction": "both", "temporal_pool": "average"}),
+    ("t_resnet18", {"streams": "both", "temporal_init": "alternating", "strides": "torchvision"}),
+    ("appearance_resnet18", {"height": 240, "width": 260}),
+]
+"""Layers that no network has by default."""
+
+
 @pytest.fixture(scope="session")
 def backends() -> Iterator[dict[str, OtherBackend]]:
-    for name in ("jax", "torch"):
-        pytest.importorskip(name)
-    running = {name: OtherBackend(name) for name in ("jax", "torch")}
+    running = {name: OtherBackend(name) for name in ("jax", "torch") if find_spec(name)}
     yield running
     for backend in running.values():
         backend.close()
 
 
-@pytest.mark.parametrize("name", list_models())
-def test_every_network(name: str, backends: dict[str, OtherBackend], tmp_path: Path) -> None:
-    model = create_model(name, **SETTINGS)
-    inputs = {tensor.name: clip(BATCH, TIME)[tensor.name] for tensor in model.inputs}
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_are_there(backend: str) -> None:
+    pytest.importorskip(backend)
+
+
+@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in list_models()), *OPTIONS])
+def test_every_network(
+    name: str, options: dict[str, object], backends: dict[str, OtherBackend], tmp_path: Path
+) -> None:
+    settings = {"name": name} | SETTINGS | options
+    model = create_model(**settings)
+    given = clip(BATCH, TIME, settings["height"], settings["width"])
+    inputs = {tensor.name: given[tensor.name] for tensor in model.inputs}
     learns(model, inputs)
     logits = answer(model, inputs)
     assert logits.shape == (BATCH, CLASSES)
@@ -51,14 +72,13 @@ def test_every_network(name: str, backends: dict[str, OtherBackend], tmp_path: P
     model.save_weights(tmp_path / "model.weights.h5")
     np.savez(tmp_path / "inputs.npz", **inputs)
     np.save(tmp_path / "logits.npy", logits)
-    comes_back(name, model, inputs, logits, tmp_path)
+    comes_back(settings, model, inputs, logits, tmp_path)
     for backend in backends.values():
         files = {"model.keras": pytest.approx(0, abs=1e-4), "model.weights.h5": pytest.approx(0, abs=1e-4)}
         assert backend.differences(tmp_path) == files
-    works_in_mixed_precision(name, model, inputs, logits)
+    works_in_mixed_precision(settings, model, inputs, logits)
     convert(model, tmp_path)
     exported = (tmp_path / "openvino.xml").read_bytes(), (tmp_path / "openvino.bin").read_bytes()
-    given = clip(BATCH, TIME)
     got = OpenVINOEngine(exported, batch=BATCH)(given["appearance"], given["motion"])
     np.testing.assert_allclose(got, logits, rtol=1e-4, atol=1e-4)
     keras.backend.clear_session()
@@ -89,10 +109,12 @@ def scale_scores(model: keras.Model, inputs: dict[str, np.ndarray]) -> None:
             layer.set_weights([weight / size for weight in layer.get_weights()])
 
 
-def comes_back(name: str, model: keras.Model, inputs: dict[str, np.ndarray], logits: np.ndarray, folder: Path) -> None:
+def comes_back(
+    settings: dict[str, Any], model: keras.Model, inputs: dict[str, np.ndarray], logits: np.ndarray, folder: Path
+) -> None:
     """From a `.keras` file, from a `.weights.h5` file, and from its configuration."""
     whole = keras.saving.load_model(folder / "model.keras", compile=False)
-    rebuilt = create_model(name, **SETTINGS, weights=str(folder / "model.weights.h5"))
+    rebuilt = create_model(**settings, weights=str(folder / "model.weights.h5"))
     again = keras.Model.from_config(model.get_config())
     again.set_weights(model.get_weights())
     for copy in (whole, rebuilt, again):
@@ -100,11 +122,13 @@ def comes_back(name: str, model: keras.Model, inputs: dict[str, np.ndarray], log
         assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
 
 
-def works_in_mixed_precision(name: str, model: keras.Model, inputs: dict[str, np.ndarray], logits: np.ndarray) -> None:
+def works_in_mixed_precision(
+    settings: dict[str, Any], model: keras.Model, inputs: dict[str, np.ndarray], logits: np.ndarray
+) -> None:
     """The layers compute in bfloat16, the scores come in float32, near those of float32."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        mixed = create_model(name, **SETTINGS)
+        mixed = create_model(**settings)
     finally:
         keras.config.set_dtype_policy("float32")
     mixed.set_weights(model.get_weights())
