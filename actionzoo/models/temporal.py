@@ -54,8 +54,8 @@ class TemporalConv(layers.Layer):
     Zeros stand before the first and behind the last frame. Takes folded features `(batch * time, height, width,
     channels)` and the clip; gives `(batch * time, height / spatial_stride, width / spatial_stride, filters)`.
 
-    All pixels are laid out in one row, so that it is a 2-D convolution of a (3, 1) kernel over `(time, pixels)`: the
-    fastest of the forms that `benchmarks/temporal.py` measures, on every backend.
+    All pixels are laid out in one row, so that it is a 2-D convolution of a (3, 1) kernel over `(time, pixels)`: on
+    CPUs the fastest of the forms that `benchmarks/temporal.py` measures, with every backend.
 
     Args:
         filters: channels of the output.
