@@ -34,7 +34,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
-	@echo "Installing actionzoo and the tools for its tests into $(VENV) (0.8 GB to download, once)"
+	@echo "Installing actionzoo and the tools for its tests into $(VENV) (4.3 GB on disk, once)"
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/installed
 

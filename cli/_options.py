@@ -15,3 +15,6 @@ Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.
 Output = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the results to a file instead of standard output.")
 ]
+Stride = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="From one window's start to the next's. [default: the window]")
+]

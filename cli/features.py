@@ -12,7 +12,7 @@ import actionzoo
 from actionzoo.errors import ActionzooError, ModelError
 from actionzoo.inference.features import FeatureExtractor, save_features
 
-from ._options import Model, Offline
+from ._options import Model, Offline, Stride
 from ._output import complain, debugging, output_file, printable
 from ._sources import check_names, check_source, check_stride, check_windows, progress_bar, with_listed
 
@@ -38,10 +38,7 @@ def features(
         float | None,
         typer.Option(metavar="SECONDS", help="A row for every span of this length, not for the whole video."),
     ] = None,
-    stride: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="From one window's start to the next's. [default: the window]"),
-    ] = None,
+    stride: Stride = None,
     pool: Annotated[
         bool, typer.Option("--pool/--no-pool", help="Average over time, height and width, or keep the layer's map.")
     ] = True,

@@ -15,7 +15,7 @@ import typer
 import actionzoo
 from actionzoo.errors import ActionzooError, ModelError, OutputError
 
-from ._options import Model, Offline, Output
+from ._options import Model, Offline, Output, Stride
 from ._output import complain, debugging, output_file, printable, standard_output
 from ._sources import Report, check_names, check_source, check_stride, check_windows, progress_bar, with_listed
 from ._table import UNCERTAIN, TableWriter
@@ -44,10 +44,7 @@ def predict(
         float | None,
         typer.Option(metavar="SECONDS", help="Answer for every span of this length, not for the whole video."),
     ] = None,
-    stride: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="From one window's start to the next's. [default: the window]"),
-    ] = None,
+    stride: Stride = None,
     segments: Annotated[
         bool, typer.Option("--segments", help="Merge neighbouring windows with the same label.")
     ] = False,
