@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+FlowMethod = Literal["dis", "tvl1", "farneback", "tvl1-opencv"]
 Model = Annotated[
     str,
     typer.Option(metavar="MODEL", help="A catalog name, a .keras file, a run folder, or hf://user/repo[@revision]."),

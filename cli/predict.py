@@ -15,7 +15,7 @@ import typer
 import actionzoo
 from actionzoo.errors import ActionzooError, ModelError, OutputError
 
-from ._options import Model, Offline, Output, Stride
+from ._options import FlowMethod, Model, Offline, Output, Stride
 from ._output import complain, debugging, output_file, printable, standard_output
 from ._sources import Report, check_names, check_source, check_stride, check_windows, progress_bar, with_listed
 from ._table import UNCERTAIN, TableWriter
@@ -52,7 +52,7 @@ def predict(
         float | None, typer.Option(min=0, max=1, metavar="P", help="Call a label below this score uncertain.")
     ] = None,
     flow: Annotated[
-        Literal["dis", "tvl1", "farneback"] | None,
+        FlowMethod | None,
         typer.Option(help="Optical flow. [default: what the model was trained with]"),
     ] = None,
     engine: Annotated[Literal["auto", "openvino", "keras"], typer.Option(help="What runs the network.")] = "auto",

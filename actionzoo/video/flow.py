@@ -32,7 +32,9 @@ __all__ = [
 
 
 class _Algorithm(Protocol):
-    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], flow: None, /) -> NDArray[np.float32]: ...
+    """What computes the flow `(height, width, 2)` of a pair of grey frames `(height, width)`, with so many threads."""
+
+    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]: ...
 
 
 class HasImage(Protocol):
@@ -45,20 +47,40 @@ class HasImage(Protocol):
 _FrameT = TypeVar("_FrameT", bound=HasImage)
 
 
-def _fine_dis() -> Any:
-    algorithm = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    algorithm.setFinestScale(0)
-    return algorithm
+class _OpenCV:
+    """An algorithm of OpenCV's. It has scratch memory of its own, and computes a pair in one thread."""
+
+    def __init__(self, algorithm: Any) -> None:
+        self._algorithm = algorithm
+
+    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
+        height, width = first.shape
+        flow = self._algorithm.calc(_padded(first), _padded(second), None)
+        return np.ascontiguousarray(flow[:height, :width])
 
 
-_BUILDERS: dict[str, Callable[[], Any]] = {
-    "dis": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
-    "dis-ultrafast": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST),
-    "dis-fast": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST),
-    "dis-medium": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
-    "dis-fine": _fine_dis,
-    "farneback": lambda: cv2.FarnebackOpticalFlow.create(),
-    "tvl1": lambda: cv2.optflow.DualTVL1OpticalFlow.create(),
+def _dis(preset: int, finest_scale: int | None = None) -> _Algorithm:
+    algorithm = cv2.DISOpticalFlow.create(preset)
+    if finest_scale is not None:
+        algorithm.setFinestScale(finest_scale)
+    return _OpenCV(algorithm)
+
+
+def _tvl1() -> _Algorithm:
+    from actionzoo.video.tvl1 import TVL1  # brings in numba, which takes half a second
+
+    return TVL1()
+
+
+_BUILDERS: dict[str, Callable[[], _Algorithm]] = {
+    "dis": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
+    "dis-ultrafast": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST),
+    "dis-fast": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_FAST),
+    "dis-medium": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
+    "dis-fine": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM, finest_scale=0),
+    "farneback": lambda: _OpenCV(cv2.FarnebackOpticalFlow.create()),
+    "tvl1": _tvl1,
+    "tvl1-opencv": lambda: _OpenCV(cv2.optflow.DualTVL1OpticalFlow.create()),
 }
 
 METHODS = tuple(_BUILDERS)
@@ -66,15 +88,16 @@ METHODS = tuple(_BUILDERS)
 
 DIS (Kroeger et al. 2016) with OpenCV's presets, "dis" being the medium one; "dis-fine" is medium that goes on to the
 full resolution where the presets stop at a half or a quarter, right for small pictures. Farneback (2003). TV-L1 (Zach
-et al. 2007), the papers' choice, with OpenCV's defaults.
+et al. 2007), the papers' choice: ours (`actionzoo.video.tvl1`), and OpenCV's with its defaults for comparison, which
+takes some fifty times as long.
 """
 
 
 def optical_flow(frames: NDArray[np.uint8], method: str = "dis", workers: int | None = None) -> NDArray[np.float32]:
     """The flow from each frame to the next: `(frames, height, width[, 3])` uint8 to `(frames-1, height, width, 2)`.
 
-    `workers` threads share the pairs (default one for each core); the result does not depend on their number.
-    Raises ValueError for an unknown method.
+    `workers` threads share the pairs (default one for each core), and with "tvl1" also a pair, where there are more
+    threads than pairs; the result does not depend on their number. Raises ValueError for an unknown method.
 
     >>> optical_flow(np.zeros((3, 48, 64), np.uint8)).shape
     (2, 48, 64, 2)
@@ -83,7 +106,7 @@ def optical_flow(frames: NDArray[np.uint8], method: str = "dis", workers: int | 
     if frames.ndim not in (3, 4) or frames.dtype != np.uint8:
         raise ValueError(f"frames must be uint8 (frames, height, width[, 3]), not {frames.dtype} {frames.shape}")
     flows = np.empty((max(len(frames) - 1, 0), *frames.shape[1:3], 2), np.float32)
-    with _FlowPool(method, workers) as pool:
+    with _FlowPool(method, workers, pairs=len(flows)) as pool:
         greys = [_grey(frame) for frame in frames]
         futures = [pool.submit(first, second) for first, second in pairwise(greys)]
         for index, future in enumerate(futures):
@@ -128,12 +151,20 @@ def flow_stream(
 
 
 class _FlowPool:
-    """Threads that each own one algorithm object; OpenCV releases Python's lock while it computes."""
+    """Threads that each own one algorithm object; OpenCV and numba release Python's lock while they compute."""
 
-    def __init__(self, method: str, workers: int | None, busy: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self,
+        method: str,
+        workers: int | None,
+        busy: Callable[[float], None] | None = None,
+        pairs: int | None = None,
+    ) -> None:
+        """`pairs` is their number where it is known."""
         if method not in _BUILDERS:
             raise ValueError(f"unknown flow method {method!r}; there are {', '.join(METHODS)}")
         self.workers = max(1, workers or _cores())
+        self._threads_a_pair = max(1, self.workers // pairs) if pairs else 1
         self._build = _BUILDERS[method]
         self._busy = busy
         self._own = threading.local()
@@ -153,10 +184,8 @@ class _FlowPool:
         algorithm: _Algorithm | None = getattr(self._own, "algorithm", None)
         if algorithm is None:
             algorithm = self._own.algorithm = self._build()
-        height, width = first.shape
         with _single_threaded_opencv():
-            flow = algorithm.calc(_padded(first), _padded(second), None)
-        flow = np.ascontiguousarray(flow[:height, :width])
+            flow = algorithm.calc(first, second, self._threads_a_pair)
         if self._busy is not None:
             self._busy(time.perf_counter() - since)
         return flow

@@ -49,7 +49,7 @@ def test_json_says_what_other_sources_say(run: Any) -> None:
     assert report["video"]["decoders"] == {"h264": True, "hevc": True, "vp9": True, "av1": True}
     assert set(report["flow"]["methods"]) == set(METHODS)
     assert report["flow"]["methods"]["dis"]["ratio"] == 1
-    assert report["flow"]["methods"]["tvl1"]["ratio"] > 3
+    assert report["flow"]["methods"]["tvl1-opencv"]["ratio"] > report["flow"]["methods"]["tvl1"]["ratio"] > 1
     assert report["openvino"]["status"] == "ok"
     assert report["openvino"]["clip_ms"] > 0
     assert report["keras"]["status"] == report["devices"]["status"] == "skipped"

@@ -1,0 +1,343 @@
+"""TV-L1 optical flow (Zach, Pock and Bischof 2007) on a CPU, in real time.
+
+The flow (u, v) from frame I0 to frame I1 minimises the sum over all pixels of |grad u| + |grad v| + lambda |rho|, where
+rho = I1(x + u, y + v) - I0 is the change of brightness. As in the paper, and in the description by Sanchez, Meinhardt
+and Facciolo (IPOL 2013), I1 is warped and rho made linear several times on each level of a pyramid; each time, steps
+that pull the flow to where rho vanishes alternate with steps of total variation, whose dual variables are p.
+
+Three things go beyond the paper; `benchmarks/flow.py` measures what comes out. The dual variables are projected onto
+the unit disc (Wedel et al. 2009, section 3.2) instead of being divided by 1 + tau/theta |grad u|, and are kept from
+level to level. The tie theta between the two kinds of step is tightened from warp to warp: loose, so that large motion
+is found, then tight, so that little is left of noise. After every warp, a median filter (Sun, Roth and Black 2010).
+
+The work is in three loops, compiled by numba. `_iterate`, the inner one, does all iterations of a warp in one sweep
+over the rows: iteration k follows one row behind iteration k - 1, so that a row is loaded into the cache once a warp.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import TypeVar
+
+import cv2
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["TVL1"]
+
+Planes = NDArray[np.float32]
+"""One number a pixel, `(height, width)`, or several."""
+
+LANES = 16
+"""Rows are padded to a multiple of this, the widest vector of today's processors, so that no remainder is left."""
+
+TIGHTENING = 1 / 6
+"""What is left of theta at the last warp of a level."""
+
+STRETCHES = 8
+"""Parts of a sweep, times the threads, in which several threads do it one behind the other."""
+
+SMALLEST = 16
+"""Pixels on the short side of the coarsest level, at least."""
+
+# Planes of the state `(height + 1, 6, width + 2 and padding)`: the flow, and the dual variables of each of its two
+# parts. Pixel (y, x) is at [y + 1, :, x + 1]; row 0 and column 0 are borders, where the dual variables are zero.
+U, V, PUX, PUY, PVX, PVY = range(6)
+
+# Planes of the linearised data term `(height, 4, width and padding)`: rho = |g| (REST + NX u + NY v), where g is the
+# gradient of the warped frame and (NX, NY) its direction; LIMIT is the longest step, lambda theta |g|.
+NX, NY, REST, LIMIT = range(4)
+
+_KernelT = TypeVar("_KernelT", bound=Callable[..., None])
+
+
+def _compiled(signature: str) -> Callable[[_KernelT], _KernelT]:
+    """Compile now, for these types, and keep the machine code on disk for the next start where that is possible.
+
+    Numba keeps it beside this file, else in the user's cache folder, for this processor and this source. If neither
+    can be written, or what is there is damaged, the code is compiled again and lives as long as the process.
+    """
+
+    def compile_kernel(kernel: _KernelT) -> _KernelT:
+        options = {"fastmath": True, "nogil": True, "error_model": "numpy"}
+        try:
+            compiled: _KernelT = numba.njit(signature, cache=True, **options)(kernel)
+        except Exception:
+            compiled = numba.njit(signature, **options)(kernel)
+        return compiled
+
+    return compile_kernel
+
+
+@_compiled("void(f4[:,::1], f4[:,:,::1])")
+def _sample(frame: Planes, samples: Planes) -> None:
+    """The frame and its central differences, `(height + 1, width + 1, 3)`: the last row and column are there twice."""
+    height, width = frame.shape
+    half = np.float32(0.5)
+    for y in range(height):
+        above, row, below = frame[max(y - 1, 0)], frame[y], frame[min(y + 1, height - 1)]
+        for x in range(width):
+            samples[y, x, 0] = row[x]
+            samples[y, x, 1] = half * (row[min(x + 1, width - 1)] - row[max(x - 1, 0)])
+            samples[y, x, 2] = half * (below[x] - above[x])
+        samples[y, width] = samples[y, width - 1]
+    samples[height] = samples[height - 1]
+
+
+@_compiled("void(f4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[:,:,::1], f4, i8, i8)")
+def _linearise(
+    first: Planes, samples: Planes, state: Planes, data: Planes, step: np.float32, top: int, bottom: int
+) -> None:
+    """The data term around the flow in `state`, of rows top to bottom. `step` is lambda theta.
+
+    It is zero, and total variation alone decides, where the flow leaves the frame or brightness does not vary.
+    """
+    height, width = first.shape
+    flat = samples.reshape(-1)
+    pitch = 3 * samples.shape[1]
+    warped = np.empty((3, width), np.float32)
+    zero, one, least = np.float32(0), np.float32(1), np.float32(1e-6)
+    right, low = np.float32(width - 1), np.float32(height - 1)
+    for y in range(top, bottom):
+        for x in range(width):
+            px = min(max(np.float32(x) + state[y + 1, U, x + 1], zero), right)
+            py = min(max(np.float32(y) + state[y + 1, V, x + 1], zero), low)
+            left, above = np.int32(px), np.int32(py)
+            tx, ty = px - np.float32(left), py - np.float32(above)
+            upper = np.intp(above) * pitch + 3 * np.intp(left)
+            lower = upper + pitch
+            w11 = tx * ty
+            w10, w01 = ty - w11, tx - w11
+            w00 = one - tx - w10
+            for c in range(3):
+                warped[c, x] = (
+                    w00 * flat[upper + c]
+                    + w01 * flat[upper + 3 + c]
+                    + w10 * flat[lower + c]
+                    + w11 * flat[lower + 3 + c]
+                )
+        for x in range(width):
+            u, v = state[y + 1, U, x + 1], state[y + 1, V, x + 1]
+            gx, gy = warped[1, x], warped[2, x]
+            px, py = np.float32(x) + u, np.float32(y) + v
+            inside = min(min(px, right - px), min(py, low - py)) >= zero
+            square = gx * gx + gy * gy
+            length = math.sqrt(max(square, least))
+            inverse = one / length if inside & (square > least) else zero
+            data[y, NX, x] = gx * inverse
+            data[y, NY, x] = gy * inverse
+            data[y, REST, x] = (warped[0, x] - first[y, x] - gx * u - gy * v) * inverse
+            data[y, LIMIT, x] = step * length if inverse > zero else zero
+
+
+@_compiled("void(f4[:,:,::1], i8, i8, i8, i8, i8, f4)")
+def _ascend(state: Planes, row: int, below: int, part: int, px: int, py: int, ratio: np.float32) -> None:
+    """A row of the dual variables (px, py) of u or v: a step along its gradient, and onto the unit disc."""
+    one = np.float32(1)
+    for i in range(1, state.shape[2] - 1):
+        here = state[row, part, i]
+        p = state[row, px, i] + ratio * (state[row, part, i + 1] - here)
+        q = state[row, py, i] + ratio * (state[below, part, i] - here)
+        shrink = one / math.sqrt(max(p * p + q * q, one))
+        state[row, px, i] = p * shrink
+        state[row, py, i] = q * shrink
+
+
+@_compiled("void(f4[:,:,::1], f4[:,:,::1], i8, i8, i8, i8, i8, f4, f4)")
+def _iterate(
+    state: Planes,
+    data: Planes,
+    width: int,
+    begin: int,
+    end: int,
+    first: int,
+    last: int,
+    theta: np.float32,
+    ratio: np.float32,
+) -> None:
+    """Steps begin to end of a sweep, in which iteration k, of first to last, does row `step - k`; ratio is tau / theta.
+
+    With a row of u and v come the dual variables of the row above, which need both. The border right of the frame
+    repeats its last column, so that there is no gradient across; nor is there one across the last row.
+    """
+    height, padded = data.shape[0], data.shape[2]
+    for step in range(begin, end):
+        for k in range(max(first, step - height), min(last, step + 1)):
+            above = step - k
+            row = min(above + 1, height)
+            if above < height:
+                for x in range(padded):
+                    i = x + 1
+                    u, v = state[row, U, i], state[row, V, i]
+                    nx, ny, limit = data[above, NX, x], data[above, NY, x], data[above, LIMIT, x]
+                    move = min(max(data[above, REST, x] + nx * u + ny * v, -limit), limit)
+                    div_u = state[row, PUX, i] - state[row, PUX, x] + (state[row, PUY, i] - state[above, PUY, i])
+                    div_v = state[row, PVX, i] - state[row, PVX, x] + (state[row, PVY, i] - state[above, PVY, i])
+                    state[row, U, i] = u - move * nx + theta * div_u
+                    state[row, V, i] = v - move * ny + theta * div_v
+                state[row, U, width + 1] = state[row, U, width]
+                state[row, V, width + 1] = state[row, V, width]
+            if above > 0:
+                _ascend(state, above, row, U, PUX, PUY, ratio)
+                _ascend(state, above, row, V, PVX, PVY, ratio)
+
+
+@dataclass(frozen=True)
+class TVL1:
+    """TV-L1 with these parameters, which are those of OpenCV's `DualTVL1OpticalFlow` and mean the same.
+
+    Attributes:
+        tau: step of the dual variables.
+        lambda_: weight of brightness against smoothness, for frames in 0..255.
+        theta: tie between the steps of brightness and of smoothness, at the first warp of a level.
+        scales: levels of the pyramid, at most; the coarsest is not below 16 pixels.
+        scale_step: size of a level over that of the next finer one.
+        warps: how often a level's frame is warped, at most.
+        iterations: between two warps.
+        epsilon: a level is done when a warp moves the flow by no more than this, in pixels (root mean square).
+
+    >>> first = np.random.default_rng(0).integers(0, 256, (60, 80), np.uint8)
+    >>> bool((TVL1().calc(first, first) == 0).all())
+    True
+    """
+
+    tau: float = 0.25
+    lambda_: float = 0.15
+    theta: float = 0.3
+    scales: int = 4
+    scale_step: float = 0.6
+    warps: int = 4
+    iterations: int = 25
+    epsilon: float = 0.01
+
+    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int = 1) -> NDArray[np.float32]:
+        """The flow `(height, width, 2)`, in pixels, from one grey frame `(height, width)` to the next.
+
+        `threads` share the work; the result does not depend on their number. Takes about 100 bytes a pixel.
+        """
+        flow: list[Planes] = []
+        dual: list[Planes] = []
+        with _Crew(threads) as crew:
+            for frames in reversed(list(zip(self._pyramid(first), self._pyramid(second), strict=True))):
+                level = _Level(*frames, flow, dual)
+                flow = self._solve(level, crew)
+                dual = level.planes(PUX, PUY, PVX, PVY)
+        return np.asarray(cv2.merge(flow), np.float32)
+
+    def _pyramid(self, frame: NDArray[np.uint8]) -> list[Planes]:
+        """The frame at every scale, the finest first."""
+        levels = [frame.astype(np.float32)]
+        for scale in range(1, self.scales):
+            height, width = (round(side * self.scale_step**scale) for side in frame.shape)
+            if min(height, width) < SMALLEST:
+                break
+            levels.append(_resized(levels[-1], (height, width), cv2.INTER_AREA))
+        return levels
+
+    def _solve(self, level: _Level, crew: _Crew) -> list[Planes]:
+        """The flow of a level, u and v."""
+        flow = level.planes(U, V)
+        for warp in range(self.warps):
+            theta = self.theta * TIGHTENING ** (warp / max(self.warps - 1, 1))
+            level.linearise(self.lambda_ * theta, crew)
+            level.iterate(self.iterations, theta, self.tau / theta, crew)
+            before, flow = flow, level.filter_flow()
+            moved = sum(cv2.norm(new, old, cv2.NORM_L2SQR) for new, old in zip(flow, before, strict=True))
+            if moved <= self.epsilon**2 * level.first.size:
+                break
+        return flow
+
+
+class _Crew:
+    """The threads that work on one pair together: the caller's, and some more."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._others = ThreadPoolExecutor(threads - 1, thread_name_prefix="tvl1") if threads > 1 else None
+
+    def __enter__(self) -> _Crew:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._others is not None:
+            self._others.shutdown()
+
+    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Do all of the tasks, at most one a thread, the first one in the caller's."""
+        waiting = [self._others.submit(task) for task in tasks[1:]] if self._others is not None else []
+        tasks[0]()
+        for other in waiting:
+            other.result()
+
+
+class _Level:
+    """One level of the pyramid: two frames, the flow and the dual variables, and the data term."""
+
+    def __init__(self, first: Planes, second: Planes, flow: list[Planes], dual: list[Planes]) -> None:
+        """Start from the flow and the dual variables of the next coarser level, or from zero where there is none."""
+        height, self.width = first.shape
+        padded = -(-(self.width + 1) // LANES) * LANES
+        self.first = first
+        self.samples = np.empty((height + 1, self.width + 1, 3), np.float32)
+        self.state = np.zeros((height + 1, 6, padded + 2), np.float32)
+        self.data = np.zeros((height, 4, padded), np.float32)
+        _sample(second, self.samples)
+        for plane, coarse in enumerate((*flow, *dual)):
+            self._plane(plane)[:] = _resized(coarse, first.shape, cv2.INTER_LINEAR)
+        for plane, side in ((U, 1), (V, 0)) if flow else ():
+            self._plane(plane)[:] *= np.float32(first.shape[side] / flow[0].shape[side])
+        self.state[:, (PUX, PVX), self.width] = 0
+        self.state[height, (PUY, PVY)] = 0
+
+    def _plane(self, plane: int) -> Planes:
+        """A view of one plane of the state, without its borders."""
+        return self.state[1:, plane, 1 : self.width + 1]
+
+    def planes(self, *planes: int) -> list[Planes]:
+        """Copies of planes of the state."""
+        return [self._plane(plane).copy() for plane in planes]
+
+    def linearise(self, step: float, crew: _Crew) -> None:
+        """Warp the second frame by the flow, and make the data term linear there."""
+        arguments = self.first, self.samples, self.state, self.data, np.float32(step)
+        rows = np.linspace(0, len(self.first), crew.threads + 1).astype(int)
+        crew.run([partial(_linearise, *arguments, top, bottom) for top, bottom in pairwise(rows)])
+
+    def iterate(self, iterations: int, theta: float, ratio: float, crew: _Crew) -> None:
+        """All iterations of a warp.
+
+        Each thread does some consecutive ones of them, a stretch of the sweep behind the thread that does those before.
+        """
+        arguments = self.state, self.data, self.width
+        if crew.threads == 1:
+            whole = 0, len(self.first) + iterations, 0, iterations
+            _iterate(*arguments, *whole, np.float32(theta), np.float32(ratio))
+            return
+        steps = np.linspace(0, len(self.first) + iterations, STRETCHES * crew.threads + 1)
+        stretches = list(pairwise(steps.astype(int)))
+        parts = list(pairwise(np.linspace(0, iterations, crew.threads + 1).astype(int)))
+        for turn in range(len(stretches) + crew.threads - 1):
+            crew.run(
+                [
+                    partial(_iterate, *arguments, *stretches[turn - place], *part, np.float32(theta), np.float32(ratio))
+                    for place, part in enumerate(parts)
+                    if 0 <= turn - place < len(stretches)
+                ]
+            )
+
+    def filter_flow(self) -> list[Planes]:
+        """Put u and v through a median filter of 3x3 pixels, here and in the copies that are returned."""
+        flow = [np.asarray(cv2.medianBlur(self._plane(plane), 3), np.float32) for plane in (U, V)]
+        for plane, part in zip((U, V), flow, strict=True):
+            self._plane(plane)[:] = part
+        return flow
+
+
+def _resized(plane: Planes, shape: tuple[int, ...], interpolation: int) -> Planes:
+    return np.asarray(cv2.resize(plane, (shape[1], shape[0]), interpolation=interpolation), np.float32)
