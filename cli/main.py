@@ -24,6 +24,7 @@ COMMANDS = {
     "predict": "Name the action in videos, folders, cameras and streams.",
     "models": "List and describe the networks.",
     "features": "Write what a layer computes about videos.",
+    "flow": "Write the optical flow of a video.",
     "export": "Write a model for another program to run.",
     "data": "Make data sets.",
     "doctor": "Check the installation.",

@@ -9,6 +9,7 @@ from actionzoo.video.flow import (
     flow_to_colour,
     optical_flow,
 )
+from actionzoo.video.flow_files import FlowFiles, write_flow
 from actionzoo.video.live import Live, live
 from actionzoo.video.reader import Frame, VideoInfo, probe, read_frames
 from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip, stack_indices, views, windows
@@ -17,6 +18,7 @@ from actionzoo.video.writer import VideoWriter, draw_label
 __all__ = [
     "METHODS",
     "ClipSpec",
+    "FlowFiles",
     "Frame",
     "Live",
     "VideoInfo",
@@ -37,4 +39,5 @@ __all__ = [
     "stack_indices",
     "views",
     "windows",
+    "write_flow",
 ]
