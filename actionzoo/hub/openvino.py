@@ -163,6 +163,11 @@ def openvino_source(files: ModelFiles) -> Path | tuple[bytes, bytes]:
             return Path(temporary, IR_FILES[0]).read_bytes(), Path(temporary, IR_FILES[1]).read_bytes()
 
 
+def is_converted(files: ModelFiles) -> bool:
+    """Whether OpenVINO can read the model as it is: it came with a conversion, or one is kept."""
+    return files.has_openvino_ir or (converted_folder(files.sha256) / IR_FILES[0]).is_file()
+
+
 def converted_folder(sha256: str) -> Path:
     """Where the OpenVINO files of the weights with this checksum are kept."""
     return cache_folder() / "openvino" / FORMAT / sha256

@@ -49,9 +49,14 @@ class ModelFiles:
         assert self.path is not None
         return self.path
 
+    @property
+    def has_openvino_ir(self) -> bool:
+        """Whether the model comes with files for OpenVINO."""
+        return self.entry is not None and set(IR_FILES) <= set(self.entry.files)
+
     def openvino_ir(self) -> tuple[bytes, bytes] | None:
         """Graph (XML) and weights for OpenVINO, checked, where the model comes with them."""
-        if self.entry is None or not set(IR_FILES) <= set(self.entry.files):
+        if self.entry is None or not self.has_openvino_ir:
             return None
         return self.entry.read(IR_FILES[0]), self.entry.read(IR_FILES[1])
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actionzoo.errors import ModelError
+from actionzoo.hub.openvino import is_converted
 from actionzoo.hub.record import InputRecord
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window
@@ -161,9 +162,9 @@ class Predictor:
         views = 2 if self.record.mirror else 1
         self._checked = False
         self._loading = _in_thread(lambda: load_engine(files, engine, precision, batch=views))
-        if files.entry is None or engine == "keras":
-            # A file from outside may be unusable: say so now. A catalog's own loads while the first frames are decoded,
-            # but not in Keras, whose start-up messages are kept off the process' standard error.
+        if engine == "keras" or not is_converted(files):
+            # A file seen for the first time may be unusable: say so now. Others load while the first frames are
+            # decoded, but not in Keras, whose start-up messages are kept off the process' standard error.
             self._loaded()
 
     @property
