@@ -10,7 +10,7 @@ CLIP = $(firstword $(wildcard examples/*.mp4))
 help:
 	@echo "make predict    name the action in the example clip, or in CLIP=..."
 	@echo "make test       style, types, doctests and tests"
-	@echo "make benchmark  speed on the example clip, or on CLIP=..."
+	@echo "make benchmark  flow and prediction against OpenCV and torch: the example clip, or real ones in DATA=folder"
 	@echo "make clean      remove .venv and what the tools left behind"
 
 predict: $(VENV)/installed
@@ -23,7 +23,7 @@ test: $(VENV)/installed-dev
 	@$(BIN)/pytest --numprocesses auto --dist worksteal
 
 benchmark: $(VENV)/installed-dev
-	@$(BIN)/python benchmarks/predict.py "$(CLIP)"
+	@$(BIN)/python -m benchmarks $(if $(DATA),--data "$(DATA)" --json benchmarks/results.json --chart docs/benchmark.png)
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
