@@ -196,7 +196,7 @@ class TVL1:
         tau: step of the dual variables.
         lambda_: weight of brightness against smoothness, for frames in 0..255.
         theta: tie between the steps of brightness and of smoothness, at the first warp of a level.
-        scales: levels of the pyramid, at most; the coarsest is not below 16 pixels.
+        scales: levels of the pyramid, at most; none but the finest has a side below 16 pixels.
         scale_step: size of a level over that of the next finer one.
         warps: how often a level's frame is warped, at most.
         iterations: between two warps.
@@ -230,14 +230,21 @@ class TVL1:
                 dual = level.planes(PUX, PUY, PVX, PVY)
         return np.asarray(cv2.merge(flow), np.float32)
 
+    def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """The (height, width) of every level for frames of this size, the finest first.
+
+        >>> TVL1().sizes(256, 340)
+        [(256, 340), (154, 204), (92, 122), (55, 73)]
+        """
+        scales = (self.scale_step**level for level in range(self.scales))
+        sizes = [(round(height * scale), round(width * scale)) for scale in scales]
+        return sizes[:1] + [size for size in sizes[1:] if min(size) >= SMALLEST]
+
     def _pyramid(self, frame: NDArray[np.uint8]) -> list[Planes]:
         """The frame at every scale, the finest first."""
         levels = [frame.astype(np.float32)]
-        for scale in range(1, self.scales):
-            height, width = (round(side * self.scale_step**scale) for side in frame.shape)
-            if min(height, width) < SMALLEST:
-                break
-            levels.append(_resized(levels[-1], (height, width), cv2.INTER_AREA))
+        for size in self.sizes(*frame.shape)[1:]:
+            levels.append(_resized(levels[-1], size, cv2.INTER_AREA))
         return levels
 
     def _solve(self, level: _Level, crew: _Crew) -> list[Planes]:

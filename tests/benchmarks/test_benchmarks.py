@@ -86,7 +86,7 @@ def test_tvl1_explains_the_frames_and_the_puppets_better_than_no_flow(results: A
 def test_every_stage_of_ours_and_of_the_peers_is_there(results: Any) -> None:
     scenarios = results["predict"]["scenarios"]
     assert scenarios.keys() == {"small", "mini-example"}
-    assert scenarios["small"]["ours"].keys() == {"auto", "bf16"}
+    assert scenarios["small"]["ours"].keys() == {"f32", "bf16"}
     assert scenarios["small"]["peers"].keys() == {"tvl1 at 32x32", "tvl1 at 64x86"}
     for scenario in scenarios.values():
         for row in (*scenario["ours"].values(), *scenario["peers"].values()):
