@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-FlowMethod = Literal["dis", "tvl1", "farneback", "tvl1-opencv"]
+FlowMethod = Literal["dis", "dis-fine", "tvl1", "farneback", "tvl1-opencv"]
 Model = Annotated[
     str,
     typer.Option(metavar="MODEL", help="A catalog name, a .keras file, a run folder, or hf://user/repo[@revision]."),

@@ -40,7 +40,8 @@ def flow(
         typer.Argument(
             metavar="OUT",
             show_default=False,
-            help="A folder for JPEGs, which may hold other videos already, or a file that ends in .npz or .mp4.",
+            help="A folder for JPEGs, which may hold other videos already, or a file ending in .npz or .mp4, which is "
+            "replaced.",
         ),
     ],
     method: Annotated[

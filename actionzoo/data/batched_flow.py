@@ -52,6 +52,8 @@ class BatchedTVL1:
     """
 
     def __init__(self, settings: TVL1 | None = None, batch: int | None = None) -> None:
+        if batch is not None and batch < 1:
+            raise ValueError(f"batch is at least 1, not {batch}")
         self.settings = settings or TVL1()
         self.batch = batch
         self._models: dict[tuple[int, int], keras.Model] = {}
@@ -65,6 +67,8 @@ class BatchedTVL1:
         if first.shape != second.shape or first.ndim != 3 or {first.dtype, second.dtype} != {np.dtype(np.uint8)}:
             raise ValueError("first and second must be uint8 of one shape, (pairs, height, width)")
         pairs, height, width = first.shape
+        if height * width == 0:
+            raise ValueError(f"frames have no pixel: {first.shape}")
         batch = self.batch or max(1, min(PAIRS, PIXELS // (height * width)))
         flow = np.empty((pairs, height, width, 2), np.float32)
         for begin in range(0, pairs, batch):

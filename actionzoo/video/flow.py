@@ -89,7 +89,7 @@ METHODS = tuple(_BUILDERS)
 DIS (Kroeger et al. 2016) with OpenCV's presets, "dis" being the medium one; "dis-fine" is medium that goes on to the
 full resolution where the presets stop at a half or a quarter, right for small pictures. Farneback (2003). TV-L1 (Zach
 et al. 2007), the papers' choice: ours (`actionzoo.video.tvl1`), and OpenCV's with its defaults for comparison, which
-takes some fifty times as long.
+takes many times as long.
 """
 
 
@@ -105,6 +105,10 @@ def optical_flow(frames: NDArray[np.uint8], method: str = "dis", workers: int | 
     frames = np.asarray(frames)
     if frames.ndim not in (3, 4) or frames.dtype != np.uint8:
         raise ValueError(f"frames must be uint8 (frames, height, width[, 3]), not {frames.dtype} {frames.shape}")
+    if frames.shape[3:] not in ((), (3,)) or 0 in frames.shape[1:3]:
+        raise ValueError(
+            f"frames must have pixels and be grey or RGB, (frames, height, width[, 3]), not {frames.shape}"
+        )
     flows = np.empty((max(len(frames) - 1, 0), *frames.shape[1:3], 2), np.float32)
     with _FlowPool(method, workers, pairs=len(flows)) as pool:
         greys = [_grey(frame) for frame in frames]

@@ -40,9 +40,6 @@ LANES = 16
 TIGHTENING = 1 / 6
 """What is left of theta at the last warp of a level."""
 
-STRETCHES = 8
-"""Parts of a sweep, times the threads, in which several threads do it one behind the other."""
-
 SMALLEST = 16
 """Pixels on the short side of the coarsest level, at least."""
 
@@ -108,7 +105,8 @@ def _linearise(
         for x in range(width):
             px = min(max(np.float32(x) + state[y + 1, U, x + 1], zero), right)
             py = min(max(np.float32(y) + state[y + 1, V, x + 1], zero), low)
-            left, above = np.int32(px), np.int32(py)
+            left = min(max(np.int32(px), 0), width - 1)  # an index also where the flow is no number
+            above = min(max(np.int32(py), 0), height - 1)
             tx, ty = px - np.float32(left), py - np.float32(above)
             upper = np.intp(above) * pitch + 3 * np.intp(left)
             lower = upper + pitch
@@ -149,26 +147,16 @@ def _ascend(state: Planes, row: int, below: int, part: int, px: int, py: int, ra
         state[row, py, i] = q * shrink
 
 
-@_compiled("void(f4[:,:,::1], f4[:,:,::1], i8, i8, i8, i8, i8, f4, f4)")
-def _iterate(
-    state: Planes,
-    data: Planes,
-    width: int,
-    begin: int,
-    end: int,
-    first: int,
-    last: int,
-    theta: np.float32,
-    ratio: np.float32,
-) -> None:
-    """Steps begin to end of a sweep, in which iteration k, of first to last, does row `step - k`; ratio is tau / theta.
+@_compiled("void(f4[:,:,::1], f4[:,:,::1], i8, i8, f4, f4)")
+def _iterate(state: Planes, data: Planes, width: int, iterations: int, theta: np.float32, ratio: np.float32) -> None:
+    """All iterations in one sweep: at each step, iteration k does row `step - k`. `ratio` is tau / theta.
 
     With a row of u and v come the dual variables of the row above, which need both. The border right of the frame
     repeats its last column, so that there is no gradient across; nor is there one across the last row.
     """
     height, padded = data.shape[0], data.shape[2]
-    for step in range(begin, end):
-        for k in range(max(first, step - height), min(last, step + 1)):
+    for step in range(height + iterations):
+        for k in range(max(0, step - height), min(iterations, step + 1)):
             above = step - k
             row = min(above + 1, height)
             if above < height:
@@ -190,7 +178,10 @@ def _iterate(
 
 @dataclass(frozen=True)
 class TVL1:
-    """TV-L1 with these parameters, which are those of OpenCV's `DualTVL1OpticalFlow` and mean the same.
+    """TV-L1 with parameters that are named as those of OpenCV's `DualTVL1OpticalFlow`.
+
+    tau, lambda, scales, their step, warps and iterations mean the same; theta is tightened, and epsilon ends a level
+    where OpenCV's ends the iterations of a warp.
 
     Attributes:
         tau: step of the dual variables.
@@ -200,7 +191,7 @@ class TVL1:
         scale_step: size of a level over that of the next finer one.
         warps: how often a level's frame is warped, at most.
         iterations: between two warps.
-        epsilon: a level is done when a warp moves the flow by no more than this, in pixels (root mean square).
+        epsilon: a level is done when a warp moves the flow by less than this, in pixels (root mean square).
 
     >>> first = np.random.default_rng(0).integers(0, 256, (60, 80), np.uint8)
     >>> bool((TVL1().calc(first, first) == 0).all())
@@ -216,18 +207,39 @@ class TVL1:
     iterations: int = 25
     epsilon: float = 0.01
 
+    def __post_init__(self) -> None:
+        for name in ("scales", "warps", "iterations"):
+            count = getattr(self, name)
+            if not isinstance(count, int) or not 1 <= count <= 1000:
+                raise ValueError(f"{name} is a whole number from 1 to 1000, not {count}")
+        for name in ("tau", "lambda_", "theta"):
+            if not 1e-6 <= getattr(self, name) <= 1e6:
+                raise ValueError(f"{name} is from 1e-6 to 1e6, not {getattr(self, name)}")
+        if not 0 < self.scale_step < 1:
+            raise ValueError(f"scale_step is above 0 and below 1, not {self.scale_step}")
+        if not self.epsilon >= 0:
+            raise ValueError(f"epsilon is at least 0, not {self.epsilon}")
+
     def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int = 1) -> NDArray[np.float32]:
         """The flow `(height, width, 2)`, in pixels, from one grey frame `(height, width)` to the next.
 
-        `threads` share the work; the result does not depend on their number. Takes about 100 bytes a pixel.
+        `threads` share the work; the result does not depend on their number. Takes about 100 bytes a pixel, or 150 with
+        several threads. Raises ValueError for frames that are not grey, uint8 and of one size, or have no pixel.
         """
+        if first.shape != second.shape or first.ndim != 2 or {first.dtype, second.dtype} != {np.dtype(np.uint8)}:
+            raise ValueError(
+                "frames must be uint8 (height, width) and of one size, "
+                f"not {first.dtype} {first.shape} and {second.dtype} {second.shape}"
+            )
+        if first.size == 0:
+            raise ValueError(f"frames have no pixel: {first.shape}")
         flow: list[Planes] = []
         dual: list[Planes] = []
         with _Crew(threads) as crew:
             for frames in reversed(list(zip(self._pyramid(first), self._pyramid(second), strict=True))):
                 level = _Level(*frames, flow, dual)
                 flow = self._solve(level, crew)
-                dual = level.planes(PUX, PUY, PVX, PVY)
+                dual = level.dual()
         return np.asarray(cv2.merge(flow), np.float32)
 
     def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
@@ -242,21 +254,21 @@ class TVL1:
 
     def _pyramid(self, frame: NDArray[np.uint8]) -> list[Planes]:
         """The frame at every scale, the finest first."""
-        levels = [frame.astype(np.float32)]
+        levels = [frame.astype(np.float32, order="C")]
         for size in self.sizes(*frame.shape)[1:]:
             levels.append(_resized(levels[-1], size, cv2.INTER_AREA))
         return levels
 
     def _solve(self, level: _Level, crew: _Crew) -> list[Planes]:
         """The flow of a level, u and v."""
-        flow = level.planes(U, V)
+        flow = level.flow()
         for warp in range(self.warps):
             theta = self.theta * TIGHTENING ** (warp / max(self.warps - 1, 1))
             level.linearise(self.lambda_ * theta, crew)
             level.iterate(self.iterations, theta, self.tau / theta, crew)
             before, flow = flow, level.filter_flow()
             moved = sum(cv2.norm(new, old, cv2.NORM_L2SQR) for new, old in zip(flow, before, strict=True))
-            if moved <= self.epsilon**2 * level.first.size:
+            if moved < self.epsilon**2 * level.first.size:
                 break
         return flow
 
@@ -265,7 +277,7 @@ class _Crew:
     """The threads that work on one pair together: the caller's, and some more."""
 
     def __init__(self, threads: int) -> None:
-        self.threads = threads
+        self.threads = max(1, threads)
         self._others = ThreadPoolExecutor(threads - 1, thread_name_prefix="tvl1") if threads > 1 else None
 
     def __enter__(self) -> _Crew:
@@ -294,6 +306,8 @@ class _Level:
         self.samples = np.empty((height + 1, self.width + 1, 3), np.float32)
         self.state = np.zeros((height + 1, 6, padded + 2), np.float32)
         self.data = np.zeros((height, 4, padded), np.float32)
+        self.done = self.state  # of the bands, once there are several
+        self.bands: list[_Band] = []
         _sample(second, self.samples)
         for plane, coarse in enumerate((*flow, *dual)):
             self._plane(plane)[:] = _resized(coarse, first.shape, cv2.INTER_LINEAR)
@@ -306,9 +320,13 @@ class _Level:
         """A view of one plane of the state, without its borders."""
         return self.state[1:, plane, 1 : self.width + 1]
 
-    def planes(self, *planes: int) -> list[Planes]:
-        """Copies of planes of the state."""
-        return [self._plane(plane).copy() for plane in planes]
+    def flow(self) -> list[Planes]:
+        """A copy of u and v."""
+        return [self._plane(plane).copy() for plane in (U, V)]
+
+    def dual(self) -> list[Planes]:
+        """The dual variables."""
+        return [self._plane(plane) for plane in (PUX, PUY, PVX, PVY)]
 
     def linearise(self, step: float, crew: _Crew) -> None:
         """Warp the second frame by the flow, and make the data term linear there."""
@@ -319,24 +337,27 @@ class _Level:
     def iterate(self, iterations: int, theta: float, ratio: float, crew: _Crew) -> None:
         """All iterations of a warp.
 
-        Each thread does some consecutive ones of them, a stretch of the sweep behind the thread that does those before.
+        Several threads do a band of rows each, and once more the rows around it, as many as the iterations: so far does
+        it reach that the rows beyond stand still.
         """
-        arguments = self.state, self.data, self.width
-        if crew.threads == 1:
-            whole = 0, len(self.first) + iterations, 0, iterations
-            _iterate(*arguments, *whole, np.float32(theta), np.float32(ratio))
+        height = len(self.first)
+        steps = iterations, np.float32(theta), np.float32(ratio)
+        threads = min(crew.threads, height // (2 * iterations))
+        if threads < 2:
+            _iterate(self.state, self.data, self.width, *steps)
             return
-        steps = np.linspace(0, len(self.first) + iterations, STRETCHES * crew.threads + 1)
-        stretches = list(pairwise(steps.astype(int)))
-        parts = list(pairwise(np.linspace(0, iterations, crew.threads + 1).astype(int)))
-        for turn in range(len(stretches) + crew.threads - 1):
-            crew.run(
-                [
-                    partial(_iterate, *arguments, *stretches[turn - place], *part, np.float32(theta), np.float32(ratio))
-                    for place, part in enumerate(parts)
-                    if 0 <= turn - place < len(stretches)
-                ]
-            )
+        if not self.bands:
+            self.bands = _bands(self.state, threads, iterations + 1)
+            self.done = np.zeros_like(self.state)
+        crew.run([partial(self._iterate_band, band, *steps) for band in self.bands])
+        self.state, self.done = self.done, self.state
+
+    def _iterate_band(self, band: _Band, iterations: int, theta: np.float32, ratio: np.float32) -> None:
+        """All iterations of a band, into the state `done`."""
+        np.copyto(band.state, self.state[band.first : band.last + 1])
+        _iterate(band.state, self.data[band.first : band.last], self.width, iterations, theta, ratio)
+        top, bottom = band.top + 1, band.bottom + 1
+        self.done[top:bottom] = band.state[top - band.first : bottom - band.first]
 
     def filter_flow(self) -> list[Planes]:
         """Put u and v through a median filter of 3x3 pixels, here and in the copies that are returned."""
@@ -344,6 +365,27 @@ class _Level:
         for plane, part in zip((U, V), flow, strict=True):
             self._plane(plane)[:] = part
         return flow
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Rows top to bottom, and the state of rows first to last, among which they lie."""
+
+    top: int
+    bottom: int
+    first: int
+    last: int
+    state: Planes
+
+
+def _bands(state: Planes, count: int, around: int) -> list[_Band]:
+    """The rows of a state in so many bands, each with room for so many rows above and below."""
+    height = len(state) - 1
+    bands = []
+    for top, bottom in pairwise(np.linspace(0, height, count + 1).astype(int).tolist()):
+        first, last = max(0, top - around), min(height, bottom + around)
+        bands.append(_Band(top, bottom, first, last, np.empty((last - first + 1, *state.shape[1:]), np.float32)))
+    return bands
 
 
 def _resized(plane: Planes, shape: tuple[int, ...], interpolation: int) -> Planes:
