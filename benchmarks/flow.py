@@ -26,6 +26,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -94,13 +95,19 @@ def measure_puppets(pairs: Sequence[Exact], methods: Sequence[str]) -> Results:
     return results
 
 
-def latency(pair: np.ndarray, methods: Sequence[str]) -> Results:
-    """Milliseconds from two frames to their flow: with all cores, OpenCV's in its own threads, and in one thread."""
+def latency(pairs: Sequence[np.ndarray], methods: Sequence[str]) -> Results:
+    """Milliseconds from two frames to their flow: with all cores, OpenCV's TV-L1 in its own threads, and in one thread.
+
+    The mean over the pairs.
+    """
+
+    def milliseconds(call: Callable[[np.ndarray], object]) -> float:
+        return 1000 * statistics.fmean(seconds(partial(call, pair)) for pair in pairs)
+
     return {
         name: {
-            "pair_ms": 1000
-            * seconds(lambda name=name: plain_loop(pair) if name == OPENCV else optical_flow(pair, name)),
-            "pair_one_thread_ms": 1000 * seconds(lambda name=name: optical_flow(pair, name, workers=1)),
+            "pair_ms": milliseconds(plain_loop if name == OPENCV else partial(optical_flow, method=name)),
+            "pair_one_thread_ms": milliseconds(partial(optical_flow, method=name, workers=1)),
         }
         for name in methods
     }
@@ -166,7 +173,10 @@ def run(
         measured[clip.name] = measure_clip(clip, methods)
         print_clip(clip.name, (f"{measured[clip.name]['photometric'][name]:.3f}" for name in (STILL, *methods)))
     rows = summary([*measured.values()], pairs)
-    for more in (measure_puppets(puppets, methods), latency(clips[0].pairs[0], methods)):
+    for more in (
+        measure_puppets(puppets, methods),
+        latency([clip.pairs[len(clip.pairs) // 2] for clip in clips], methods),
+    ):
         for name, numbers in more.items():
             rows[name] |= numbers
     print_summary(rows)
