@@ -5,13 +5,13 @@ rho = I1(x + u, y + v) - I0 is the change of brightness. As in the paper, and in
 and Facciolo (IPOL 2013), I1 is warped and rho made linear several times on each level of a pyramid; each time, steps
 that pull the flow to where rho vanishes alternate with steps of total variation, whose dual variables are p.
 
-Three things go beyond the paper; `benchmarks/flow.py` measures what comes out. The dual variables are projected onto
+Some things go beyond the paper; `benchmarks/flow.py` measures what comes out. The dual variables are projected onto
 the unit disc (Wedel et al. 2009, section 3.2) instead of being divided by 1 + tau/theta |grad u|, and are kept from
 level to level. The tie theta between the two kinds of step is tightened from warp to warp: loose, so that large motion
 is found, then tight, so that little is left of noise. After every warp, a median filter (Sun, Roth and Black 2010).
 
-The work is in three loops, compiled by numba. `_iterate`, the inner one, does all iterations of a warp in one sweep
-over the rows: iteration k follows one row behind iteration k - 1, so that a row is loaded into the cache once a warp.
+The work is in a few loops, compiled by numba. `_iterate`, where most of it is, does all iterations of a warp in one
+sweep over the rows: iteration k follows one row behind iteration k - 1, so that a row is loaded into the cache once.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import pytest
 import actionzoo.hub.openvino as hub_openvino
 from actionzoo.errors import ModelError
 from actionzoo.hub import InputRecord, export_bundle, resolve_model, save_model
-from actionzoo.hub.openvino import converted_folder, openvino_source
+from actionzoo.hub.openvino import converted_folder, is_converted, openvino_source
 from actionzoo.inference.engines import KerasEngine, OpenVINOEngine, load_engine
 
 RECORD = InputRecord(("push", "hug", "kick"), 16, 24, num_frames=3, stride=2, stack_length=2)
@@ -79,7 +79,10 @@ def test_any_batch_size(saved: Path, clips: tuple[np.ndarray, np.ndarray], batch
 
 def test_a_model_is_converted_once(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = resolve_model(saved)
+    assert not is_converted(files)
+    assert is_converted(resolve_model("mini"))  # which comes with its files for OpenVINO
     first = openvino_source(files)
+    assert is_converted(files)
     assert first == converted_folder(files.sha256) / "openvino.xml"
     monkeypatch.setattr(hub_openvino, "load_keras", lambda _: pytest.fail("converted again"))
     assert openvino_source(resolve_model(saved)) == first
