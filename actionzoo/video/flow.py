@@ -66,10 +66,16 @@ def _dis(preset: int, finest_scale: int | None = None) -> _Algorithm:
     return _OpenCV(algorithm)
 
 
-def _tvl1() -> _Algorithm:
-    from actionzoo.video.tvl1 import TVL1  # brings in numba, which takes half a second
+class _TVL1:
+    """Our TV-L1 with its defaults, in memory of its own."""
 
-    return TVL1()
+    def __init__(self) -> None:
+        from actionzoo.video.tvl1 import TVL1, Memory  # brings in numba, which takes half a second
+
+        self._algorithm, self._memory = TVL1(), Memory()
+
+    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
+        return self._algorithm.calc(first, second, threads, self._memory)
 
 
 _BUILDERS: dict[str, Callable[[], _Algorithm]] = {
@@ -79,7 +85,7 @@ _BUILDERS: dict[str, Callable[[], _Algorithm]] = {
     "dis-medium": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
     "dis-fine": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM, finest_scale=0),
     "farneback": lambda: _OpenCV(cv2.FarnebackOpticalFlow.create()),
-    "tvl1": _tvl1,
+    "tvl1": _TVL1,
     "tvl1-opencv": lambda: _OpenCV(cv2.optflow.DualTVL1OpticalFlow.create()),
 }
 

@@ -15,9 +15,9 @@ import pytest
 from numpy.typing import NDArray
 
 from actionzoo.data.puppets import render
-from actionzoo.video import tvl1
+from actionzoo.video import tvl1_kernels
 from actionzoo.video.flow import optical_flow
-from actionzoo.video.tvl1 import TVL1
+from actionzoo.video.tvl1 import TVL1, Memory
 
 Image = NDArray[np.float32]
 
@@ -162,6 +162,20 @@ def test_frames_in_any_order_of_memory(texture: NDArray[np.uint8]) -> None:
     assert (TVL1().calc(first.T, second.T) == expected).all()
 
 
+def test_memory_that_was_used_before_changes_nothing(texture: NDArray[np.uint8]) -> None:
+    memory = Memory()
+    for right, down, size in (
+        (3, 1, (60, 52)),
+        (-2, 0.5, (60, 52)),
+        (0, 0, (60, 52)),
+        (1, 1, (41, 70)),
+        (1, 1, (5, 1)),
+    ):
+        pair = moved(texture, right, down, size)
+        for threads in (1, 2):
+            assert (TVL1(iterations=5).calc(*pair, threads, memory) == TVL1(iterations=5).calc(*pair)).all()
+
+
 def test_parameters_out_of_range() -> None:
     for name in ("tau", "lambda_", "theta"):
         with pytest.raises(ValueError, match=f"^{name} is from 1e-6 to 1e6"):
@@ -234,8 +248,8 @@ def test_a_large_picture_takes_a_bounded_number_of_bytes_a_pixel() -> None:
 
 def test_a_settled_level_is_left_early(texture: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
     sweeps: list[int] = []
-    iterate = tvl1._iterate
-    monkeypatch.setattr(tvl1, "_iterate", lambda *arguments: (sweeps.append(1), iterate(*arguments)))
+    iterate = tvl1_kernels.iterate
+    monkeypatch.setattr(tvl1_kernels, "iterate", lambda *arguments: (sweeps.append(1), iterate(*arguments)))
     still = moved(texture, 0, 0, (120, 160))
     moving = moved(texture, 3, 1, (120, 160))
     for pair, epsilon, expected in ((still, 0.01, 4), (moving, 0, 16), (moving, 100, 4)):
@@ -258,16 +272,17 @@ def test_it_is_no_further_from_the_truth_than_opencv() -> None:
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="looks for instructions of x86 with AVX")
-@pytest.mark.parametrize("kernel", ["_iterate", "_ascend", "_linearise"])
-def test_the_inner_loops_are_vectors(kernel: str) -> None:
-    function = getattr(tvl1, kernel).py_func
-    signature = getattr(tvl1, kernel).signatures[0]
+@pytest.mark.parametrize(("kernel", "operation"), [("iterate", r"sqrt(14)?"), ("linearise", r"sqrt(14)?")])
+def test_the_inner_loops_are_vectors(kernel: str, operation: str) -> None:
+    function = getattr(tvl1_kernels, kernel).py_func
+    signature = getattr(tvl1_kernels, kernel).signatures[0]
     code = numba.njit(signature, fastmath=True, error_model="numpy")(function).inspect_asm(signature)
-    operation = {"_iterate": r"min", "_ascend": r"sqrt(14)?", "_linearise": r"sqrt(14)?"}[kernel]
     assert re.search(operation + r"ps\s.*%[yz]mm", code)
 
 
-START = "import sys; from actionzoo.video import tvl1; print(sum(tvl1._iterate.stats.cache_hits.values()))"
+START = (
+    "import sys; from actionzoo.video import tvl1_kernels; print(sum(tvl1_kernels.iterate.stats.cache_hits.values()))"
+)
 
 
 def start(**environment: str) -> subprocess.Popen[str]:
