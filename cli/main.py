@@ -55,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(error)
         code = 1
     _flush_or_discard()
-    if argv is None and code:
-        os._exit(code)  # a network may still be loading in native code, which an orderly exit would abort noisily
+    if argv is None:
+        os._exit(code)  # a network may still be loading in native code; and to take one down in order takes long
     return code
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actionzoo.errors import ModelNotFoundError
-from actionzoo.hub.cache import sha256_of
+from actionzoo.hub.cache import remembered_sha256
 from actionzoo.hub.catalog import CatalogEntry, load_catalog
 from actionzoo.hub.download import MODEL_FILE, fetch
 from actionzoo.hub.record import InputRecord, read_record
@@ -35,7 +35,7 @@ class ModelFiles:
         if self.entry is not None:
             return self.entry.files[MODEL_FILE]
         assert self.path is not None
-        return sha256_of(self.path)
+        return remembered_sha256(self.path)
 
     @property
     def precision(self) -> str:

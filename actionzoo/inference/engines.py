@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-import threading
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,7 +66,7 @@ class OpenVINOEngine:
         # The CPU plugin would choose bf16 by itself where the processor has it.
         self._compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
         self._batch = batch
-        self._own = threading.local()
+        self._idle = [self._compiled.create_infer_request()]
         self.inputs = {
             name: tuple(size.get_length() if size.is_static else None for size in sizes)
             for name, sizes in ports.items()
@@ -89,10 +88,13 @@ class OpenVINOEngine:
         return np.concatenate(parts)
 
     def _run(self, clips: dict[str, Array]) -> npt.NDArray[np.float32]:
-        request = getattr(self._own, "request", None)
-        if request is None:
-            request = self._own.request = self._compiled.create_infer_request()
-        return np.array(request.infer(clips, share_inputs=True)[0], np.float32)
+        try:
+            request = self._idle.pop()
+        except IndexError:  # other threads run the others
+            request = self._compiled.create_infer_request()
+        logits = np.array(request.infer(clips, share_inputs=True)[0], np.float32)
+        self._idle.append(request)
+        return logits
 
 
 class KerasEngine:

@@ -77,11 +77,10 @@ class NewestClip:
             yield self._gather(frames, flows)
 
     def _gather(self, frames: list[tuple[float, float, Array]], flows: list[Array]) -> Clip:
-        images = np.stack([image for _, _, image in frames])
-        fields = np.stack(flows) if flows else np.zeros((0, *images.shape[1:3], 2), np.float32)
+        images = [image for _, _, image in frames]
         centres = sampling.clip_centres(len(images), self._spec)[0]
         time_s, arrived, _ = frames[-1]
-        return Clip(time_s, arrived, *sampling.gather_clip(images, fields, centres, self._spec.stack_length))
+        return Clip(time_s, arrived, *sampling.gather_clip(images, flows, centres, self._spec.stack_length))
 
     def _follow(self) -> None:
         try:

@@ -254,11 +254,12 @@ class Predictor:
     def _run(self, appearance: Array, motion: Array, busy: _Busy) -> npt.NDArray[np.float32]:
         """Logits `(classes,)` of one clip, averaged with those of its mirror image where the record says so."""
         engine = self._loaded()
-        views = [(appearance, motion)]
+        images, flows = appearance[None], motion[None]
         if self.record.mirror:
-            views.append(flip(appearance, motion))
+            mirrored, turned = flip(appearance, motion)
+            images, flows = np.stack([appearance, mirrored]), np.stack([motion, turned])
         with busy.timing("model"):
-            logits = engine(np.stack([view[0] for view in views]), np.stack([view[1] for view in views]))
+            logits = engine(images, flows)
         return np.asarray(logits.mean(0), np.float32)
 
     def _best(self, logits: Array, top_k: int) -> tuple[Prediction, ...]:

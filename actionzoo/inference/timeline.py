@@ -188,11 +188,9 @@ class Timeline:
     def _gather_and_run(self, start: int, frames: int, centres: npt.NDArray[np.int64]) -> Logits:
         offset = start - self._count + self.kept
         span = list(itertools.islice(self._frames, offset, offset + frames))
-        images = np.stack([image for _, image, _ in span])
-        height, width = images.shape[1:3]
+        images = [image for _, image, _ in span]
         flows = [flow for _, _, flow in span[:-1] if flow is not None]
-        stacked = np.stack(flows) if flows else np.zeros((0, height, width, 2), np.float32)
-        return self._run(*sampling.gather_clip(images, stacked, centres, self._spec.stack_length))
+        return self._run(*sampling.gather_clip(images, flows, centres, self._spec.stack_length))
 
     def _forget(self, time_s: float) -> None:
         """Drops the frames and logits that no window can need any more."""

@@ -97,27 +97,28 @@ def stack_indices(centre: int, flows: int, stack_length: int) -> NDArray[np.int6
 
 
 def gather_clip(
-    frames: NDArray[np.uint8], flows: NDArray[np.float32], centres: Sequence[int] | NDArray[np.int64], stack_length: int
+    frames: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
+    flows: NDArray[np.float32] | Sequence[NDArray[np.float32]],
+    centres: Sequence[int] | NDArray[np.int64],
+    stack_length: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """One clip as the two inputs of a model.
 
-    frames `(frames, height, width, 3)` and flows `(frames-1, height, width, 2)` become appearance `(T, height, width,
-    3)` and motion `(T, height, width, 2L)`, whose channels interleave u and v as the papers' do. No flow at all (a
-    video of one frame) counts as zero flow.
+    frames `(frames, height, width, 3)` and flows `(frames-1, height, width, 2)`, arrays or lists, become appearance
+    `(T, height, width, 3)` and motion `(T, height, width, 2L)`, whose channels interleave u and v as the papers' do. No
+    flow at all (a video of one frame) counts as zero flow.
 
     >>> frames, flows = np.zeros((12, 4, 6, 3), np.uint8), np.zeros((11, 4, 6, 2), np.float32)
     >>> appearance, motion = gather_clip(frames, flows, [5, 6], stack_length=10)
     >>> appearance.shape, motion.shape
     ((2, 4, 6, 3), (2, 4, 6, 20))
     """
-    centres = np.asarray(centres)
-    appearance = frames[centres]
-    time, height, width = appearance.shape[:3]
-    if len(flows) == 0:
-        return appearance, np.zeros((time, height, width, 2 * stack_length), np.float32)
-    indices = np.stack([stack_indices(int(centre), len(flows), stack_length) for centre in centres])
-    stacks = flows[indices].transpose(0, 2, 3, 1, 4)
-    return appearance, stacks.reshape(time, height, width, 2 * stack_length)
+    appearance = np.stack([frames[int(centre)] for centre in centres])
+    stacks = np.zeros((*appearance.shape[:3], stack_length, 2), np.float32)
+    for stack, centre in zip(stacks, centres, strict=True) if len(flows) else ():
+        for place, index in enumerate(stack_indices(int(centre), len(flows), stack_length)):
+            stack[:, :, place] = flows[index]
+    return appearance, stacks.reshape(*appearance.shape[:3], 2 * stack_length)
 
 
 def flip(appearance: NDArray[np.uint8], motion: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

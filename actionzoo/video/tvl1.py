@@ -34,6 +34,9 @@ __all__ = ["TVL1", "Memory"]
 TIGHTENING = 1 / 6
 """What is left of theta at the last warp of a level."""
 
+WORTH_SHARING = 2**17
+"""Pixels of a level, at least, that several threads work on: to wake them takes as long as the work on fewer."""
+
 SMALLEST = 16
 """Pixels on the short side of the coarsest level, at least."""
 
@@ -227,7 +230,8 @@ class _Level:
     def linearise(self, step: float, crew: _Crew) -> None:
         """Warp the second frame by the flow, and make the data term linear there."""
         arguments = self.first, self.samples, self.state, self.data, np.float32(step)
-        rows = np.linspace(0, len(self.first), crew.threads + 1).astype(int)
+        threads = crew.threads if self.first.size >= WORTH_SHARING else 1
+        rows = np.linspace(0, len(self.first), threads + 1).astype(int)
         crew.run([partial(kernels.linearise, *arguments, top, bottom) for top, bottom in pairwise(rows)])
 
     def iterate(self, iterations: int, theta: float, ratio: float, crew: _Crew) -> None:
@@ -238,7 +242,7 @@ class _Level:
         """
         height, width = self.first.shape
         steps = width, iterations, np.float32(theta), np.float32(ratio)
-        threads = min(crew.threads, height // (2 * iterations))
+        threads = min(crew.threads, height // (2 * iterations)) if self.first.size >= WORTH_SHARING else 1
         if threads < 2:
             kernels.iterate(self.state, self.data, *steps)
             return

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from actionzoo.data.puppets import render
-from actionzoo.video import tvl1_kernels
+from actionzoo.video import tvl1, tvl1_kernels
 from actionzoo.video.flow import optical_flow
 from actionzoo.video.tvl1 import TVL1, Memory
 
@@ -162,7 +162,10 @@ def test_frames_in_any_order_of_memory(texture: NDArray[np.uint8]) -> None:
     assert (TVL1().calc(first.T, second.T) == expected).all()
 
 
-def test_memory_that_was_used_before_changes_nothing(texture: NDArray[np.uint8]) -> None:
+def test_memory_that_was_used_before_changes_nothing(
+    texture: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tvl1, "WORTH_SHARING", 0)
     memory = Memory()
     for right, down, size in (
         (3, 1, (60, 52)),
@@ -201,7 +204,8 @@ def test_a_still_picture_has_no_flow_at_all(texture: NDArray[np.uint8]) -> None:
     assert (optical_flow(np.stack([frame, frame, frame]), "tvl1") == 0).all()
 
 
-def test_the_number_of_threads_changes_nothing(texture: NDArray[np.uint8]) -> None:
+def test_the_number_of_threads_changes_nothing(texture: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tvl1, "WORTH_SHARING", 0)
     frames = np.stack([texture[40 - k : 140 - k, 40 - 2 * k : 170 - 2 * k] for k in range(4)])
     alone = optical_flow(frames, "tvl1", workers=1)
     for workers in (2, 3, 8):
@@ -212,7 +216,8 @@ def test_the_number_of_threads_changes_nothing(texture: NDArray[np.uint8]) -> No
 
 
 @pytest.mark.parametrize(("height", "iterations"), [(3, 2), (40, 1), (41, 2), (90, 5), (130, 25)])
-def test_bands_of_rows_meet_without_a_seam(height: int, iterations: int) -> None:
+def test_bands_of_rows_meet_without_a_seam(height: int, iterations: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tvl1, "WORTH_SHARING", 0)
     pair = np.random.default_rng(0).integers(0, 256, (2, height, 37), np.uint8)
     settings = TVL1(iterations=iterations, warps=2)
     alone = settings.calc(*pair)
