@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,13 +17,14 @@ from actionzoo.hub import ModelFiles, load_catalog, resolve_model
 from actionzoo.hub.openvino import load_keras, silent
 from actionzoo.names import NETWORKS, list_models
 
+from ._listing import columns, print_json, print_table, standard_console
 from ._options import Offline
-from ._output import printable, standard_output
+from ._output import printable
 
 if TYPE_CHECKING:
     from actionzoo.models.summary import LayerSummary, ModelSummary, Shape
 
-PLAIN_WIDTH = 10_000
+LAYER_COLUMNS = ("layer", "output", "parameters", "FLOPs", "sees", "good for")
 LABEL_WIDTH = len("parameters")
 DEFAULT_STRIDE = 15
 """The widest stride that the papers train ST-ResNet with."""
@@ -61,14 +61,14 @@ def list_(
         hint = f"; '*{pattern}*' matches {len(inside)}" if inside else _nearest(pattern, NETWORKS)
         raise ModelNotFoundError(f"no network matches {pattern!r}{hint or '; `actionzoo models list` names them all'}")
     if as_json:
-        _print_json([{"name": name, **asdict(NETWORKS[name])} for name in names])
+        print_json([{"name": name, **asdict(NETWORKS[name])} for name in names])
         return
-    console = _console()
-    table = _table(console, "name", "what it is", "paper")
+    console = standard_console()
+    table = columns(console, "name", "what it is", "paper", whole=("name",))
     for name in names:
         network = NETWORKS[name]
         table.add_row(Text(name, style="bold"), network.description, Text(network.paper.venue, style="dim"))
-    _print(console, table)
+    print_table(console, table)
 
 
 @app.command("show")
@@ -109,9 +109,9 @@ def show(
         files = _files(name, offline)
         summary, stride = _loaded(files, frames), stride or files.record.stride
     if as_json:
-        _print_json(_as_dict(name, summary, stride))
+        print_json(_as_dict(name, summary, stride))
         return
-    console = _console()
+    console = standard_console()
     _print_head(console, name, summary.name)
     _print_facts(console, summary, stride)
     if with_layers:
@@ -184,7 +184,7 @@ def _print_facts(console: Console, summary: ModelSummary, stride: int) -> None:
         shapes.add_row("" if place else "inputs", name, sizes(shape), Text(meaning, style="dim"))
     for name, shape in summary.outputs.items():
         shapes.add_row("output", name, sizes(shape), Text("a score for each class", style="dim"))
-    _print(console, shapes)
+    print_table(console, shapes)
     facts = Table.grid(padding=(0, 2))
     facts.add_column(min_width=LABEL_WIDTH)
     facts.add_row("parameters", f"{short(summary.parameters)} ({summary.parameters:,})")
@@ -192,7 +192,7 @@ def _print_facts(console: Console, summary: ModelSummary, stride: int) -> None:
     facts.add_row("FLOPs", f"{short(summary.flops)} for a clip of {count(summary.num_frames, 'frame')}{each}")
     for line, text in enumerate(_seen(summary, stride)):
         facts.add_row("" if line else "sees", text)
-    _print(console, facts)
+    print_table(console, facts)
 
 
 def _seen(summary: ModelSummary, stride: int) -> list[str]:
@@ -216,14 +216,14 @@ def _seen(summary: ModelSummary, stride: int) -> list[str]:
 
 
 def _print_layers(console: Console, summary: ModelSummary) -> None:
-    table = _table(console, "layer", "output", "parameters", "FLOPs", "sees", "good for")
+    table = columns(console, *LAYER_COLUMNS, whole=("layer", "output"))
     for column in (2, 3, 4):
         table.columns[column].justify = "right"
     for layer in sorted(summary.layers, key=_stream):
         if layer.uses:
             table.add_row(*_layer_row(layer))
     console.print()
-    _print(console, table)
+    print_table(console, table)
 
 
 def _stream(layer: LayerSummary) -> int:
@@ -235,34 +235,6 @@ def _layer_row(layer: LayerSummary) -> tuple[str, ...]:
     costs = (short(layer.parameters) if layer.parameters else "-", short(layer.flops) if layer.flops else "-")
     seen = "all" if layer.frames is None else str(layer.frames)
     return (printable(layer.name), sizes(layer.shape).replace(" ", ""), *costs, seen, " ".join(layer.uses))
-
-
-def _console() -> Console:
-    out = standard_output(utf8=False)
-    return Console(file=out, width=None if out.isatty() else PLAIN_WIDTH, highlight=False)
-
-
-def _table(console: Console, *columns: str) -> Table:
-    """Columns with a heading on a terminal, and without one elsewhere, for `cut`, `sort` and `awk`."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=console.is_terminal, header_style="dim")
-    for column in columns:
-        table.add_column(column, no_wrap=column in ("name", "layer", "output"))
-    return table
-
-
-def _print(console: Console, table: Table) -> None:
-    """Prints a table, without the blanks that fill its last column where no terminal needs them."""
-    if console.is_terminal:
-        console.print(table)
-        return
-    with console.capture() as text:
-        console.print(table)
-    console.file.writelines(f"{line.rstrip()}\n" for line in text.get().splitlines())
-
-
-def _print_json(content: object) -> None:
-    out = standard_output(utf8=True)
-    out.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def sizes(shape: Shape) -> str:

@@ -47,18 +47,23 @@ def export_bundle(model: Any, record: InputRecord, folder: str | Path) -> dict[s
     return {name: sha256_of(folder / name) for name in (MODEL_FILE, *IR_FILES)}
 
 
-def catalog_table(name: str, summary: str, files: Mapping[str, str], *, precision: str = "f32") -> str:
-    """The table of `catalog.toml` for a model whose files have these checksums.
+def catalog_table(name: str, facts: Mapping[str, str], files: Mapping[str, str]) -> str:
+    """The table of `catalog.toml` for an embedded model: facts about it, and the checksums of its files.
 
-    >>> print(catalog_table("mini", "six classes", {"model.keras": "00"}))
+    >>> print(catalog_table("mini", {"summary": "six classes"}, {"model.keras": "00"}))
     [mini]
+    kind = "embedded"
     summary = "six classes"
-    precision = "f32"
     <BLANKLINE>
     [mini.files]
     "model.keras" = "00"
     <BLANKLINE>
     """
-    quoted = summary.replace("\\", "\\\\").replace('"', '\\"')
-    lines = [f"[{name}]", f'summary = "{quoted}"', f'precision = "{precision}"', "", f"[{name}.files]"]
-    return "\n".join([*lines, *(f'"{file}" = "{checksum}"' for file, checksum in files.items())]) + "\n"
+    lines = [f"[{name}]", 'kind = "embedded"', *(f"{key} = {_quoted(value)}" for key, value in facts.items())]
+    lines += ["", f"[{name}.files]", *(f"{_quoted(file)} = {_quoted(checksum)}" for file, checksum in files.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

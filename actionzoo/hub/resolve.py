@@ -6,7 +6,7 @@ import difflib
 import functools
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,8 @@ def resolve_model(name: str | os.PathLike[str], *, offline: bool = False) -> Mod
     catalog = load_catalog()
     if name in catalog:
         entry = catalog[name]
+        if entry.kind != "embedded":
+            raise ModelNotFoundError(_not_a_model(entry))
         return ModelFiles(name, read_record(io.BytesIO(entry.read(MODEL_FILE))), entry=entry)
     path = Path(name)
     if path.is_dir():
@@ -90,8 +92,20 @@ def resolve_model(name: str | os.PathLike[str], *, offline: bool = False) -> Mod
     return ModelFiles(name, read_record(path), path=path)
 
 
-def _not_found(name: str, catalog: Iterable[str]) -> str:
-    names = [*catalog]
+def _not_a_model(entry: CatalogEntry) -> str:
+    if entry.kind == "hub":
+        return (
+            f"{entry.name} are weights of an image network, for a network to begin with: "
+            f'`actionzoo.create_model("two_stream_{entry.network}", 101, weights="imagenet")`'
+        )
+    return (
+        f"{entry.name} is a file of the papers' authors; make a model of it: "
+        f"`actionzoo weights import {entry.name} --output {entry.network}.keras`"
+    )
+
+
+def _not_found(name: str, catalog: Mapping[str, CatalogEntry]) -> str:
+    names = [known for known, entry in catalog.items() if entry.kind == "embedded"]
     if name in NETWORKS:
         return f"{name} is a network without weights; give a model of it, saved as a .keras file"
     return (

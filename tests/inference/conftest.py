@@ -21,6 +21,9 @@ FPS = 20
 
 Make = Callable[..., Path]
 
+STANDIN = {"summary": "tells where a picture moves", "licence": "Apache-2.0", "data": "none"}
+"""What the catalog says of the stand-in."""
+
 
 def write_standin(folder: Path, record: InputRecord) -> None:
     """A catalog of one model: "right" and "left" grow with the mean of u and -u, "red" with red, "still" is 1."""
@@ -50,7 +53,7 @@ def write_standin(folder: Path, record: InputRecord) -> None:
     with zipfile.ZipFile(mini / "model.keras", "w") as archive:
         archive.writestr("actionzoo.json", record.to_json())
     files = {path.name: sha256_of(path) for path in sorted(mini.iterdir())}
-    (folder / "catalog.toml").write_text(catalog_table("mini", "tells where a picture moves", files))
+    (folder / "catalog.toml").write_text(catalog_table("mini", STANDIN, files))
 
 
 @pytest.fixture(scope="session")

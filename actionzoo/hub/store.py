@@ -1,0 +1,149 @@
+"""The files of catalogued weights on this machine: fetched once, then found and checked without the network.
+
+The hub's files lie in the hub's own cache, those of other servers in ours. What the catalog does not know of a file,
+its sha256 and the hub's commit, is written down when it is first fetched, and every later copy must be the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from actionzoo.errors import OfflineError, OutputError, WeightsError
+from actionzoo.hub import download, web
+from actionzoo.hub.cache import cache_folder, remembered_sha256
+from actionzoo.hub.catalog import CatalogEntry
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What the first copy of a file was: its sha256, its size in bytes, and the hub's commit."""
+
+    sha256: str
+    size: int
+    commit: str | None = None
+
+
+def fetch_weights(entry: CatalogEntry, *, offline: bool = False, progress: web.Progress | None = None) -> Path:
+    """The file of a hub's or authors' entry, fetched if it is not here yet. `progress` is for the latter.
+
+    Raises:
+        OfflineError: it is not here and the network is off, by `offline` or by HF_HUB_OFFLINE.
+        WeightsError: it is not the file of the catalog, or not the one that was first fetched.
+        ActionzooError: it cannot be fetched.
+    """
+    if entry.kind == "hub":
+        repo, revision, file = _in_hub(entry)
+        path = download.fetch_file(repo, revision, file, entry.name, offline=offline)
+    else:
+        path = fetch_address(_address(entry), sha256=entry.sha256, offline=offline, progress=progress)
+    _check(entry, path)
+    return path
+
+
+def fetch_address(
+    address: str, *, sha256: str | None = None, offline: bool = False, progress: web.Progress | None = None
+) -> Path:
+    """The file at an address, fetched if it is not here yet. Raises as `fetch_weights` does."""
+    target = _place(address)
+    if not target.is_file():
+        if offline or is_offline():
+            raise OfflineError(f"{address} is not in the cache and the network is off; run once without --offline")
+        web.download(address, target, sha256=sha256, progress=progress)
+    return target
+
+
+def find_weights(entry: CatalogEntry) -> Path | None:
+    """The file of a hub's or authors' entry if it is here, unchecked. Asks nobody."""
+    if entry.kind == "hub":
+        return download.cached_file(*_in_hub(entry))
+    path = _place(_address(entry))
+    return path if path.is_file() else None
+
+
+def verify_weights(entry: CatalogEntry) -> None:
+    """Read the files of an entry that are here. Raises WeightsError if one is not what it was or should be."""
+    if entry.kind == "embedded":
+        for file in entry.files:
+            entry.read(file)
+    elif (path := find_weights(entry)) is not None:
+        announced = download.announced_sha256(path) if entry.kind == "hub" else None
+        if announced is not None and remembered_sha256(path) != announced:
+            raise WeightsError(f"{entry.name}: {path} is damaged (sha256); remove it and fetch it again")
+        _check(entry, path)
+
+
+def read_pin(entry: CatalogEntry) -> Pin | None:
+    """What was written down when the file was first fetched. Raises WeightsError if that is damaged."""
+    note = _note(entry)
+    try:
+        return Pin(**json.loads(note.read_text("utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsError(f"{note} is damaged; remove it to trust the file of {entry.name} again") from error
+
+
+def is_offline() -> bool:
+    """Whether HF_HUB_OFFLINE forbids the network."""
+    from huggingface_hub import constants
+
+    return bool(constants.is_offline_mode())
+
+
+def _check(entry: CatalogEntry, path: Path) -> None:
+    """Compare a file with the catalog and with the first copy; write down what the first copy is."""
+    found = remembered_sha256(path)
+    if entry.sha256 is not None and found != entry.sha256:
+        raise WeightsError(
+            f"{entry.name}: {path} is not the file of the catalog (sha256); remove it and fetch it again"
+        )
+    pin = read_pin(entry)
+    if pin is None:
+        commit = path.parent.name if entry.kind == "hub" else None  # the hub's cache: snapshots/<commit>/<file>
+        _write(_note(entry), Pin(found, path.stat().st_size, commit))
+    elif pin.sha256 != found:
+        raise WeightsError(
+            f"{entry.name}: {path} is another file than the one first fetched here (sha256 {found}, not {pin.sha256}); "
+            f"remove {_note(entry)} if that is right"
+        )
+
+
+def _write(note: Path, pin: Pin) -> None:
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=note.parent, delete=False, encoding="utf-8") as beside:
+            beside.write(json.dumps(asdict(pin), indent=1) + "\n")
+        os.replace(beside.name, note)
+    except OSError as error:
+        raise OutputError(f"cannot write {note}: {error.strerror or error}") from error
+
+
+def _note(entry: CatalogEntry) -> Path:
+    return cache_folder() / "pins" / f"{entry.name}.json"
+
+
+def _place(address: str) -> Path:
+    """Where our cache keeps the file of an address: a folder for each, so that equal names do not meet."""
+    host = re.sub(r"[^\w.-]", "_", urlsplit(address).hostname or "").strip(".")
+    mark = hashlib.sha256(address.encode()).hexdigest()[:16]
+    return cache_folder() / "web" / f"{host}-{mark}" / web.file_name(address)
+
+
+def _in_hub(entry: CatalogEntry) -> tuple[str, str, str]:
+    assert entry.repository is not None
+    assert entry.revision is not None
+    assert entry.file is not None
+    return entry.repository, entry.revision, entry.file
+
+
+def _address(entry: CatalogEntry) -> str:
+    if entry.address is None:
+        raise WeightsError(f"{entry.name} comes with actionzoo; there is nothing to fetch")
+    return entry.address

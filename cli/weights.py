@@ -1,0 +1,175 @@
+"""`actionzoo weights`: which trained weights there are, and bringing them here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from fnmatch import fnmatchcase
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.text import Text
+
+from actionzoo.errors import ActionzooError, ModelNotFoundError
+from actionzoo.hub import store
+from actionzoo.hub.catalog import CatalogEntry, find_entry, load_catalog
+
+from ._listing import columns, print_json, print_table, standard_console
+from ._options import Offline
+from ._output import complain, debugging, printable, standard_output
+
+PLACES = {"embedded": "package", "hub": "hub", "authors": "authors"}
+"""What the list calls the places where weights lie."""
+
+app = typer.Typer(
+    help="List, fetch and check trained weights.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="A name of `weights list`.")]
+
+
+@app.callback()
+def _group() -> None:
+    """List, fetch and check trained weights."""
+
+
+@app.command("list")
+def list_(
+    pattern: Annotated[
+        str, typer.Argument(metavar="[PATTERN]", show_default=False, help="With wildcards, such as 'st_*'.")
+    ] = "*",
+    as_json: Json = False,
+) -> None:
+    """List the weights that have a name, one a line: where they come from and whether they are on this machine."""
+    entries = [entry for entry in load_catalog().values() if fnmatchcase(entry.name, pattern)]
+    if not entries:
+        raise ModelNotFoundError(f"no weights match {pattern!r}; `actionzoo weights list` names them all")
+    if as_json:
+        print_json([_facts(entry) for entry in entries])
+        return
+    console = standard_console()
+    table = columns(console, "name", "from", "here", "what it is", whole=("name", "from", "here"))
+    for entry in entries:
+        table.add_row(Text(entry.name, style="bold"), PLACES[entry.kind], _here(entry), entry.summary)
+    print_table(console, table)
+
+
+@app.command("show")
+def show(name: Name, as_json: Json = False) -> None:
+    """Show all that is known of some weights: origin, licence, data, input, accuracy, and where they are."""
+    entry = find_entry(name)
+    facts = _facts(entry)
+    if as_json:
+        print_json(facts)
+        return
+    out = standard_output(utf8=False)
+    width = max(map(len, facts))
+    for key, value in facts.items():
+        for place, line in enumerate(_lines(value)):
+            out.write(f"{'' if place else key.replace('_', ' '):<{width}}  {printable(line)}\n")
+
+
+@app.command("pull")
+def pull(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", show_default=False, help="Names of `weights list`.")],
+    offline: Offline = False,
+) -> None:
+    """Fetch weights, so that this machine can be offline afterwards. Prints where they are.
+
+    An interrupted download goes on where it stopped when it is tried again.
+    """
+    catalog = load_catalog()
+    entries = [find_entry(name, catalog) for name in names]
+    failed = 0
+    for entry in entries:
+        try:
+            place = "comes with actionzoo" if entry.kind == "embedded" else str(_fetched(entry, offline=offline))
+            typer.echo(f"{entry.name}  {printable(place)}")
+        except ActionzooError as error:
+            if debugging() or len(entries) == 1:
+                raise
+            complain(error)
+            failed += 1
+    if failed:
+        raise typer.Exit(1 if failed == len(entries) else 3)
+
+
+@app.command("verify")
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", show_default=False, help="Names of `weights list`. [default: all]"),
+    ] = None,
+) -> None:
+    """Read the weights that are on this machine and compare their checksums with those they should have."""
+    catalog = load_catalog()
+    failed = False
+    for entry in [find_entry(name, catalog) for name in names or catalog]:
+        try:
+            store.verify_weights(entry)
+        except ActionzooError as error:
+            complain(error)
+            failed = True
+        else:
+            typer.echo(
+                f"{entry.name}  {'good' if entry.kind == 'embedded' or store.find_weights(entry) else 'not here'}"
+            )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _fetched(entry: CatalogEntry, *, offline: bool) -> Any:
+    with _download_bar(entry.name) as progress:
+        return store.fetch_weights(entry, offline=offline, progress=progress)
+
+
+@contextmanager
+def _download_bar(name: str) -> Iterator[Any]:
+    """A bar on standard error while a file of another server than the hub comes; the hub's client has its own."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(printable(name), total=None, visible=False)
+        yield lambda there, total: bar.update(task, completed=there, total=total, visible=True)
+
+
+def _here(entry: CatalogEntry) -> str:
+    return "yes" if entry.kind == "embedded" or store.find_weights(entry) is not None else "-"
+
+
+def _facts(entry: CatalogEntry) -> dict[str, Any]:
+    """What is known of an entry; what is not known is left out."""
+    facts = {key: value for key, value in asdict_without_root(entry).items() if value not in (None, {}, "")}
+    facts["input"] = {key: value for key, value in facts["input"].items() if value is not None}
+    if not facts["input"]:
+        del facts["input"]
+    place = None if entry.kind == "embedded" else store.find_weights(entry)
+    pin = None if entry.kind == "embedded" else store.read_pin(entry)
+    facts["here"] = str(place) if place else entry.kind == "embedded"
+    return facts | ({"first_fetched": asdict(pin)} if pin else {})
+
+
+def asdict_without_root(entry: CatalogEntry) -> dict[str, Any]:
+    """The fields of an entry but the folder that it was read from."""
+    return {key: value for key, value in asdict(entry).items() if key != "root"}
+
+
+def _lines(value: Any) -> list[str]:
+    """A value as one line or several."""
+    if isinstance(value, dict):
+        return [f"{key.replace('_', ' ')}: {_text(part)}" for key, part in value.items()]
+    return [_text(value)]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(f"{number:g}" for number in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,225 @@
+"""Downloads over HTTP, from a server on the loopback interface."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actionzoo.errors import ActionzooError, ModelError, ModelNotFoundError, OutputError, WeightsError
+from actionzoo.hub import web
+from actionzoo.hub.web import download, file_name
+
+from .file_server import FileServer, serving
+
+CONTENT = np.random.default_rng(0).bytes(3_000_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with serving(CONTENT) as running:
+        yield running
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "net.mat"
+
+
+def left_over(target: Path) -> set[str]:
+    return {path.name for path in target.parent.iterdir()} - {f"{target.name}.part.lock"}
+
+
+def test_a_file_comes_whole_and_once(server: FileServer, target: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    assert download(server.address, target, sha256=SHA256, progress=lambda *there: seen.append(there)) == target
+    assert target.read_bytes() == CONTENT
+    assert left_over(target) == {"net.mat"}
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert [there for there, _ in seen] == sorted({there for there, _ in seen})
+    download(server.address, target)
+    assert len(server.requests) == 1
+
+
+def test_a_second_try_goes_on_where_the_first_broke_off(server: FileServer, target: Path) -> None:
+    server.cut = 1_000_000
+    with pytest.raises(ModelError, match=r"broke off .*; try again, it goes on"):
+        download(server.address, target, sha256=SHA256)
+    assert not target.exists()
+    server.cut = None
+    download(server.address, target, sha256=SHA256)
+    assert target.read_bytes() == CONTENT
+    assert server.requests[1][1]["Range"] == "bytes=1000000-"
+    assert left_over(target) == {"net.mat"}
+
+
+@pytest.mark.parametrize("change", ["content", "validator", "ranges", "note", "other address"])
+def test_what_cannot_be_gone_on_with_begins_anew(server: FileServer, target: Path, change: str) -> None:
+    server.cut, server.validator = 1_000_000, change != "validator"
+    address = f"{server.address}?other" if change == "other address" else server.address
+    with pytest.raises(ModelError):
+        download(address, target)
+    server.cut = None
+    if change == "content":
+        server.content = CONTENT[::-1]
+    elif change == "ranges":
+        server.ranges = False
+    elif change == "note":
+        target.with_name("net.mat.part.json").write_text("{")
+    download(server.address, target)
+    assert target.read_bytes() == server.content
+
+
+def test_a_part_that_is_longer_than_the_file_begins_anew(server: FileServer, target: Path) -> None:
+    server.cut = 1_000_000
+    with pytest.raises(ModelError):
+        download(server.address, target)
+    server.cut = None
+    target.with_name("net.mat.part").write_bytes(CONTENT + b"more")
+    download(server.address, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_another_part_than_asked_for_is_not_put_behind(server: FileServer, target: Path) -> None:
+    server.cut = 1_000_000
+    with pytest.raises(ModelError):
+        download(server.address, target)
+    server.cut, server.wrong_range = None, True
+    with pytest.raises(ModelError, match="another part than asked for"):
+        download(server.address, target)
+    download(server.address, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_wrong_bytes_are_removed(server: FileServer, target: Path) -> None:
+    with pytest.raises(WeightsError, match=f"its sha256 is {SHA256}, not 000"):
+        download(server.address, target, sha256="0" * 64)
+    assert left_over(target) == set()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "says"),
+    [
+        (404, ModelNotFoundError, "has no such file"),
+        (410, ModelNotFoundError, "has no such file"),
+        (401, ModelNotFoundError, "may not be read"),
+        (403, ModelNotFoundError, "may not be read"),
+        (500, ModelError, "the server fails"),
+        (416, ModelError, "the server fails"),
+    ],
+)
+def test_what_the_server_refuses(
+    server: FileServer, target: Path, status: int, kind: type[ActionzooError], says: str
+) -> None:
+    server.status = status
+    with pytest.raises(kind, match=says) as caught:
+        download(server.address, target)
+    assert "\n" not in str(caught.value)
+    assert left_over(target) == set()
+
+
+def test_a_server_that_is_not_there_or_says_nothing(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "WAIT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for address in (f"http://127.0.0.1:{silent.getsockname()[1]}/net.mat", "http://127.0.0.1:9/net.mat"):
+            begun = time.monotonic()
+            with pytest.raises(ModelError, match="does not answer"):
+                download(address, target)
+            assert time.monotonic() - begun < 5
+
+
+def test_a_server_that_falls_silent_in_the_middle(
+    server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.cut = 1_000_000
+    with pytest.raises(ModelError):
+        download(server.address, target)
+    monkeypatch.setattr(web, "WAIT_S", 0.2)
+    server.stalls = 1.0
+    with pytest.raises(ModelError, match="does not answer"):
+        download(server.address, target)
+    server.stalls, server.cut = 0.0, None
+    download(server.address, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_files_without_an_end_or_too_large(server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "MAX_BYTES", 2_000_000)
+    with pytest.raises(WeightsError, match="more than any weights"):
+        download(server.address, target)
+    server.endless = True
+    with pytest.raises(WeightsError, match="does not end"):
+        download(server.address, target)
+
+
+def test_redirects(server: FileServer, target: Path) -> None:
+    server.redirect = server.address.replace("net.mat", "moved.mat")
+    download(server.address, target)
+    assert target.read_bytes() == CONTENT
+    for elsewhere in ("file:///etc/passwd", "ftp://127.0.0.1/net.mat"):
+        server.redirect = elsewhere
+        with pytest.raises(ModelError, match="where it is not followed"):
+            download(server.address, target.with_name("other.mat"))
+
+
+def test_two_at_once_fetch_it_once(server: FileServer, target: Path) -> None:
+    server.stalls = 0.2
+    threads = [threading.Thread(target=download, args=(server.address, target)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert target.read_bytes() == CONTENT
+    assert len(server.requests) == 1
+
+
+def test_no_room(server: FileServer, target: Path) -> None:
+    """A limit on the size of files fails a write as a full disk does."""
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, hard))
+        with pytest.raises(OutputError, match=r"no room for net\.mat; make some and try again"):
+            download(server.address, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    download(server.address, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_folder_that_cannot_be_made(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"):
+        download(server.address, tmp_path / "file" / "net.mat")
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("http://host/a/ucf101-ST-ResNet50-split=1.mat", "ucf101-ST-ResNet50-split=1.mat"),
+        ("https://host/a/..%2F..%2Fetc%2Fpasswd", "passwd"),
+        ("http://host/a%20b.mat?x=1", "a_b.mat"),
+        ("http://host/.hidden.mat", "hidden.mat"),
+    ],
+)
+def test_names_of_files(address: str, name: str) -> None:
+    assert file_name(address) == name
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://host", "http://host/", "http://host/a/..", "ftp://host/a", "http:///a.mat", "net.mat", "http://h/%2e"],
+)
+def test_addresses_without_a_file(address: str) -> None:
+    with pytest.raises(ModelNotFoundError, match="no address of a file"):
+        file_name(address)
