@@ -99,7 +99,7 @@ def save(network: Network, clips: dict[str, np.ndarray], folder: Path) -> np.nda
     random_weights(model, clips, GAIN)
     copy_weights(model, module)
     side, time = network.side, (network.frames, network.stride, network.stack_length)
-    save_model(model, InputRecord((), side, side, network.fps, *time, resize="stretch"), folder / KERAS_FILE)
+    save_model(model, InputRecord((), side, side, network.fps, *time, network.flow, "stretch"), folder / KERAS_FILE)
     torch.save(module.state_dict(), folder / TORCH_FILE)
     with torch.inference_mode():
         return module(*(torch_input(clip).contiguous() for clip in clips.values())).numpy()

@@ -34,7 +34,7 @@ def main() -> None:
     print(f"{given.model}, {len(sources)} clips\n\n{'':<14}{'right':>8}{'':>9}{'score':>8}{'as first':>10}")
     first: list[Answer] = []
     for method in given.methods:
-        predictor = Predictor(given.model, flow=method, offline=True)
+        predictor = Predictor(given.model, flow=method, force=True, offline=True)
         answers = [predictor.predict(source, sys.maxsize) for source in sources]
         first = first or answers
         right = sum(answer.label == Path(answer.source).parent.name for answer in answers)

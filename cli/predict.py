@@ -61,6 +61,9 @@ def predict(
         Path | None,
         typer.Option(metavar="OUT.mp4", help="Also write the video with its labels drawn on it (one source only)."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take --flow also where the model was trained with another one.")
+    ] = False,
     offline: Offline = False,
 ) -> None:
     """Name the action in videos, folders, cameras and streams."""
@@ -77,7 +80,9 @@ def predict(
     answers: list[Answer] = []
     opened = nullcontext(standard_output(utf8=format != "table")) if output is None else output_file(output)
     with opened as out:
-        predictor = actionzoo.Predictor(model, engine=engine, precision=precision, flow=flow, offline=offline)
+        predictor = actionzoo.Predictor(
+            model, engine=engine, precision=precision, flow=flow, force=force, offline=offline
+        )
         check_stride(window if stride is None else stride, predictor.shortest_stride_s, predictor.model)
         writer = _writer(format, out, predictor, many=len(names) > 1, windows=window is not None, live=live)
         if live:

@@ -24,6 +24,10 @@ DEFAULT_FPS = 15.0
 DEFAULT_SIDE = 224
 DEFAULT_FRAMES = 5
 DEFAULT_STACK = 10
+DEFAULT_FLOW = "dis"
+
+ALIKE = (frozenset({"tvl1", "tvl1-opencv"}), frozenset({"dis", "dis-medium"}))
+"""Flow methods that are one algorithm under several names, or in several hands."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,9 @@ class InputRecord:
     """What a model looks at: `num_frames` (T) frames at `stride` (tau), each with `stack_length` (L) flow fields.
 
     Frames are taken at `fps` and brought to `height` x `width` by the `resize` rule of `actionzoo.video.resize`;
-    `flow` is a method of `actionzoo.video.flow`, computed at that size. `mirror` averages the answer with that of the
-    mirrored view. `classes` is empty where the file names none; they are then numbered.
+    `flow` is a method of `actionzoo.video.flow`, computed at that size, or `None` where nobody said which one the model
+    was trained with. `mirror` averages the answer with that of the mirrored view. `classes` is empty where the file
+    names none; they are then numbered.
 
     >>> InputRecord(("push", "hug"), height=112, width=112).span
     31
@@ -45,7 +50,7 @@ class InputRecord:
     num_frames: int = DEFAULT_FRAMES
     stride: int = 5
     stack_length: int = DEFAULT_STACK
-    flow: str = "dis"
+    flow: str | None = DEFAULT_FLOW
     resize: str = "fit"
     mirror: bool = False
 
@@ -58,7 +63,7 @@ class InputRecord:
                 raise ValueError(f"{name} is a whole number from 1 to 4096, not {value!r}")
         if isinstance(self.fps, bool) or not isinstance(self.fps, int | float) or not 0 < self.fps <= 1000:
             raise ValueError(f"fps is above 0 and at most 1000, not {self.fps!r}")
-        if not isinstance(self.flow, str) or not isinstance(self.mirror, bool):
+        if not isinstance(self.flow, str | None) or not isinstance(self.mirror, bool):
             raise ValueError("flow is a name and mirror is true or false")
         if not all(isinstance(name, str) for name in self.classes):
             raise ValueError("classes are names")
@@ -71,6 +76,14 @@ class InputRecord:
     def label(self, index: int) -> str:
         """The name of class `index`, or its number where the record has none."""
         return self.classes[index] if index < len(self.classes) else str(index)
+
+    def takes_flow(self, method: str) -> bool:
+        """Whether flow of that method is what the model was trained with, as far as anybody said.
+
+        >>> InputRecord((), flow="tvl1").takes_flow("tvl1-opencv"), InputRecord((), flow="tvl1").takes_flow("dis")
+        (True, False)
+        """
+        return self.flow in (None, method) or any({self.flow, method} <= names for names in ALIKE)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
@@ -178,4 +191,5 @@ def _record_of_inputs(config: dict[str, Any]) -> InputRecord:
         height=shape[2] or DEFAULT_SIDE,
         width=shape[3] or DEFAULT_SIDE,
         stack_length=math.ceil(stack / 2) if stack else DEFAULT_STACK,
+        flow=None,
     )

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from actionzoo.errors import ModelError
 from actionzoo.hub.openvino import is_converted
-from actionzoo.hub.record import InputRecord
+from actionzoo.hub.record import DEFAULT_FLOW, InputRecord
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window
 from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, load_engine
@@ -58,13 +58,18 @@ class Watched:
 class Watcher:
     """Shows videos to a network as its record wants them: decoded once, each flow field computed once.
 
-    flow: a method of `actionzoo.video.flow` in place of the record's. Raises ModelError if the record names an unknown
-    one.
+    flow: a method of `actionzoo.video.flow` in place of the record's; one that the model was not trained with only with
+    `force`. Raises ModelError otherwise, and if the record names an unknown one.
     """
 
-    def __init__(self, files: ModelFiles, flow: str | None = None) -> None:
+    def __init__(self, files: ModelFiles, flow: str | None = None, *, force: bool = False) -> None:
         self.record = files.record
-        self.flow = flow or files.record.flow
+        if flow is not None and not force and not files.record.takes_flow(flow):
+            raise ModelError(
+                f"{files.name} was trained with {files.record.flow} flow and has never seen what {flow} gives; "
+                "leave --flow out, or add --force"
+            )
+        self.flow = flow or files.record.flow or DEFAULT_FLOW
         if self.flow not in METHODS:
             raise ModelError(f"{files.name} wants the unknown flow {self.flow!r}; choose one of {', '.join(METHODS)}")
         self.spec = ClipSpec(self.record.num_frames, self.record.stride, self.record.stack_length)
@@ -132,7 +137,7 @@ class Predictor:
 
     model: a catalog name, a `.keras` file, a run folder, or `hf://user/repo[@revision]`.
     engine: "auto", "openvino" or "keras". precision: "auto", "f32" or "bf16".
-    flow: the flow method; by default the one that the model was trained with.
+    flow: the flow method; by default the one that the model was trained with, and another one only with `force`.
     offline: never use the network for the model.
 
     Raises ModelNotFoundError, WeightsError, ModelError or OfflineError; ValueError for an unknown engine, precision
@@ -146,6 +151,7 @@ class Predictor:
         engine: str = "auto",
         precision: str = "auto",
         flow: str | None = None,
+        force: bool = False,
         offline: bool = False,
     ) -> None:
         for given, known, what in (
@@ -158,7 +164,7 @@ class Predictor:
         files = resolve_model(model, offline=offline)
         self.model = files.name
         self.record = files.record
-        self._watcher = Watcher(files, flow)
+        self._watcher = Watcher(files, flow, force=force)
         views = 2 if self.record.mirror else 1
         self._checked = False
         self._loading = _in_thread(lambda: load_engine(files, engine, precision, batch=views))
@@ -279,6 +285,7 @@ def predict(
     flow: str | None = None,
     engine: str = "auto",
     precision: str = "auto",
+    force: bool = False,
     offline: bool = False,
     progress: Progress | None = None,
 ) -> Answer:
@@ -290,7 +297,7 @@ def predict(
     >>> answer.label, answer.score                                                                # doctest: +SKIP
     ('handshake', 0.97)
     """
-    predictor = Predictor(model, engine=engine, precision=precision, flow=flow, offline=offline)
+    predictor = Predictor(model, engine=engine, precision=precision, flow=flow, force=force, offline=offline)
     return predictor.predict(source, top_k, window_s=window_s, stride_s=stride_s, progress=progress)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from actionzoo.errors import ModelNotFoundError, OutputError, WeightsError
 from actionzoo.hub import InputRecord, read_record, write_record
+from actionzoo.video.flow import METHODS
 from actionzoo.video.sampling import ClipSpec
 
 RECORD = InputRecord(("push", "Händedruck"), 48, 64, 12.5, 3, 2, 4, "farneback", "stretch", mirror=True)
@@ -63,7 +64,7 @@ def test_without_a_record_the_inputs_tell_their_shape(tmp_path: Path) -> None:
     inputs = {"appearance": [None, 4, 96, 128, 3], "motion": [None, 4, 96, 128, 12]}
     record = read_record(keras_file(tmp_path / "model.keras", inputs))
     assert (record.num_frames, record.height, record.width, record.stack_length) == (4, 96, 128, 6)
-    assert (record.classes, record.fps, record.flow, record.label(3)) == ((), 15.0, "dis", "3")
+    assert (record.classes, record.fps, record.flow, record.label(3)) == ((), 15.0, None, "3")
 
 
 def test_open_shapes_get_the_papers_sizes(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_fields_of_later_versions_are_left_out(tmp_path: Path) -> None:
         {"resize": "crop"},
         {"classes": "push"},
         {"classes": [1, 2]},
-        {"flow": None},
+        {"flow": 3},
         {"mirror": "yes"},
     ],
 )
@@ -136,3 +137,10 @@ def test_a_config_of_another_shape_is_a_known_error(tmp_path: Path, config: str)
         archive.writestr("config.json", config)
     with pytest.raises(WeightsError, match=r"model\.keras"):
         read_record(tmp_path / "model.keras")
+
+
+def test_a_model_takes_the_flow_that_it_was_trained_with() -> None:
+    trained = InputRecord(("a",), flow="dis-fine")
+    assert [method for method in METHODS if trained.takes_flow(method)] == ["dis-fine"]
+    assert [method for method in METHODS if InputRecord((), flow="dis").takes_flow(method)] == ["dis", "dis-medium"]
+    assert all(InputRecord((), flow=None).takes_flow(method) for method in METHODS)

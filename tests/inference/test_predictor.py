@@ -198,7 +198,9 @@ def test_a_record_that_does_not_fit_its_network(
     with zipfile.ZipFile(tmp_path / "size" / "mini" / "model.keras", "w") as archive:
         archive.writestr("actionzoo.json", replace(RECORD, height=96).to_json())
     checksums = {path.name: sha256_of(path) for path in (tmp_path / "size" / "mini").iterdir()}
-    (tmp_path / "size" / "catalog.toml").write_text(catalog_table("mini", "", checksums))
+    (tmp_path / "size" / "catalog.toml").write_text(
+        catalog_table("mini", {"summary": "", "licence": "", "data": ""}, checksums)
+    )
     use_catalog(tmp_path / "size")
     with pytest.raises(ModelError, match=r"records \w+ of \(2, 96, 64, \d\) but its network takes \(2, 48, 64, \d\)"):
         predict(videos["one"])
@@ -206,7 +208,9 @@ def test_a_record_that_does_not_fit_its_network(
     use_catalog(tmp_path / "flow")
     with pytest.raises(ModelError, match="unknown flow 'brox'"):
         Predictor()
-    assert predict(videos["right"], flow="farneback").label == "right"
+    with pytest.raises(ModelError, match=r"trained with brox flow and has never seen what farneback gives; .*--force"):
+        Predictor(flow="farneback")
+    assert predict(videos["right"], flow="farneback", force=True).label == "right"
 
 
 def test_many_windows_equal_the_video_they_are_cut_from(
