@@ -1,0 +1,87 @@
+"""Arrays into the weights of a model: every one of them, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from actionzoo.errors import WeightsError
+
+SHOWN = 3
+"""Names that an error lists before it only counts."""
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of each weight and each tensor, all by name.
+
+    Attributes:
+        loaded: weights of the model that have a value of the file now.
+        new: weights of the model that keep their initial values.
+        unused: tensors of the file that were left out.
+    """
+
+    loaded: tuple[str, ...]
+    new: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def named_weights(model: Any) -> dict[str, Any]:
+    """The weights of a Keras model as `layer/weight`, such as `appearance_conv1/kernel`, in the order of its layers."""
+    return {f"{layer.name}/{weight.name}": weight for layer in model.layers for weight in layer.weights}
+
+
+def load_arrays(
+    model: Any,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    new: Iterable[str] = (),
+    unused: Iterable[str] = (),
+    source: str,
+) -> LoadReport:
+    """Set weights of a Keras model; nothing is set unless everything fits.
+
+    Args:
+        model: the model.
+        arrays: by the names of `named_weights`, each of its weight's shape and finite; every one is used.
+        new: patterns (`logits_*`) of weights that may keep their initial values.
+        unused: names of what the caller left out of the file, for the report.
+        source: the file, as the error names it.
+
+    Raises:
+        WeightsError: a weight gets no array and is not new, an array has no weight, a shape differs, or a number is not
+            finite.
+    """
+    weights, new = named_weights(model), tuple(new)
+    kept = [name for name in weights if name not in arrays]
+    missing = [name for name in kept if not any(fnmatchcase(name, pattern) for pattern in new)]
+    if missing:
+        raise WeightsError(f"{source} lacks {_first(missing)} of {model.name}; give weights of the same network")
+    extra = [name for name in arrays if name not in weights]
+    if extra:
+        raise WeightsError(f"{source} has {_first(extra)}, {model.name} has not; give weights of the same network")
+    shapes = {name: (tuple(weights[name].shape), array.shape) for name, array in arrays.items()}
+    wrong = [f"{name} {has} instead of {needs}" for name, (needs, has) in shapes.items() if needs != has]
+    if wrong:
+        raise WeightsError(f"{source}: wrong shape of {_first(wrong)}; give weights of the same network")
+    broken = [name for name, array in arrays.items() if not _finite(array)]
+    if broken:
+        raise WeightsError(f"{source}: numbers that are not finite in {_first(broken)}; the file is damaged")
+    for name, array in arrays.items():
+        weights[name].assign(array)
+    return LoadReport(tuple(name for name in weights if name in arrays), tuple(kept), tuple(unused))
+
+
+def _finite(array: np.ndarray) -> bool:
+    """Whether every number is finite, in single precision too."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(array.astype(np.float32, copy=False)).all())
+
+
+def _first(names: list[str]) -> str:
+    rest = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
