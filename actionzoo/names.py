@@ -46,12 +46,14 @@ class Network:
         description: of the network with its default options, in a few words.
         paper: that describes the system.
         builder: its function in `actionzoo.models`.
+        base: what its streams are built on, a name of `STREAM_BASES`.
     """
 
     system: str
     description: str
     paper: Paper
     builder: str
+    base: str
 
 
 def _networks() -> dict[str, Network]:
@@ -71,10 +73,16 @@ def _networks() -> dict[str, Network]:
         "t_resnet": (resnets, "T-ResNet", "one {} with residual filters over time", T_RESNET, "T"),
     }
     return {
-        f"{prefix}{base}": Network(system, description.format(title), paper, _builder_name(builder, title))
+        f"{prefix}{base}": Network(
+            system, description.format(title), paper, _builder_name(builder, title), _base_name(base)
+        )
         for prefix, (bases, system, description, paper, builder) in systems.items()
         for base, title in bases.items()
     }
+
+
+def _base_name(base: str) -> str:
+    return base if base in STREAM_BASES else f"resnet{base}"
 
 
 def _builder_name(system: str, base: str) -> str:

@@ -24,13 +24,14 @@ SOURCES = {
     **{path: ("actionzoo", *path.relative_to(ROOT).parts) for path in ROOT.glob("weights/**/*.py")},
 }
 LEVELS = {
-    **dict.fromkeys(("errors", "names"), 0),
+    **dict.fromkeys(("errors", "names", "pretrained"), 0),
     **dict.fromkeys(("models", "video"), 1),
     **dict.fromkeys(("data", "hub"), 2),
     **dict.fromkeys(("inference", "training", "evaluation", "visualization"), 3),
     **dict.fromkeys(("cli", "doctor", "weights", "__init__", "__main__"), 4),
 }
-"""A room may import from its own level and below."""
+"""A room may import from its own level and below. `pretrained` is the one way up: it knows `hub` by its name only, and
+imports it when a builder is asked for trained weights."""
 APART = {("models", "video"), ("video", "models")}
 NEVER = {
     "models": {"av", "cv2", "huggingface_hub", "openvino", "tensorflow"},

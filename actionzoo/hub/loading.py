@@ -60,17 +60,17 @@ def load_arrays(
     kept = [name for name in weights if name not in arrays]
     missing = [name for name in kept if not any(fnmatchcase(name, pattern) for pattern in new)]
     if missing:
-        raise WeightsError(f"{source} lacks {_first(missing)} of {model.name}; give weights of the same network")
+        raise WeightsError(f"{source} lacks {shortened(missing)} of {model.name}; give weights of the same network")
     extra = [name for name in arrays if name not in weights]
     if extra:
-        raise WeightsError(f"{source} has {_first(extra)}, {model.name} has not; give weights of the same network")
+        raise WeightsError(f"{source} has {shortened(extra)}, {model.name} has not; give weights of the same network")
     shapes = {name: (tuple(weights[name].shape), array.shape) for name, array in arrays.items()}
     wrong = [f"{name} {has} instead of {needs}" for name, (needs, has) in shapes.items() if needs != has]
     if wrong:
-        raise WeightsError(f"{source}: wrong shape of {_first(wrong)}; give weights of the same network")
+        raise WeightsError(f"{source}: wrong shape of {shortened(wrong)}; give weights of the same network")
     broken = [name for name, array in arrays.items() if not _finite(array)]
     if broken:
-        raise WeightsError(f"{source}: numbers that are not finite in {_first(broken)}; the file is damaged")
+        raise WeightsError(f"{source}: numbers that are not finite in {shortened(broken)}; the file is damaged")
     for name, array in arrays.items():
         weights[name].assign(array)
     return LoadReport(tuple(name for name in weights if name in arrays), tuple(kept), tuple(unused))
@@ -82,6 +82,11 @@ def _finite(array: np.ndarray) -> bool:
         return bool(np.isfinite(array.astype(np.float32, copy=False)).all())
 
 
-def _first(names: list[str]) -> str:
+def shortened(names: list[str]) -> str:
+    """The first few of many names, for an error's one line.
+
+    >>> shortened(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
     rest = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")

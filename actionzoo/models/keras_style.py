@@ -54,7 +54,8 @@ DOC = """Build {name}: {description} ({system}, {venue}).
 
     Args:
         include_top: with the classifiers; without, the model returns the features before them, `(batch, channels)`.
-        weights: a `.weights.h5` file of the same network; `None` for random weights.
+        weights: `"imagenet"` for streams trained on pictures; a `.weights.h5` file of the same network; `None` for
+            random weights. See `actionzoo.create_model`.
         input_shape: `(num_frames, height, width)`, each may be `None` for any; the papers' by default.
         classes: number of classes.
         classifier_activation: such as `"softmax"`. `None`, for logits, is what the rest of actionzoo works with.
@@ -66,6 +67,7 @@ DOC = """Build {name}: {description} ({system}, {venue}).
 
     Raises:
         ValueError: an argument does not exist or has a value that does not exist.
+        ActionzooError: the weights cannot be found or fetched, or are damaged.
     """
 
 AppearanceVGG16 = _builder("appearance_vgg16")

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from actionzoo import pretrained
 from actionzoo.models.arguments import check_sizes
 from actionzoo.models.spatiotemporal import ST_MULNET, ST_RESNET, build_spatiotemporal
 from actionzoo.models.t_resnet import build_t_resnet
@@ -45,7 +46,9 @@ def create_model(
         name: one of `list_models()`.
         num_classes: number of classes.
         num_frames: length of a clip, T; `None` for any length, of at least five where frames are pooled.
-        weights: a `.weights.h5` file of the same network, which Keras loads; `None` for random weights.
+        weights: `"imagenet"` for streams trained on pictures, with new classifiers (VGG-16 and ResNet-50, 101, 152;
+            `strides` and `preprocessing` are then `"torchvision"`); a `.weights.h5` file of the same network, built
+            with the same options; `None` for random weights.
         **options: arguments of the builder, such as `height`, `width`, `stack_length` or `fusion`: see
             `actionzoo.models.two_stream.build_two_stream`, `actionzoo.models.spatiotemporal.build_spatiotemporal` and
             `actionzoo.models.t_resnet.build_t_resnet`.
@@ -56,6 +59,7 @@ def create_model(
 
     Raises:
         ValueError: there is no network or no option of that name, or an option has a value that does not exist.
+        ActionzooError: the weights cannot be found or fetched, or are damaged.
 
     >>> model = create_model("two_stream_resnet18", 6, 2, height=64, width=64, channel_factor=0.125)
     >>> model.output.shape
@@ -74,9 +78,13 @@ def build(name: str, weights: str | None, **arguments: Any) -> keras.Model:
     for argument, value in arguments.items():
         if argument not in known:
             raise ValueError(f"{name} takes the arguments {known}. Received: {argument}={value!r}")
-    if weights is not None and not str(weights).endswith(".weights.h5"):
-        raise ValueError(f"Argument `weights` must be None or a file .weights.h5. Received: weights={weights!r}")
+    if weights == "imagenet":
+        arguments = pretrained.imagenet_options(name, arguments)
+    elif weights is not None and not str(weights).endswith(".weights.h5"):
+        raise ValueError(
+            f"Argument `weights` must be None, 'imagenet' or a file .weights.h5. Received: weights={weights!r}"
+        )
     model = BUILDERS[name](name=name, **arguments)
     if weights is not None:
-        model.load_weights(weights)
+        pretrained.load_weights(model, name, weights)
     return model

@@ -1,0 +1,201 @@
+"""Trained weights in our networks: ImageNet's, from torchvision's files, and those that Keras saved.
+
+The appearance stream takes the weights of an image network as they are, the motion stream with a first layer made for
+flow. Filters over time that stand in place of 1x1 convolutions are made of the trained ones. What an image network does
+not have keeps its initial values: classifiers, fusing convolutions, the filters over time of ST-MulNet, the blocks of
+T-ResNet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from actionzoo.errors import ModelNotFoundError, WeightsError
+from actionzoo.hub.catalog import load_catalog
+from actionzoo.hub.loading import LoadReport, load_arrays, named_weights
+from actionzoo.hub.torchvision import FC6_SIDE, FIRST_KERNELS, from_torchvision, weight_names
+from actionzoo.models.inputs import TORCHVISION_STD
+from actionzoo.models.kernels import cross_modality_kernel, inflate_kernel
+from actionzoo.models.temporal import InflatedHeNormal
+from actionzoo.names import NETWORKS, STREAM_BASES
+
+IMAGENET = "imagenet"
+
+TAG = ".tv_in1k"
+"""End of the catalog's names of ImageNet weights that torchvision trained, such as `resnet50.tv_in1k`."""
+
+STREAMS = ("appearance", "motion")
+
+NEW = ("logits_*", "fusion_*", "*_temporal/*", "*_temporal_bn/*", "*_temporal_scale/*")
+"""Weights that no image network has."""
+
+LARGEST_FILE = 1 << 30
+"""Bytes; VGG-16 has 553 million."""
+
+
+def load_weights(model: keras.Model, network: str, weights: str, *, offline: bool = False) -> LoadReport:
+    """Load trained weights into a network.
+
+    Args:
+        model: as `actionzoo.create_model(network, ...)` built it.
+        network: its name.
+        weights: `"imagenet"`, or a `.weights.h5` file of the same network.
+        offline: take ImageNet weights from the cache only.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        WeightsError: the file is damaged or belongs to another network.
+        ActionzooError: ImageNet weights cannot be fetched (`actionzoo.hub.download.fetch_weights`).
+        ValueError: the network cannot have ImageNet weights.
+    """
+    if weights != IMAGENET:
+        return _load_keras(model, Path(weights))
+    base = NETWORKS[network].base
+    path = imagenet_file(base, offline=offline)
+    return load_imagenet(model, base, read_tensors(path), source=str(path))
+
+
+def imagenet_options(network: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a builder, completed to those that ImageNet weights were trained with.
+
+    Raises ValueError if there are no weights for the network, or an option contradicts them.
+    """
+    base = NETWORKS[network].base
+    if base not in (known := imagenet_bases()):
+        raise ValueError(f"There are ImageNet weights for networks on {known}. Received: weights='imagenet', {network}")
+    factor = options.get("channel_factor", 1)
+    if factor != 1:
+        raise ValueError(f"ImageNet weights are for networks with all channels. Received: channel_factor={factor!r}")
+    trained = {"preprocessing": "torchvision"}
+    if base != "vgg16":
+        trained["strides"] = "torchvision"
+    for option, value in trained.items():
+        if options.get(option, value) != value:
+            raise ValueError(
+                f"weights='imagenet' were trained with {option}={value!r} and would answer wrongly with another. "
+                f"Received: {option}={options[option]!r}"
+            )
+    return trained | options
+
+
+def imagenet_bases() -> list[str]:
+    """The networks with ImageNet weights, small ones first: those that the catalog has."""
+    catalog = load_catalog()
+    return [base for base in STREAM_BASES if f"{base}{TAG}" in catalog]
+
+
+def imagenet_file(base: str, *, offline: bool = False) -> Path:
+    """The file of a base's ImageNet weights, fetched at its first use. Raises ActionzooError."""
+    raise NotImplementedError  # fetch_weights of the catalog comes here
+
+
+def read_tensors(path: Path) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file by name. Raises WeightsError."""
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise WeightsError(f"{path} is larger than weights of a known network; give a file of one")
+        return load_file(path)
+    except (OSError, SafetensorError, TypeError, KeyError) as error:  # the last two: a type that numpy has not
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{path} is no safetensors file, or a damaged one ({reason}); fetch it again") from error
+
+
+def load_imagenet(model: keras.Model, base: str, tensors: Mapping[str, np.ndarray], *, source: str) -> LoadReport:
+    """Load a state dict of torchvision's or timm's `base` into both streams of a network, all of it or nothing.
+
+    Raises WeightsError, and ValueError if VGG-16 was built for smaller pictures than its fc6 was trained on.
+    """
+    _check_fc6(model)
+    arrays = imagenet_arrays(model, from_torchvision(tensors, base, source=source))
+    used = {name.partition("_")[2] for name in arrays}
+    unused = [tensor for tensor, name in weight_names(tensors, base).items() if name not in used]
+    stacked = [f"{layer}{norm}/*" for layer in _readers_of_both(model) for norm in ("", "_bn")]
+    return load_arrays(model, arrays, new=(*NEW, *stacked), unused=unused, source=source)
+
+
+def imagenet_arrays(model: keras.Model, stream: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays for the weights of a network, from those of one stream on pictures (`from_torchvision`)."""
+    new = _readers_of_both(model)
+    arrays = {}
+    for layer in model.layers:
+        to, _, own_name = layer.name.partition("_")
+        if to in STREAMS and layer.name not in new:
+            for weight in layer.weights:
+                if (name := f"{own_name}/{weight.name}") in stream:
+                    arrays[f"{layer.name}/{weight.name}"] = _fitted(stream[name], name, layer, to)
+    return arrays
+
+
+def _fitted(array: np.ndarray, name: str, layer: keras.Layer, stream: str) -> np.ndarray:
+    """The array that a layer of a stream takes for one of a network on pictures: another for flow, and over time."""
+    if stream == "motion" and name in FIRST_KERNELS:
+        return flow_kernel(array, layer.kernel.shape[2])
+    start = getattr(layer, "kernel_initializer", None)
+    if isinstance(start, InflatedHeNormal) and name.endswith("/kernel"):
+        inflated = inflate_kernel(array, start.init)
+        return inflated.reshape(len(inflated), -1, *array.shape[2:])
+    return array
+
+
+def _check_fc6(model: keras.Model) -> None:
+    for name, weight in named_weights(model).items():
+        if name.endswith("_fc6/kernel") and tuple(weight.shape[:2]) != (FC6_SIDE, FC6_SIDE):
+            height, width = model.inputs[0].shape[2:4]
+            raise ValueError(
+                "ImageNet weights of VGG-16 need pictures of at least 224x224. "
+                f"Received: height={height}, width={width}"
+            )
+
+
+def flow_kernel(kernel: np.ndarray, channels: int) -> np.ndarray:
+    """The first kernel of a motion stream, from torchvision's for pictures.
+
+    Motion streams read flow as grey levels around zero, as Caffe's weights read pictures: the papers take the mean of
+    those over R, G, B as it is. torchvision's read levels divided by 255 and a deviation; taken as they are they would
+    answer flow 58 times too strongly for the batch norm, or the bias, behind them. So the division goes into the kernel
+    first, and a grey level weighs in flow what it weighs in a picture.
+
+    Args:
+        kernel: `(height, width, 3, channels_out)`.
+        channels: of the flow stack, 2*L.
+
+    Returns:
+        `(height, width, channels, channels_out)`.
+    """
+    levels = kernel / (255 * np.reshape(TORCHVISION_STD, (3, 1)))
+    return cross_modality_kernel(levels, channels).astype(kernel.dtype)
+
+
+def _readers_of_both(model: keras.Model) -> set[str]:
+    """The layers with weights that read maps of both streams, stacked: their kernels have no like in an image network.
+
+    They stand behind concatenation fusion; in convolutional fusion the fusing convolution is the only one.
+    """
+    stacked: set[int] = set()
+    readers = set()
+    for layer in model.operations:  # each stands behind what it reads
+        reads = any(id(tensor) in stacked for tensor in keras.tree.flatten(layer.input))
+        if reads and layer.weights:
+            readers.add(layer.name)
+        elif reads or isinstance(layer, keras.layers.Concatenate):
+            stacked.update(id(tensor) for tensor in keras.tree.flatten(layer.output))
+    return readers
+
+
+def _load_keras(model: keras.Model, path: Path) -> LoadReport:
+    """Load a file of `keras.Model.save_weights`."""
+    if not path.is_file():
+        raise ModelNotFoundError(f"there is no weights file {path}; give a .weights.h5 file of {model.name}")
+    try:
+        model.load_weights(path)
+    except (OSError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{path} does not fit {model.name} or is damaged ({reason}); give another file") from error
+    return LoadReport(tuple(named_weights(model)), (), ())
