@@ -8,6 +8,7 @@ T-ResNet.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from actionzoo.errors import ModelNotFoundError, WeightsError
-from actionzoo.hub.catalog import load_catalog
+from actionzoo.hub.catalog import find_entry, load_catalog
 from actionzoo.hub.loading import LoadReport, load_arrays, named_weights
+from actionzoo.hub.store import fetch_weights
 from actionzoo.hub.torchvision import FC6_SIDE, FIRST_KERNELS, from_torchvision, weight_names
 from actionzoo.models.inputs import TORCHVISION_STD
 from actionzoo.models.kernels import cross_modality_kernel, inflate_kernel
@@ -52,7 +54,7 @@ def load_weights(model: keras.Model, network: str, weights: str, *, offline: boo
     Raises:
         ModelNotFoundError: there is no such file.
         WeightsError: the file is damaged or belongs to another network.
-        ActionzooError: ImageNet weights cannot be fetched (`actionzoo.hub.download.fetch_weights`).
+        ActionzooError: ImageNet weights cannot be fetched (`actionzoo.hub.store.fetch_weights`).
         ValueError: the network cannot have ImageNet weights.
     """
     if weights != IMAGENET:
@@ -73,7 +75,7 @@ def imagenet_options(network: str, options: Mapping[str, Any]) -> dict[str, Any]
     factor = options.get("channel_factor", 1)
     if factor != 1:
         raise ValueError(f"ImageNet weights are for networks with all channels. Received: channel_factor={factor!r}")
-    trained = {"preprocessing": "torchvision"}
+    trained: dict[str, Any] = {"preprocessing": "torchvision"}
     if base != "vgg16":
         trained["strides"] = "torchvision"
     for option, value in trained.items():
@@ -82,7 +84,7 @@ def imagenet_options(network: str, options: Mapping[str, Any]) -> dict[str, Any]
                 f"weights='imagenet' were trained with {option}={value!r} and would answer wrongly with another. "
                 f"Received: {option}={options[option]!r}"
             )
-    return trained | options
+    return {**trained, **options}
 
 
 def imagenet_bases() -> list[str]:
@@ -93,7 +95,7 @@ def imagenet_bases() -> list[str]:
 
 def imagenet_file(base: str, *, offline: bool = False) -> Path:
     """The file of a base's ImageNet weights, fetched at its first use. Raises ActionzooError."""
-    raise NotImplementedError  # fetch_weights of the catalog comes here
+    return fetch_weights(find_entry(f"{base}{TAG}"), offline=offline)
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
@@ -101,7 +103,10 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise WeightsError(f"{path} is larger than weights of a known network; give a file of one")
-        return load_file(path)
+        tensors: dict[str, np.ndarray] = load_file(path)
+        if strange := {str(tensor.dtype) for tensor in tensors.values() if tensor.dtype.kind not in "fiu"}:
+            raise TypeError(f"it has numbers of the type {', '.join(strange)}")
+        return tensors
     except (OSError, SafetensorError, TypeError, KeyError) as error:  # the last two: a type that numpy has not
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{path} is no safetensors file, or a damaged one ({reason}); fetch it again") from error
@@ -194,8 +199,10 @@ def _load_keras(model: keras.Model, path: Path) -> LoadReport:
     if not path.is_file():
         raise ModelNotFoundError(f"there is no weights file {path}; give a .weights.h5 file of {model.name}")
     try:
-        model.load_weights(path)
-    except (OSError, KeyError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras warns where it leaves weights out, and goes on
+            model.load_weights(path)
+    except (OSError, KeyError, ValueError, UserWarning) as error:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{path} does not fit {model.name} or is damaged ({reason}); give another file") from error
     return LoadReport(tuple(named_weights(model)), (), ())

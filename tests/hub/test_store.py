@@ -17,6 +17,7 @@ from actionzoo.hub import resolve_model, store
 from actionzoo.hub.catalog import CatalogEntry
 
 from .file_server import FileServer, serving
+from .hub_server import Hub
 
 CONTENT = b"MATLAB 5.0 MAT-file, a network"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -88,6 +89,38 @@ def test_what_ships_is_verified_too(tmp_path: Path) -> None:
         store.verify_weights(entry)
 
 
+def on_hub(entry: CatalogEntry) -> CatalogEntry:
+    return replace(
+        entry, kind="hub", address=None, repository="someone/some-model", revision="main", file="model.safetensors"
+    )
+
+
+def test_a_branch_of_the_hub_is_pinned_to_what_was_first_fetched(
+    entry: CatalogEntry, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = hub.add("someone/some-model", {"model.safetensors": CONTENT})
+    path = store.fetch_weights(on_hub(entry))
+    assert path.read_bytes() == CONTENT
+    assert store.read_pin(on_hub(entry)) == store.Pin(SHA256, len(CONTENT), commit)
+    hub.add("someone/some-model", {"model.safetensors": b"a newer version"})
+    assert store.fetch_weights(on_hub(entry)) == path, "the cache stays as it was"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "emptied"))
+    with pytest.raises(WeightsError, match="another file than the one first fetched here"):
+        store.fetch_weights(on_hub(entry))
+
+
+def test_wrong_bytes_of_the_hub(entry: CatalogEntry, hub: Hub) -> None:
+    hub.add("someone/some-model", {"model.safetensors": CONTENT})
+    hub.damaged = True
+    with pytest.raises(WeightsError, match="is damaged"):
+        store.fetch_weights(on_hub(entry))
+    hub.damaged = False
+    path = store.fetch_weights(on_hub(entry))
+    path.resolve().write_bytes(b"damaged later")
+    with pytest.raises(WeightsError, match="is damaged"):
+        store.verify_weights(on_hub(entry))
+
+
 @pytest.mark.parametrize("how", ["argument", "environment"])
 def test_offline_sends_nothing(entry: CatalogEntry, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     def refuse(*arguments: Any, **_: Any) -> NoReturn:
@@ -98,8 +131,7 @@ def test_offline_sends_nothing(entry: CatalogEntry, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", how == "environment")
     offline = how == "argument"
-    on_hub = replace(entry, kind="hub", repository="someone/some-model", revision="main", file="model.safetensors")
-    for wanted in (entry, on_hub):
+    for wanted in (entry, on_hub(entry)):
         with pytest.raises(OfflineError, match="is not in the cache and the network is off"):
             store.fetch_weights(wanted, offline=offline)
         store.verify_weights(wanted)

@@ -16,31 +16,8 @@ from actionzoo.models import create_model
 
 torch = pytest.importorskip("torch")
 
+from tests.hub.image_networks import CLASSES, TORCHVISION, network, tensors  # noqa: E402
 from tests.models import torch_reference as reference  # noqa: E402
-
-CLASSES = 7
-TORCHVISION = {"strides": "torchvision", "preprocessing": "torchvision"}
-
-
-def network(base: str, width: float = 0.125) -> torch.nn.Module:
-    """torchvision's network in miniature, with random weights that keep the size of activations."""
-    torch.manual_seed(1)
-    if base == "vgg16":
-        made = reference.VGG(3, CLASSES, width)
-    else:
-        made = reference.ResNet(int(base.removeprefix("resnet")), 3, CLASSES, width)
-    for name, value in made.state_dict().items():
-        if value.ndim > 1:
-            torch.nn.init.kaiming_normal_(value)
-        elif name.endswith(("bias", "running_mean")):
-            value.normal_(0, 0.1)
-        elif value.ndim == 1:
-            value.uniform_(0.5, 1)
-    return made.eval()
-
-
-def tensors(made: torch.nn.Module) -> dict[str, np.ndarray]:
-    return {name: value.numpy() for name, value in made.state_dict().items()}
 
 
 def in_timms_manner(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -73,9 +50,7 @@ def test_logits_are_those_of_torch(base: str, side: int, classifier: str, manner
     made = network(base)
     state = tensors(made) if manner == "torchvision" else in_timms_manner(tensors(made))
     save_file(state, tmp_path / "model.safetensors")
-    model = create_model(
-        f"appearance_{base}", CLASSES, 1, height=side, width=side, channel_factor=0.125, **TORCHVISION
-    )
+    model = create_model(f"appearance_{base}", CLASSES, 1, height=side, width=side, channel_factor=0.125, **TORCHVISION)
     found = read_tensors(tmp_path / "model.safetensors")
     report = load_imagenet(model, base, found, source="model.safetensors")
     head = classifier if manner == "torchvision" else "head.fc"
