@@ -23,7 +23,7 @@ from ._output import complain, debugging
 COMMANDS = {
     "predict": "Name the action in videos, folders, cameras and streams.",
     "models": "List and describe the networks.",
-    "weights": "List, fetch and check trained weights.",
+    "weights": "List, fetch, check, import and publish trained weights.",
     "features": "Write what a layer computes about videos.",
     "flow": "Write the optical flow of a video.",
     "export": "Write a model for another program to run.",

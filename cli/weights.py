@@ -1,4 +1,4 @@
-"""`actionzoo weights`: which trained weights there are, and bringing them here."""
+"""`actionzoo weights`: which trained weights there are, bringing them here, and publishing one's own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +15,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.text import Text
 
 from actionzoo.errors import ActionzooError, ModelNotFoundError
-from actionzoo.hub import store
+from actionzoo.hub import publish, store
 from actionzoo.hub.catalog import CatalogEntry, find_entry, load_catalog
+from actionzoo.hub.openvino import silent
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Offline
@@ -25,7 +27,7 @@ PLACES = {"embedded": "package", "hub": "hub", "authors": "authors"}
 """What the list calls the places where weights lie."""
 
 app = typer.Typer(
-    help="List, fetch and check trained weights.",
+    help="List, fetch, check, import and publish trained weights.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -37,7 +39,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="A
 
 @app.callback()
 def _group() -> None:
-    """List, fetch and check trained weights."""
+    """List, fetch, check, import and publish trained weights."""
 
 
 @app.command("list")
@@ -125,7 +127,61 @@ def verify(
         raise typer.Exit(1)
 
 
-def _fetched(entry: CatalogEntry, *, offline: bool) -> Any:
+@app.command("import")
+def import_(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            show_default=False,
+            help="A .mat file, its http(s):// address, or a name of `weights list` from the authors.",
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE.keras", show_default=False, help="[default: the network's name]")
+    ] = None,
+    offline: Offline = False,
+) -> None:
+    """Make a model of a network of the papers' authors, a MatConvNet file."""
+    path = _mat_file(source, offline=offline)
+    with silent():
+        from actionzoo.hub.matconvnet import import_mat
+    output = output or Path(f"{source if source in load_catalog() else path.stem}.keras")
+    if output.suffix != ".keras":
+        raise typer.BadParameter("must end in .keras", param_hint="--output")
+    done = import_mat(path, output)
+    loaded = f"{len(done.report.loaded)} weights, none left over"
+    typer.echo(f"{printable(output)}  {done.network}, {done.classes} classes, {loaded}")
+
+
+@app.command("push")
+def push(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", show_default=False, help="A run folder of `finetune`, or a .keras file.")
+    ],
+    address: Annotated[str, typer.Argument(metavar="hf://USER/REPO", show_default=False, help="Where it goes.")],
+    licence: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the weights, as the hub calls it, such as apache-2.0.")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+) -> None:
+    """Publish a model on the Hugging Face hub, with its record and a card. Prints its address."""
+    typer.echo(publish.push(run, address, licence=licence, private=private))
+
+
+def _mat_file(source: str, *, offline: bool) -> Path:
+    catalog = load_catalog()
+    if source in catalog and catalog[source].kind == "authors":
+        return _fetched(catalog[source], offline=offline)
+    if source.startswith(("http://", "https://")):
+        with _download_bar(source) as progress:
+            return store.fetch_address(source, offline=offline, progress=progress)
+    if source in catalog:
+        raise ModelNotFoundError(f"{source} is no file of the papers' authors; `actionzoo weights show {source}` tells")
+    return Path(source)
+
+
+def _fetched(entry: CatalogEntry, *, offline: bool) -> Path:
     with _download_bar(entry.name) as progress:
         return store.fetch_weights(entry, offline=offline, progress=progress)
 

@@ -1,0 +1,338 @@
+"""The papers' own networks: MatConvNet files of the authors, made into models of ours.
+
+What a file holds is told by the types of its layers and the names of its parameters, which the authors' code gives:
+
+    VGG-16        conv1_1f, conv1_1b ... fc7b            ResNet   res2a_branch2a_filter, bn2a_branch2a_mult ...
+    two streams   every name ends in _spatial (appearance) or _temporal (motion)
+    fusion        conv3Df, conv3Db (3x3x3), or conv_fusion_1f, conv_fusion_1b
+    ST-ResNet     the filters of res2b_branch2a and so on are (1, time, in, out)
+    ST-MulNet     res2b_branch2b_relu_spatial_Time_f, and products where ST-ResNet has sums
+    T-ResNet      conv_time_res2a_branch2b_f, its batch norm _bn_w, _bn_b, _bn_m, its scale _scalef, _scaleb
+
+MatConvNet correlates, as Keras does, with kernels in the same order of axes. Its batch norms keep (mean, sigma), with
+epsilon in sigma. What it reads as flow is the papers' 8-bit code less 128, which our motion streams make of pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from actionzoo.errors import WeightsError
+from actionzoo.hub.bundle import save_model
+from actionzoo.hub.loading import LoadReport, load_arrays, shortened
+from actionzoo.hub.mat_file import MatLayer, MatNetwork, read_network
+from actionzoo.hub.record import InputRecord
+from actionzoo.models import create_model
+from actionzoo.models.resnet import EPSILON, UNITS
+
+Arrays = dict[str, np.ndarray]
+
+STREAMS = {"spatial": "appearance", "temporal": "motion"}
+"""The authors' names of the streams, and ours."""
+
+FRAMES, STRIDE, FPS, FUSED_FRAMES = 25, 7, 25.0, 5
+"""The authors test on 25 frames all over a video, in one clip; here those of seven seconds. Fusion takes five."""
+
+_STREAM = re.compile(r"_(spatial|temporal)(?=$|_Time)")
+_UNIT = re.compile(r"(res|bn)(?P<stage>[2-5])(?P<unit>a|b\d*|[c-z])_branch(?P<branch>1|2a|2b|2c)(?P<rest>.*)")
+_VGG = re.compile(r"(?P<layer>conv[1-5]_[1-3]|fc[67])(?P<kind>[fb])")
+_BRANCHES = {"1": "shortcut", "2a": "conv1", "2b": "conv2", "2c": "conv3"}
+_NORM = {"_mult": "gamma", "_bias": "beta", "_moments": "moments"}
+_OF_TIME = {
+    "_f": "temporal/kernel",
+    "_b": "temporal/bias",
+    "_bn_w": "temporal_bn/gamma",
+    "_bn_b": "temporal_bn/beta",
+    "_bn_m": "temporal_bn/moments",
+    "_scalef": "temporal_scale/scale",
+    "_scaleb": "temporal_scale/offset",
+}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was made of a file: the name of the network, its number of classes, and what became of every parameter."""
+
+    network: str
+    classes: int
+    report: LoadReport
+
+
+def import_mat(path: str | Path, output: str | Path) -> Imported:
+    """Make a `.keras` model of a file of the authors, as `--model` takes it.
+
+    Raises ModelNotFoundError, WeightsError, OutputError.
+    """
+    model, record, report = convert_mat(path)
+    save_model(model, record, output)
+    return Imported(model.name, int(model.output_shape[-1]), report)
+
+
+def convert_mat(
+    path: str | Path, *, side: int = 224, frames: int | None = None
+) -> tuple[keras.Model, InputRecord, LoadReport]:
+    """The model in a file of the authors, what it looks at, and what became of every parameter.
+
+    `side` is of the picture, `frames` the length of a clip where it is not the authors'.
+
+    Raises ModelNotFoundError if there is no such file, WeightsError if it is damaged, holds a network that we do not
+    know, or has parameters that find no place.
+    """
+    found = _Found(read_network(path), str(path), frames)
+    model = create_model(found.name, found.classes, found.frames, height=side, width=side, **found.options())
+    report = load_arrays(model, found.arrays(), source=str(path))
+    if (mean := found.mean()) is not None:
+        model.get_layer("appearance_preprocessing").offset = [-value for value in mean]
+    return model, found.record(side), report
+
+
+class _Found:
+    """A network that a file holds: which one it is, and its parameters under our names."""
+
+    def __init__(self, network: MatNetwork, source: str, frames: int | None) -> None:
+        self._network, self._source = network, source
+        self._types = {layer.type.rpartition(".")[2] for layer in network.layers}
+        self._by_stream: dict[str, Arrays] = {}
+        shared: Arrays = {}
+        for name, array in network.params.items():
+            match = _STREAM.search(name)
+            if match is None and _is_fusion(name):
+                shared[name] = array
+            else:
+                own_name = _STREAM.sub("", name)
+                self._by_stream.setdefault(STREAMS[match[1]] if match else "", {})[own_name] = array
+        self._fusion = shared
+        self._name_single()
+        self._classifiers = {stream: self._classifier(stream) for stream in self._by_stream}
+        self.classes = int(self._params_of(*self._last_of_a_stream())[0].shape[-1])
+        self.name = self._system()
+        self.frames = frames or (FUSED_FRAMES if self.name.startswith("two_stream") else FRAMES)
+
+    def options(self) -> dict[str, Any]:
+        """The builder's options."""
+        first = next(iter(self._by_stream.values()))
+        factor = _first_kernel(first, self._source).shape[-1] / 64
+        options: dict[str, Any] = {"channel_factor": factor}
+        if "motion" in self._by_stream:
+            channels = _first_kernel(self._by_stream["motion"], self._source).shape[2]
+            options["stack_length"] = channels // 2
+        if self.name.startswith("two_stream"):
+            options |= {"fusion": "conv", "fusion_layer": "relu5"}
+            options["temporal_fusion"] = "conv3d" if "conv3Df" in self._fusion else "pool3d"
+        if self.name.startswith("st_"):
+            options |= self._pooling()
+        if self.name.startswith("t_resnet"):
+            options["streams"] = "appearance"
+        return options
+
+    def arrays(self) -> Arrays:
+        """Every parameter under our name, in our layout. Raises WeightsError if one is not known."""
+        arrays: Arrays = {}
+        for stream, params in self._by_stream.items():
+            arrays |= self._of_stream(stream, params)
+        for name, array in self._fusion.items():
+            kernel = name.endswith("f")
+            three_d = name.startswith("conv3D")  # (height, width, time, in, out)
+            value = array.transpose(2, 0, 1, 3, 4) if kernel and three_d else array if kernel else array.ravel()
+            arrays[f"fusion_relu5_3/{'kernel' if kernel else 'bias'}"] = value
+        return arrays
+
+    def mean(self) -> list[float] | None:
+        """R, G and B of the mean picture, where the file has one and the network looks at frames."""
+        normalization = self._network.meta.get("normalization")
+        average = normalization.get("averageImage") if isinstance(normalization, dict) else None
+        if "appearance" not in self._by_stream or not isinstance(average, np.ndarray) or average.size < 3:
+            return None
+        flat = average.astype(np.float64)
+        flat = flat.reshape(-1, flat.shape[-1]).mean(0) if flat.ndim == 3 and flat.shape[-1] >= 3 else flat.ravel()
+        rgb = flat[-3:]  # of a joint mean, flow comes first
+        if flat.size not in (3, 23) or not np.isfinite(rgb).all():
+            raise WeightsError(f"{self._source}: its mean picture has {flat.size} values; 3 or 23 are known")
+        return [float(value) for value in rgb]
+
+    def record(self, side: int) -> InputRecord:
+        """What the authors' test shows to it. Frames are stretched: training drew their two sides by chance."""
+        stack = self.options().get("stack_length", 10)
+        return InputRecord(
+            self._class_names(), side, side, FPS, self.frames, STRIDE, stack, "tvl1", "stretch", mirror=True
+        )
+
+    def _name_single(self) -> None:
+        """A network of one stream does not say which; what its first filter reads does."""
+        if "" not in self._by_stream:
+            return
+        if len(self._by_stream) > 1:
+            stray = shortened(list(self._by_stream[""]))
+            raise WeightsError(f"{self._source}: {stray} belongs to neither stream; it is no network that we know")
+        params = self._by_stream.pop("")
+        stream = "appearance" if _first_kernel(params, self._source).shape[2] == 3 else "motion"
+        self._by_stream[stream] = params
+
+    def _system(self) -> str:
+        bases = {stream: _base(params, self._source) for stream, params in self._by_stream.items()}
+        if len(set(bases.values())) > 1:
+            both = " and ".join(f"{stream} on {base}" for stream, base in bases.items())
+            raise WeightsError(f"{self._source}: {both}; networks of two different ones cannot be built yet")
+        base = next(iter(bases.values()))
+        names = [name for params in self._by_stream.values() for name in params]
+        if len(bases) == 1:
+            stream = next(iter(bases))
+            if any(name.startswith("conv_time_") for name in names):
+                return f"t_{base}"
+            return f"{stream}_{base}"
+        if self._fusion:
+            return f"two_stream_{base}"
+        if base.startswith("resnet") and any("_Time_" in name for name in names) and "Mul" in self._types:
+            return f"st_mulnet{base.removeprefix('resnet')}"
+        if base.startswith("resnet") and "ConvTime" in self._types and "Mul" not in self._types:
+            return f"st_{base}"
+        raise WeightsError(
+            f"{self._source}: two streams on {base} that meet in a way that we do not know; "
+            "known are conv fusion, ST-ResNet and ST-MulNet"
+        )
+
+    def _pooling(self) -> dict[str, Any]:
+        """How a spatiotemporal network pools over time, before pool5."""
+        pools = [layer for layer in self._network.layers if layer.type.endswith("PoolTime")]
+        if not pools:
+            return {"temporal_pool": "none"}
+        block = pools[0].block
+        window, stride = (int(np.ravel(block[key])[-1]) for key in ("poolSize", "stride"))
+        how = {"max": "max", "avg": "average"}.get(str(block.get("method", "max")))
+        if how is None or window != 5:
+            raise WeightsError(f"{self._source}: it pools over {window} frames ({block.get('method')}), not over 5")
+        return {"temporal_pool": how, "temporal_pool_stride": stride}
+
+    def _classifier(self, stream: str) -> tuple[str, ...]:
+        """The parameters of a stream's classifier, its last convolution, whatever the file calls it."""
+        last: MatLayer | None = None
+        for layer in self._network.layers:
+            streams = {STREAMS[match[1]] for name in layer.params if (match := _STREAM.search(name))}
+            if layer.type.endswith(".Conv") and len(layer.params) == 2 and streams <= {stream}:
+                last = layer if streams or len(self._by_stream) == 1 else last
+        if last is None:
+            raise WeightsError(f"{self._source}: its {stream} stream has no classifier; it is no whole network")
+        return tuple(_STREAM.sub("", name) for name in last.params)
+
+    def _last_of_a_stream(self) -> tuple[str, str]:
+        stream, params = next(iter(self._classifiers.items()))
+        return stream, params[0]
+
+    def _params_of(self, stream: str, *names: str) -> list[np.ndarray]:
+        missing = [name for name in names if name not in self._by_stream[stream]]
+        if missing:
+            raise WeightsError(f"{self._source} lacks {shortened(missing)} of its {stream} stream")
+        return [self._by_stream[stream][name] for name in names]
+
+    def _of_stream(self, stream: str, params: Arrays) -> Arrays:
+        kernel, bias = self._classifiers[stream]
+        weights = self._params_of(stream, kernel, bias)
+        arrays = {"kernel": weights[0].reshape(-1, weights[0].shape[-1]), "bias": weights[1].ravel()}
+        translated, unknown = {}, []
+        for name, array in params.items():
+            if name not in (kernel, bias):
+                ours = _our_name(name)
+                if ours is None:
+                    unknown.append(name)
+                else:
+                    translated[ours] = array
+        if unknown:
+            raise WeightsError(f"{self._source} has {shortened(unknown)}, which no network that we know has")
+        result = {f"{stream}_{name}": _our_layout(name, array) for name, array in _with_norms(translated).items()}
+        return result | {f"logits_{stream}/{part}": array for part, array in arrays.items()}
+
+    def _class_names(self) -> tuple[str, ...]:
+        classes = self._network.meta.get("classes")
+        for key in ("description", "name"):
+            names = classes.get(key) if isinstance(classes, dict) else None
+            if isinstance(names, list) and len(names) == self.classes and all(isinstance(n, str) for n in names):
+                return tuple(names)
+        return ()
+
+
+def _is_fusion(name: str) -> bool:
+    return name in ("conv3Df", "conv3Db", "conv_fusion_1f", "conv_fusion_1b")
+
+
+def _first_kernel(params: Arrays, source: str) -> np.ndarray:
+    for name in ("conv1_1f", "conv1_filter"):
+        if name in params and params[name].ndim == 4:
+            return params[name]
+    raise WeightsError(f"{source} has no first convolution of a VGG-16 or a ResNet; it is no network that we know")
+
+
+def _base(params: Arrays, source: str) -> str:
+    """What a stream is built on."""
+    if "conv1_1f" in params:
+        return "vgg16"
+    units = {(match["stage"], match["unit"]) for name in params if (match := _UNIT.fullmatch(name))}
+    counts = tuple(sum(stage == place for place, _ in units) for stage in "2345")
+    for depth, known in UNITS.items():
+        if counts == known and depth != 18:
+            return f"resnet{depth}"
+    raise WeightsError(f"{source}: {counts} residual units a stage are no ResNet-50, 101 or 152")
+
+
+def _our_name(name: str) -> str | None:
+    """Our name of a parameter of a stream, without the stream; `moments` of batch norms are still together."""
+    if match := _VGG.fullmatch(name):
+        return f"{match['layer']}/{'kernel' if match['kind'] == 'f' else 'bias'}"
+    if match := re.fullmatch(r"(bn_)?conv1(_filter|_bias|_mult|_moments)", name):
+        if match[1]:
+            return f"conv1_bn/{_NORM[match[2]]}" if match[2] in _NORM else None
+        return {"_filter": "conv1/kernel", "_bias": "conv1/bias"}.get(match[2])
+    of_time = name.startswith("conv_time_")
+    match = _UNIT.fullmatch(name.removeprefix("conv_time_"))
+    if match is None:
+        return None
+    unit = f"stage{match['stage']}_unit{_unit_number(match['unit'])}"
+    if of_time:
+        return f"{unit}_{_OF_TIME[match['rest']]}" if match["rest"] in _OF_TIME else None
+    if time := re.fullmatch(r"_relu_Time_([fb])", match["rest"]):
+        return f"{unit}_temporal/{'kernel' if time[1] == 'f' else 'bias'}"
+    layer = f"{unit}_{_BRANCHES[match['branch']]}"
+    if name.startswith("bn"):
+        return f"{layer}_bn/{_NORM[match['rest']]}" if match["rest"] in _NORM else None
+    return {"_filter": f"{layer}/kernel", "_bias": f"{layer}/bias"}.get(match["rest"])
+
+
+def _unit_number(letter: str) -> int:
+    """a, b, c ... of ResNet-50, or a, b1, b2 ... of the deeper ones' long stages, as 0, 1, 2 ...
+
+    >>> [_unit_number(letter) for letter in ("a", "b", "f", "b1", "b22")]
+    [0, 1, 5, 1, 22]
+    """
+    return int(letter[1:]) if letter[1:] else ord(letter) - ord("a")
+
+
+def _with_norms(params: Arrays) -> Arrays:
+    """Moments as mean and variance, and the bias of a convolution that a batch norm follows taken off its mean."""
+    result: Arrays = {}
+    for name, array in params.items():
+        layer, _, kind = name.rpartition("/")
+        normed = f"{layer}_bn/moments" in params and not layer.endswith("_temporal")  # T-ResNet's comes before
+        if kind == "moments":
+            mean, sigma = array.reshape(-1, 2).T
+            bias = params.get(f"{layer.removesuffix('_bn')}/bias") if not layer.endswith("_temporal_bn") else None
+            result[f"{layer}/moving_mean"] = mean if bias is None else mean - bias.ravel()
+            result[f"{layer}/moving_variance"] = np.maximum(sigma**2 - np.float32(EPSILON), 0)
+        elif kind != "bias" or not normed:
+            result[name] = array
+    return result
+
+
+def _our_layout(name: str, array: np.ndarray) -> np.ndarray:
+    """A filter over time (1, time, in, out) is (time, 1, in, out) here; all but kernels are vectors."""
+    if not name.endswith("/kernel"):
+        return array.ravel()
+    if array.ndim == 4 and array.shape[:2] == (1, 3):
+        return array.transpose(1, 0, 2, 3)
+    while array.ndim < 4:  # MATLAB drops axes of length one at the end
+        array = array[..., None]
+    return array

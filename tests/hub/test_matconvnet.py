@@ -1,0 +1,250 @@
+"""The authors' files: what MatConvNet's graph computes, our model computes.
+
+Every network is built as the authors' scripts build it, with narrow layers, written as MATLAB does, and run twice: as
+the graph that the file holds, layer by layer in numpy, and as the model that is made of the file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from actionzoo.errors import ModelNotFoundError, WeightsError
+from actionzoo.hub import resolve_model
+from actionzoo.hub.mat_file import read_network
+from actionzoo.hub.matconvnet import convert_mat, import_mat
+from actionzoo.hub.openvino import load_keras
+
+from .author_networks import CLASSES, SIDE, STACK, ResNet, fused, resnet, spatiotemporal, units, vgg
+from .dagnn_reference import DagNN
+from .mat_files import write_v7, write_v73
+
+MEAN = np.array([123.0, 115.5, 103.25])
+FLOW_SCALE = 255 / 40
+
+
+def clip(frames: int, side: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    appearance = rng.uniform(0, 255, (1, frames, side, side, 3)).astype(np.float32)
+    return {"appearance": appearance, "motion": rng.normal(0, 2, (1, frames, side, side, 2 * STACK)).astype(np.float32)}
+
+
+def assert_same(path: Path, net: DagNN, towers: list[str], name: str, frames: int, side: int = SIDE) -> Any:
+    """The model of a file gives the scores of the graph, averaged over frames and towers; the model."""
+    model, record, report = convert_mat(path, side=side, frames=frames)
+    assert model.name == name
+    assert report.new == ()
+    seen = clip(frames, side)
+    single = "input" if len(towers) == 1 and "motion" not in name else "input_flow"
+    inputs = {"input": seen["appearance"][0] - MEAN, "input_flow": seen["motion"][0] * FLOW_SCALE}
+    if len(towers) == 1:
+        inputs = {"input": inputs[single]}
+    values = net.run(**inputs)
+    expected = np.mean([values[tower].mean(axis=(0, 1, 2)) for tower in towers], axis=0)
+    found = np.asarray(model({key: seen[key] for key in model.input}, training=False))[0]
+    assert np.abs(found - expected).max() < 1e-3 * max(1, np.abs(expected).max())
+    assert expected.std() > 1e-3
+    return record
+
+
+def meta(mean: np.ndarray = MEAN) -> dict[str, Any]:
+    names = [f"class {place}" for place in range(CLASSES)]
+    return {"normalization": {"averageImage": mean.reshape(1, 1, -1)}, "classes": {"name": names, "description": names}}
+
+
+@pytest.mark.parametrize("write", [write_v7, write_v73])
+def test_resnet_50_on_frames(tmp_path: Path, write: Any) -> None:
+    net = DagNN()
+    tower = resnet(net, 3, bias=True)
+    path = write(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    record = assert_same(path, net, [tower], "appearance_resnet50", 2)
+    assert record.classes == tuple(f"class {place}" for place in range(CLASSES))
+    assert (record.flow, record.resize, record.mirror) == ("tvl1", "stretch", True)
+
+
+def test_resnet_50_on_flow_in_variables_of_its_own(tmp_path: Path) -> None:
+    net = DagNN()
+    tower = resnet(net, 2 * STACK)
+    path = write_v7(tmp_path / "net.mat", net.struct(**meta(np.full(2 * STACK, 128.0))) | {"state": 1.0})
+    assert_same(path, net, [tower], "motion_resnet50", 2)
+
+
+@pytest.mark.parametrize(("stream", "channels"), [("appearance", 3), ("motion", 2 * STACK)])
+def test_vgg_16(tmp_path: Path, stream: str, channels: int) -> None:
+    net = DagNN()
+    tower = vgg(net, "", channels, "input")
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    assert_same(path, net, [tower], f"{stream}_vgg16", 1, 224)
+
+
+def test_vgg_16_as_a_chain(tmp_path: Path) -> None:
+    """A SimpleNN: the layers hold their weights."""
+    net = DagNN()
+    tower = vgg(net, "", 3, "input")
+    kinds = {"Conv": "conv", "ReLU": "relu", "Pooling": "pool", "DropOut": "dropout"}
+    chain = [
+        {
+            "name": layer["name"] if layer["name"] != "prediction" else "layer38",
+            "type": kinds[layer["type"].removeprefix("dagnn.")],
+            "weights": [net.params[name] for name in layer["params"]],
+        }
+        for layer in net.layers
+    ]
+    path = write_v7(tmp_path / "net.mat", {"net": {"layers": [[layer] for layer in chain], "meta": meta()}})
+    assert_same(path, net, [tower], "appearance_vgg16", 1, 224)
+
+
+def test_two_stream_fusion(tmp_path: Path) -> None:
+    net = DagNN()
+    towers = fused(net)
+    joint = np.concatenate([np.full(20, 128.0), MEAN])
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta(joint))})
+    assert_same(path, net, towers, "two_stream_vgg16", 5, 224)
+
+
+@pytest.mark.parametrize(("pool", "frames"), [(None, 3), ((5.0, 2.0), 7)])
+def test_st_resnet(tmp_path: Path, pool: tuple[float, float] | None, frames: int) -> None:
+    net = DagNN()
+    towers = spatiotemporal(net, "Sum", pool)
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    assert_same(path, net, towers, "st_resnet50", frames)
+
+
+def test_st_mulnet(tmp_path: Path) -> None:
+    net = DagNN()
+    towers = spatiotemporal(net, "Mul", (5.0, 1.0))
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    assert_same(path, net, towers, "st_mulnet50", 6)
+
+
+def test_t_resnet(tmp_path: Path) -> None:
+    net = DagNN()
+    stream = ResNet(net, "", 3, "input")
+    for stage, letters in enumerate(units(50), start=2):
+        for letter in letters:
+            stream.unit(stage, letter, beside=letter in "ac")
+    tower = stream.finish(pool_over=(np.inf, 1.0), pooled_last=True)
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    assert_same(path, net, [tower], "t_resnet50", 4)
+
+
+@pytest.mark.parametrize("depth", [101, 152])
+def test_the_deeper_ones_by_their_names(tmp_path: Path, depth: int) -> None:
+    net = DagNN()
+    tower = resnet(net, 3, depth)
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    assert_same(path, net, [tower], f"appearance_resnet{depth}", 1)
+
+
+def test_a_model_of_a_file_is_a_model(tmp_path: Path) -> None:
+    net = DagNN()
+    resnet(net, 3)
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    done = import_mat(path, tmp_path / "model.keras")
+    assert (done.network, done.classes) == ("appearance_resnet50", CLASSES)
+    files = resolve_model(tmp_path / "model.keras")
+    assert files.record.classes[4] == "class 4"
+    offset = load_keras(files).get_layer("appearance_preprocessing").offset
+    assert np.allclose(np.ravel(offset), -MEAN)
+
+
+def broken(net: DagNN, change: str) -> dict[str, Any]:
+    """The variables of a file with something wrong in it."""
+    struct = net.struct(**meta())
+    params = {entry["name"]: entry for entry in struct["params"]}
+    if change == "missing":
+        struct["params"].remove(params["res4c_branch2b_filter"])
+    elif change == "more":
+        struct["params"].append({"name": "lstm_w", "value": np.ones((2, 2)), "learningRate": 1.0})
+    elif change == "shape":
+        params["res4c_branch2b_filter"]["value"] = np.ones((3, 3, 16, 15), np.float32)
+    elif change == "nan":
+        params["res4c_branch2b_filter"]["value"] = params["res4c_branch2b_filter"]["value"] * np.float32("nan")
+    elif change == "unit":
+        struct["params"] = [entry for entry in struct["params"] if "4f_" not in entry["name"]]
+    elif change == "mean":
+        struct["meta"]["normalization"]["averageImage"] = np.ones((1, 1, 7))
+    elif change == "text":
+        params["res4c_branch2b_filter"]["value"] = "no numbers"
+    elif change == "classifier":
+        struct["layers"] = [layer for layer in struct["layers"] if not layer["type"].endswith(".Conv")]
+    return {"net": struct}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("missing", "stage4_unit2_conv2/kernel"),
+        ("more", "has lstm_w, which no network that we know has"),
+        ("shape", "stage4_unit2_conv2/kernel"),
+        ("nan", "stage4_unit2_conv2/kernel"),
+        ("unit", r"\(3, 4, 5, 3\) residual units a stage are no ResNet-50, 101 or 152"),
+        ("mean", "its mean picture has 7 values"),
+        ("text", "a parameter is no array of numbers"),
+        ("classifier", "has no classifier"),
+    ],
+)
+def test_networks_that_are_not_whole(tmp_path: Path, change: str, says: str) -> None:
+    net = DagNN()
+    resnet(net, 3)
+    path = write_v7(tmp_path / "net.mat", broken(net, change))
+    with pytest.raises(WeightsError, match=says) as caught:
+        convert_mat(path, side=SIDE)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_streams_on_different_networks(tmp_path: Path) -> None:
+    net = DagNN()
+    a = ResNet(net, "_spatial", 3, "input")
+    m = ResNet(net, "_temporal", 2 * STACK, "input_flow")
+    for stream, depth in ((a, 50), (m, 152)):
+        for stage, letters in enumerate(units(depth), start=2):
+            for letter in letters:
+                stream.unit(stage, letter)
+        stream.finish()
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    with pytest.raises(WeightsError, match=r"appearance on resnet50 and motion on resnet152; .* built yet"):
+        convert_mat(path, side=SIDE)
+
+
+def test_files_that_hold_no_network(tmp_path: Path) -> None:
+    path = tmp_path / "net.mat"
+    with pytest.raises(ModelNotFoundError, match="there is no file"):
+        convert_mat(path)
+    write_v7(path, {"imdb": 3.0})
+    with pytest.raises(WeightsError, match="it has imdb, but no net with layers"):
+        convert_mat(path)
+    net = DagNN()
+    resnet(net, 3)
+    whole = write_v7(tmp_path / "whole.mat", {"net": net.struct()}).read_bytes()
+    for damage in (b"", b"text", whole[:2000], whole[: len(whole) // 2], b"\x89HDF\r\n\x1a\n" + b"\0" * 100):
+        path.write_bytes(damage)
+        with pytest.raises(WeightsError, match="is no MATLAB file with a network, or is damaged"):
+            convert_mat(path)
+
+
+def test_hdf5_stays_in_its_file(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "secret.h5", "w") as secret:
+        secret["net"] = np.ones(3)
+    for link in (h5py.ExternalLink("secret.h5", "/net"), h5py.SoftLink("/other")):
+        with h5py.File(tmp_path / "net.mat", "w") as file:
+            file["net"] = link
+        with pytest.raises(WeightsError, match="net is a link to somewhere else"):
+            read_network(tmp_path / "net.mat")
+
+
+def test_files_that_are_too_large_or_too_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep: Any = 1.0
+    for _ in range(12):
+        deep = {"net": deep}
+    path = write_v7(tmp_path / "net.mat", deep)
+    with pytest.raises(WeightsError, match="nested too deeply"):
+        read_network(path)
+    monkeypatch.setattr("actionzoo.hub.mat_file.MAX_BYTES", 10)
+    with pytest.raises(WeightsError, match="larger than any network"):
+        read_network(path)
