@@ -13,13 +13,14 @@ import tempfile
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from actionzoo.errors import ModelNotFoundError, OutputError, WeightsError
 
 MEMBER = "actionzoo.json"
 MAX_JSON_BYTES = 64 << 20
+MAX_BYTES = 8 << 30
 DEFAULT_FPS = 15.0
 DEFAULT_SIDE = 224
 DEFAULT_FRAMES = 5
@@ -147,6 +148,7 @@ def read_record(path: str | Path | IO[bytes]) -> InputRecord:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            _check_members(archive, path)
             if MEMBER in archive.namelist():
                 return InputRecord.from_json(_read_member(archive, MEMBER))
             return _record_of_inputs(json.loads(_read_member(archive, "config.json")))
@@ -166,6 +168,15 @@ def read_record(path: str | Path | IO[bytes]) -> InputRecord:
         raise WeightsError(f"{path} is not a Keras model file, or is damaged") from error
     except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise WeightsError(f"{path} does not say which input it takes: {error}") from error
+
+
+def _check_members(archive: zipfile.ZipFile, path: object) -> None:
+    """Raises WeightsError for a file that would unpack elsewhere, or to more than a disk should have to take."""
+    members = archive.infolist()
+    if any(PurePosixPath(member.filename).is_absolute() or ".." in member.filename for member in members):
+        raise WeightsError(f"{path} names a place outside of itself; it is no model to be trusted")
+    if sum(member.file_size for member in members) > MAX_BYTES:
+        raise WeightsError(f"{path} unpacks to more than any model that we know; it is no model to be trusted")
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:

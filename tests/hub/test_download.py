@@ -12,7 +12,7 @@ import pytest
 
 from actionzoo.errors import ModelError, ModelNotFoundError, OfflineError, WeightsError
 from actionzoo.hub import InputRecord, resolve_model
-from actionzoo.hub.download import parse_address
+from actionzoo.hub.download import fetch_file, parse_address
 
 from .conftest import use_hub
 from .hub_server import Hub, commit_id
@@ -97,3 +97,14 @@ def test_a_hub_that_refuses_or_never_answers(tmp_path: Path, monkeypatch: pytest
 def test_addresses_that_are_none(address: str) -> None:
     with pytest.raises(ModelNotFoundError, match="is no hub address"):
         parse_address(address)
+
+
+def test_a_download_that_breaks_off_goes_on(hub: Hub) -> None:
+    """The hub's client keeps what came in pieces of 10 MiB."""
+    content = bytes(range(256)) * 86_000
+    hub.add("someone/large", {"model.safetensors": content})
+    hub.cut = 12_000_000
+    path = fetch_file("someone/large", "main", "model.safetensors", "large")
+    assert path.read_bytes() == content
+    asked = [headers["Range"] for method, _, headers in hub.requests if method == "GET" and "Range" in headers]
+    assert asked == [f"bytes={10 << 20}-"]
