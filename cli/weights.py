@@ -115,14 +115,12 @@ def verify(
     failed = False
     for entry in [find_entry(name, catalog) for name in names or catalog]:
         try:
-            store.verify_weights(entry)
+            here = store.verify_weights(entry)
         except ActionzooError as error:
             complain(error)
             failed = True
         else:
-            typer.echo(
-                f"{entry.name}  {'good' if entry.kind == 'embedded' or store.find_weights(entry) else 'not here'}"
-            )
+            typer.echo(f"{entry.name}  {'good' if here else 'not here'}")
     if failed:
         raise typer.Exit(1)
 
@@ -201,19 +199,13 @@ def _here(entry: CatalogEntry) -> str:
 
 def _facts(entry: CatalogEntry) -> dict[str, Any]:
     """What is known of an entry; what is not known is left out."""
-    facts = {key: value for key, value in asdict_without_root(entry).items() if value not in (None, {}, "")}
-    facts["input"] = {key: value for key, value in facts["input"].items() if value is not None}
-    if not facts["input"]:
-        del facts["input"]
+    fields = {key: value for key, value in asdict(entry).items() if key != "root"}
+    fields["input"] = {key: value for key, value in fields["input"].items() if value is not None}
+    facts = {key: value for key, value in fields.items() if value}
     place = None if entry.kind == "embedded" else store.find_weights(entry)
     pin = None if entry.kind == "embedded" else store.read_pin(entry)
     facts["here"] = str(place) if place else entry.kind == "embedded"
     return facts | ({"first_fetched": asdict(pin)} if pin else {})
-
-
-def asdict_without_root(entry: CatalogEntry) -> dict[str, Any]:
-    """The fields of an entry but the folder that it was read from."""
-    return {key: value for key, value in asdict(entry).items() if key != "root"}
 
 
 def _lines(value: Any) -> list[str]:

@@ -38,6 +38,7 @@ NEVER = {
     "video": {"jax", "keras", "openvino", "tensorflow", "torch"},
 }
 HEAVY = {
+    "actionzoo.hub.matconvnet",  # Keras
     "actionzoo.models",
     "actionzoo.video.tvl1",  # numba
     "huggingface_hub",

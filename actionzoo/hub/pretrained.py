@@ -48,7 +48,8 @@ def load_weights(model: keras.Model, network: str, weights: str, *, offline: boo
     Args:
         model: as `actionzoo.create_model(network, ...)` built it.
         network: its name.
-        weights: `"imagenet"`, or a `.weights.h5` file of the same network.
+        weights: `"imagenet"`; a `.safetensors` file of the network that its streams are built on, in torchvision's or
+            timm's layout; or a `.weights.h5` file of the same network.
         offline: take ImageNet weights from the cache only.
 
     Raises:
@@ -57,10 +58,10 @@ def load_weights(model: keras.Model, network: str, weights: str, *, offline: boo
         ActionzooError: ImageNet weights cannot be fetched (`actionzoo.hub.store.fetch_weights`).
         ValueError: the network cannot have ImageNet weights.
     """
-    if weights != IMAGENET:
+    if weights != IMAGENET and not weights.endswith(".safetensors"):
         return _load_keras(model, Path(weights))
     base = NETWORKS[network].base
-    path = imagenet_file(base, offline=offline)
+    path = imagenet_file(base, offline=offline) if weights == IMAGENET else Path(weights)
     return load_imagenet(model, base, read_tensors(path), source=str(path))
 
 
@@ -71,7 +72,7 @@ def imagenet_options(network: str, options: Mapping[str, Any]) -> dict[str, Any]
     """
     base = NETWORKS[network].base
     if base not in (known := imagenet_bases()):
-        raise ValueError(f"There are ImageNet weights for networks on {known}. Received: weights='imagenet', {network}")
+        raise ValueError(f"There are ImageNet weights for networks on {known}. Received: a network on {base}")
     factor = options.get("channel_factor", 1)
     if factor != 1:
         raise ValueError(f"ImageNet weights are for networks with all channels. Received: channel_factor={factor!r}")
@@ -107,7 +108,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         if strange := {str(tensor.dtype) for tensor in tensors.values() if tensor.dtype.kind not in "fiu"}:
             raise TypeError(f"it has numbers of the type {', '.join(strange)}")
         return tensors
-    except (OSError, SafetensorError, TypeError, KeyError) as error:  # the last two: a type that numpy has not
+    except (OSError, SafetensorError, AttributeError, KeyError, TypeError) as error:  # the last: numbers numpy has not
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{path} is no safetensors file, or a damaged one ({reason}); fetch it again") from error
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from actionzoo.errors import OfflineError, OutputError, WeightsError
 from actionzoo.hub import download, web
-from actionzoo.hub.cache import cache_folder, remembered_sha256
+from actionzoo.hub.cache import cache_folder, remembered_sha256, sha256_of
 from actionzoo.hub.catalog import CatalogEntry
 
 
@@ -43,7 +43,7 @@ def fetch_weights(entry: CatalogEntry, *, offline: bool = False, progress: web.P
         path = download.fetch_file(repo, revision, file, entry.name, offline=offline)
     else:
         path = fetch_address(_address(entry), sha256=entry.sha256, offline=offline, progress=progress)
-    _check(entry, path)
+    _check(entry, path, remembered_sha256(path))
     return path
 
 
@@ -67,16 +67,23 @@ def find_weights(entry: CatalogEntry) -> Path | None:
     return path if path.is_file() else None
 
 
-def verify_weights(entry: CatalogEntry) -> None:
-    """Read the files of an entry that are here. Raises WeightsError if one is not what it was or should be."""
+def verify_weights(entry: CatalogEntry) -> bool:
+    """Read the files of an entry, byte for byte; whether they are here.
+
+    Raises WeightsError if one is not what it was or should be.
+    """
     if entry.kind == "embedded":
         for file in entry.files:
             entry.read(file)
-    elif (path := find_weights(entry)) is not None:
-        announced = download.announced_sha256(path) if entry.kind == "hub" else None
-        if announced is not None and remembered_sha256(path) != announced:
-            raise WeightsError(f"{entry.name}: {path} is damaged (sha256); remove it and fetch it again")
-        _check(entry, path)
+        return True
+    if (path := find_weights(entry)) is None:
+        return False
+    found = sha256_of(path)
+    announced = download.announced_sha256(path) if entry.kind == "hub" else None
+    if announced not in (None, found):
+        raise WeightsError(f"{entry.name}: {path} is damaged (sha256); remove it and fetch it again")
+    _check(entry, path, found)
+    return True
 
 
 def read_pin(entry: CatalogEntry) -> Pin | None:
@@ -97,9 +104,8 @@ def is_offline() -> bool:
     return bool(constants.is_offline_mode())
 
 
-def _check(entry: CatalogEntry, path: Path) -> None:
-    """Compare a file with the catalog and with the first copy; write down what the first copy is."""
-    found = remembered_sha256(path)
+def _check(entry: CatalogEntry, path: Path, found: str) -> None:
+    """Compare a file's sha256 with the catalog's and the first copy's; write down that of the first copy."""
     if entry.sha256 is not None and found != entry.sha256:
         raise WeightsError(
             f"{entry.name}: {path} is not the file of the catalog (sha256); remove it and fetch it again"

@@ -54,8 +54,8 @@ DOC = """Build {name}: {description} ({system}, {venue}).
 
     Args:
         include_top: with the classifiers; without, the model returns the features before them, `(batch, channels)`.
-        weights: `"imagenet"` for streams trained on pictures; a `.weights.h5` file of the same network; `None` for
-            random weights. See `actionzoo.create_model`.
+        weights: `"imagenet"` or a `.safetensors` file, for streams trained on pictures; a `.weights.h5` file of the
+            same network; `None` for random weights. See `actionzoo.create_model`.
         input_shape: `(num_frames, height, width)`, each may be `None` for any; the papers' by default.
         classes: number of classes.
         classifier_activation: such as `"softmax"`. `None`, for logits, is what the rest of actionzoo works with.

@@ -47,8 +47,9 @@ def create_model(
         num_classes: number of classes.
         num_frames: length of a clip, T; `None` for any length, of at least five where frames are pooled.
         weights: `"imagenet"` for streams trained on pictures, with new classifiers (VGG-16 and ResNet-50, 101, 152;
-            `strides` and `preprocessing` are then `"torchvision"`); a `.weights.h5` file of the same network, built
-            with the same options; `None` for random weights.
+            `strides` and `preprocessing` are then `"torchvision"`); a `.safetensors` file of such a network, laid out
+            as by torchvision or timm; a `.weights.h5` file of the same network, built with the same options; `None` for
+            random weights.
         **options: arguments of the builder, such as `height`, `width`, `stack_length` or `fusion`: see
             `actionzoo.models.two_stream.build_two_stream`, `actionzoo.models.spatiotemporal.build_spatiotemporal` and
             `actionzoo.models.t_resnet.build_t_resnet`.
@@ -78,13 +79,14 @@ def build(name: str, weights: str | None, **arguments: Any) -> keras.Model:
     for argument, value in arguments.items():
         if argument not in known:
             raise ValueError(f"{name} takes the arguments {known}. Received: {argument}={value!r}")
-    if weights == "imagenet":
+    if weights is not None and (weights == "imagenet" or str(weights).endswith(".safetensors")):
         arguments = pretrained.imagenet_options(name, arguments)
     elif weights is not None and not str(weights).endswith(".weights.h5"):
         raise ValueError(
-            f"Argument `weights` must be None, 'imagenet' or a file .weights.h5. Received: weights={weights!r}"
+            "Argument `weights` must be None, 'imagenet', or a file .safetensors or .weights.h5. "
+            f"Received: weights={weights!r}"
         )
     model = BUILDERS[name](name=name, **arguments)
     if weights is not None:
-        pretrained.load_weights(model, name, weights)
+        pretrained.load_weights(model, name, str(weights))
     return model

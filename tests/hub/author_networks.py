@@ -177,15 +177,19 @@ def spatiotemporal(net: DagNN, gate: str, pool: tuple[float, float] | None) -> l
     return [a.finish(pool_over=pool), m.finish(pool_over=pool)]
 
 
-def fused(net: DagNN) -> list[str]:
-    """CVPR'16's final network: 3x3x3 convolution behind relu5_3, 2x2x5 pooling, two towers."""
+def fused(net: DagNN, *, three_d: bool = True) -> list[str]:
+    """CVPR'16's final network: 3x3x3 convolution behind relu5_3, or 1x1 as in its tables; 2x2x5 pooling, two towers."""
     a, m = (
         vgg(net, "_spatial", 3, "input", until="relu5"),
         vgg(net, "_temporal", 2 * STACK, "input_flow", until="relu5"),
     )
     x = net.add("relu5_3_concat", "Concat", [a, m])
-    params = {"conv3Df": net.random(3, 3, 3, 64, 32), "conv3Db": net.random(32, 1)}
-    x = net.add("conv53D", "Conv3D", [x], params, pad=[1.0] * 6, stride=[1.0] * 3)
+    if three_d:
+        params = {"conv3Df": net.random(3, 3, 3, 64, 32), "conv3Db": net.random(32, 1)}
+        x = net.add("conv53D", "Conv3D", [x], params, pad=[1.0] * 6, stride=[1.0] * 3)
+    else:
+        params = {"conv_fusion_1f": net.random(1, 1, 64, 32), "conv_fusion_1b": net.random(32, 1)}
+        x = net.add("conv_fusion_1", "Conv", [x], params, pad=[0.0] * 4, stride=[1.0, 1.0])
     x = net.add("relu3D5", "ReLU", [x])
     pool = {"poolSize": [2.0, 2.0, 5.0], "stride": [2.0, 2.0, 2.0], "pad": [0.0] * 6, "method": "max"}
     x = net.add("pool3D5_spatial", "Pooling3D", [x], **pool)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,21 @@ def use_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, endpoint: str) -> N
     monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / "ours"))
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """While inside, this process can write no larger file: the system refuses it, as it does on a full disk."""
+    import resource  # systems of POSIX have it
+
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from actionzoo.errors import ModelError, ModelNotFoundError, OfflineError, WeightsError
+from actionzoo.errors import ModelError, ModelNotFoundError, OfflineError, OutputError, WeightsError
 from actionzoo.hub import InputRecord, resolve_model
 from actionzoo.hub.download import fetch_file, parse_address
 
-from .conftest import use_hub
+from .conftest import largest_file, use_hub
 from .hub_server import Hub, commit_id
 
 RECORD = InputRecord(("push", "hug"), 48, 64)
@@ -108,3 +108,11 @@ def test_a_download_that_breaks_off_goes_on(hub: Hub) -> None:
     assert path.read_bytes() == content
     asked = [headers["Range"] for method, _, headers in hub.requests if method == "GET" and "Range" in headers]
     assert asked == [f"bytes={10 << 20}-"]
+
+
+def test_no_room_for_a_download(hub: Hub) -> None:
+    """A limit on the size of files fails a write as a full disk does."""
+    hub.add("someone/large", {"model.safetensors": bytes(3_000_000)})
+    with largest_file(1_500_000), pytest.raises(OutputError, match="large: no room for it in the hub's cache"):
+        fetch_file("someone/large", "main", "model.safetensors", "large")
+    assert fetch_file("someone/large", "main", "model.safetensors", "large").stat().st_size == 3_000_000

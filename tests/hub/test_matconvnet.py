@@ -98,9 +98,10 @@ def test_vgg_16_as_a_chain(tmp_path: Path) -> None:
     assert_same(path, net, [tower], "appearance_vgg16", 1, 224)
 
 
-def test_two_stream_fusion(tmp_path: Path) -> None:
+@pytest.mark.parametrize("three_d", [True, False])
+def test_two_stream_fusion(tmp_path: Path, three_d: bool) -> None:
     net = DagNN()
-    towers = fused(net)
+    towers = fused(net, three_d=three_d)
     joint = np.concatenate([np.full(20, 128.0), MEAN])
     path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta(joint))})
     assert_same(path, net, towers, "two_stream_vgg16", 5, 224)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import resource
-import signal
 import socket
 import threading
 import time
@@ -18,6 +16,7 @@ from actionzoo.errors import ActionzooError, ModelError, ModelNotFoundError, Out
 from actionzoo.hub import web
 from actionzoo.hub.web import download, file_name
 
+from .conftest import largest_file
 from .file_server import FileServer, serving
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
@@ -183,16 +182,8 @@ def test_two_at_once_fetch_it_once(server: FileServer, target: Path) -> None:
 
 
 def test_no_room(server: FileServer, target: Path) -> None:
-    """A limit on the size of files fails a write as a full disk does."""
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, hard))
-        with pytest.raises(OutputError, match=r"no room for net\.mat; make some and try again"):
-            download(server.address, target)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
+    with largest_file(1_500_000), pytest.raises(OutputError, match=r"no room for net\.mat; make some and try again"):
+        download(server.address, target)
     download(server.address, target)
     assert target.read_bytes() == CONTENT
 

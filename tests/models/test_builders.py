@@ -83,7 +83,7 @@ def test_weights_come_from_a_file(tmp_path: Path) -> None:
         ({"height": 16}, "at least 32. Received: height=16"),
         ({"temporal_pool_stride": 0}, "temporal_pool_stride=0"),
         ({"dropout": (0.1, 0.2, 0.3)}, "dropout=(0.1, 0.2, 0.3)"),
-        ({"weights": "imagenet"}, "weights='imagenet'"),
+        ({"weights": "imagenet"}, "a network on resnet18"),
         ({"stack_length": 0}, "stack_length=0"),
         ({"channel_factor": 0}, "channel_factor=0"),
         ({"gate": "concat"}, "'add', 'multiply'"),
