@@ -80,7 +80,7 @@ def show(name: Name, as_json: Json = False) -> None:
 
 @app.command("pull")
 def pull(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", show_default=False, help="Names of `weights list`.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", show_default=False, help="Names of `weights list`.")],
     offline: Offline = False,
 ) -> None:
     """Fetch weights, so that this machine can be offline afterwards. Prints where they are.
@@ -107,7 +107,7 @@ def pull(
 def verify(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME...]", show_default=False, help="Names of `weights list`. [default: all]"),
+        typer.Argument(metavar="NAME", show_default=False, help="Names of `weights list`. [default: all]"),
     ] = None,
 ) -> None:
     """Read the weights that are on this machine and compare their checksums with those they should have."""
@@ -187,8 +187,9 @@ def _fetched(entry: CatalogEntry, *, offline: bool) -> Path:
 @contextmanager
 def _download_bar(name: str) -> Iterator[Any]:
     """A bar on standard error while a file of another server than the hub comes; the hub's client has its own."""
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(printable(name), total=None, visible=False)
         yield lambda there, total: bar.update(task, completed=there, total=total, visible=True)
 
