@@ -39,6 +39,10 @@ class VideoTooLargeError(VideoError):
     """The video asks for more memory than one video may take."""
 
 
+class DataError(ActionzooError):
+    """A set of annotated videos cannot be used as it is: videos, labels, lists or groups do not fit together."""
+
+
 class OutputError(ActionzooError):
     """A result cannot be written: no permission, no space, or the folder does not exist."""
 

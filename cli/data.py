@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from actionzoo.data.annotations import Annotations, read_annotations
+from actionzoo.data.check import Checked, check_videos
 from actionzoo.data.puppets import ACTIONS, write_dataset
+from actionzoo.errors import DataError
 
-app = typer.Typer(help="Make data sets.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+from ._listing import columns, print_json, print_table, standard_console
+from ._output import complain, printable
+
+app = typer.Typer(
+    help="Make and check data sets.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+)
 
 
 def _known(actions: list[str] | None) -> list[str] | None:
@@ -23,7 +34,51 @@ def _known(actions: list[str] | None) -> list[str] | None:
 
 @app.callback()
 def _group() -> None:
-    """Make data sets."""
+    """Make and check data sets."""
+
+
+@app.command("check")
+def check(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            show_default=False,
+            help="Class folders, a CSV with path,label[,group][,split], or UCF101 or HMDB51 with their official lists.",
+        ),
+    ],
+    split: Annotated[
+        int, typer.Option(min=1, max=3, metavar="N", help="Of UCF101 and HMDB51: the official split.")
+    ] = 1,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            show_default=False,
+            help="What names a video's group in its path, in parentheses, such as '_p(\\d+)_'.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Threads. [default: one a core]", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Decode every video of a data set and say what is in it and what is broken.
+
+    The exit code is 3 if some videos are broken, and 1 if all are.
+    """
+    annotations = read_annotations(data, split=split, group=group)
+    with _bar("decoding") as progress:
+        checked = check_videos([video.path for video in annotations.videos], workers=workers, progress=progress)
+    broken = [video for video in checked if video.problem is not None]
+    if as_json:
+        print_json(_facts(annotations, checked))
+    else:
+        _print_summary(annotations, checked)
+    for video in broken:
+        complain(DataError(f"{video.path}: {video.problem}"))
+    if broken:
+        raise typer.Exit(1 if len(broken) == len(checked) else 3)
 
 
 @app.command("puppets")
@@ -49,10 +104,7 @@ def puppets(
     ] = None,
 ) -> None:
     """Render videos of two jointed figures in action, with known labels and motion."""
-    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("rendering", total=None)
+    with _bar("rendering") as progress:
         paths = write_dataset(
             out,
             clips,
@@ -62,7 +114,67 @@ def puppets(
             point_light=point_light,
             with_flow=flow,
             workers=workers,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
     for path in paths:
         typer.echo(path)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, where that is a terminal."""
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _facts(annotations: Annotations, checked: list[Checked]) -> dict[str, Any]:
+    """Everything that was found, for programs."""
+    videos = [
+        asdict(found)
+        | {"path": str(found.path), "label": annotations.classes[video.label], "index": video.label}
+        | {"group": video.group, "split": video.split}
+        for video, found in zip(annotations.videos, checked, strict=True)
+    ]
+    return {"classes": annotations.classes, "videos": videos}
+
+
+def _print_summary(annotations: Annotations, checked: list[Checked]) -> None:
+    """A line for every class, and what can be said of all."""
+    console = standard_console()
+    parts = sorted({video.split for video in annotations.videos if video.split}, reverse=True)
+    table = columns(console, "class", "videos", "minutes", "groups", *parts, whole=("class",))
+    pairs = list(zip(annotations.videos, checked, strict=True))
+    for label, name in enumerate(annotations.classes):
+        own = [(video, found) for video, found in pairs if video.label == label]
+        groups = {video.group for video, _ in own if video.group is not None}
+        minutes = sum(found.seconds for _, found in own) / 60
+        counts = [sum(video.split == part for video, _ in own) for part in parts]
+        table.add_row(printable(name), str(len(own)), f"{minutes:.1f}", str(len(groups) or "-"), *map(str, counts))
+    print_table(console, table)
+    typer.echo(_summary(annotations, checked))
+
+
+def _range(numbers: list[Any]) -> str:
+    """The first and the last of some numbers in order; one where they are alike.
+
+    >>> _range([25.0, 29.97]), _range([30.0, 30.0])
+    ('25 to 30', '30')
+    """
+    first, last = (f"{number:.3g}" if number < 1000 else f"{number:.0f}" for number in (numbers[0], numbers[-1]))
+    return first if first == last else f"{first} to {last}"
+
+
+def _summary(annotations: Annotations, checked: list[Checked]) -> str:
+    good = [found for found in checked if found.problem is None]
+    text = f"{len(checked)} videos of {len(annotations.classes)} classes"
+    if good:
+        heights, rates = sorted(found.size[0] for found in good), sorted(found.fps for found in good)
+        frames = sorted(found.frames for found in good)
+        text += f"; {_range(frames)} frames, {_range(heights)} pixels high, {_range(rates)} a second"
+    text += f"; {len(checked) - len(good)} broken" if len(good) < len(checked) else "; all good"
+    if all(video.group is None and video.split is None for video in annotations.videos):
+        text += "\nno groups are known: videos of one person or place may end up in both parts; name them with --group"
+    return text

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from actionzoo.inference.sources import VIDEO_SUFFIXES, is_live
+from actionzoo.inference.sources import is_live
+from actionzoo.video.files import VIDEO_SUFFIXES
 from actionzoo.video.flow_files import FlowFiles, write_flow
 
 from ._options import FlowMethod

@@ -27,7 +27,7 @@ COMMANDS = {
     "features": "Write what a layer computes about videos.",
     "flow": "Write the optical flow of a video.",
     "export": "Write a model for another program to run.",
-    "data": "Make data sets.",
+    "data": "Make and check data sets.",
     "doctor": "Check the installation.",
 }
 """The commands, each a module of this package, with its line in `actionzoo --help`."""

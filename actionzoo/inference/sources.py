@@ -6,14 +6,10 @@ import glob
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
+from actionzoo.video.files import videos_below
 from actionzoo.video.opening import camera_number
 
-VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"}
-    | {".vob", ".webm", ".wmv"}
-)
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -60,13 +56,3 @@ def _expand(source: str) -> list[str]:
         matches = sorted(glob.glob(source, recursive=True))
         return [video for match in matches for video in (videos_below(match) if os.path.isdir(match) else [match])]
     return [source]
-
-
-def videos_below(folder: str) -> list[str]:
-    """The video files in a folder and below, by their suffix, sorted; hidden files and folders are left out."""
-    found = []
-    for where, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        seen = (name for name in names if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."))
-        found += [os.path.join(where, name) for name in seen]
-    return sorted(found)

@@ -1,0 +1,21 @@
+"""Which files are videos."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"}
+    | {".vob", ".webm", ".wmv"}
+)
+
+
+def videos_below(folder: str | os.PathLike[str]) -> list[str]:
+    """The video files in a folder and below, by their suffix, sorted; hidden files and folders are left out."""
+    found = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        seen = (name for name in names if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."))
+        found += [os.path.join(where, name) for name in seen]
+    return sorted(found)

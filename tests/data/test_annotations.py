@@ -1,0 +1,214 @@
+"""Annotated sets in every form, and splits that keep groups together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from actionzoo.data.annotations import Annotations, read_annotations, split_by_group, write_csv
+from actionzoo.errors import DataError, OutputError
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+def listed(annotations: Annotations, folder: Path) -> list[tuple[str, str, str | None, str | None]]:
+    return [
+        (video.path.relative_to(folder).as_posix(), annotations.classes[video.label], video.group, video.split)
+        for video in annotations.videos
+    ]
+
+
+def ucf101(folder: Path) -> Path:
+    """Two classes; the lists are in a folder of their own, and spell one file as the official ones do."""
+    touch(folder, "ucfTrainTestlist/x")
+    (folder / "ucfTrainTestlist" / "classInd.txt").write_text("1 HandstandPushups\n2 YoYo\n")
+    lists = {
+        "trainlist01": "HandstandPushups/v_HandstandPushups_g08_c01.avi 1\r\nYoYo/v_YoYo_g08_c02.avi 2\r\n",
+        "testlist01": "HandstandPushups/v_HandstandPushups_g01_c01.avi\r\nYoYo/v_YoYo_g01_c01.avi\r\n",
+    }
+    for name, text in lists.items():
+        (folder / "ucfTrainTestlist" / f"{name}.txt").write_text(text)
+    names = ("v_HandStandPushups_g08_c01", "v_HandStandPushups_g01_c01", "v_YoYo_g08_c02", "v_YoYo_g01_c01")
+    return touch(folder, *(f"videos/{name}.avi" for name in names))
+
+
+def hmdb51(folder: Path) -> Path:
+    """Six classes, whose order is not that of their names."""
+    classes = ("climb", "climb_stairs", "kick", "kick_ball", "sword", "sword_exercise")
+    touch(folder, "lists/x", *(f"{name}/{name}_{part}.avi" for name in classes for part in "abc"))
+    for name in classes:
+        (folder / "lists" / f"{name}_test_split1.txt").write_text(
+            f"{name}_a.avi 1 \n{name}_b.avi 2 \n{name}_c.avi 0 \n"
+        )
+    return folder
+
+
+def test_class_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "wave/b.MP4", "wave/deeper/a.avi", "bend/c.mov", "bend/notes.txt", "bend/.hidden.mp4", ".git/d.mp4")
+    found = read_annotations(tmp_path)
+    assert found.classes == ("bend", "wave")
+    names = [("bend/c.mov", "bend"), ("wave/b.MP4", "wave"), ("wave/deeper/a.avi", "wave")]
+    assert listed(found, tmp_path) == [(*name, None, None) for name in names]
+
+
+def test_groups_by_a_pattern(tmp_path: Path) -> None:
+    touch(tmp_path, "wave/p01_1.mp4", "wave/p02_1.mp4", "bend/p01_2.mp4", "bend/p03_1.mp4")
+    found = read_annotations(tmp_path, group=r"/p(\d+)_")
+    assert [video.group for video in found.videos] == ["01", "03", "01", "02"]
+    for wrong, says in (
+        ("p(", "no regular expression"),
+        (r"p\d", "no parentheses"),
+        ("q(.)", "finds no group in bend/p01_2.mp4"),
+    ):
+        with pytest.raises(DataError, match=says):
+            read_annotations(tmp_path, group=wrong)
+
+
+def test_csv_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "clips.csv"
+    path.write_text('\ufeffpath,label,group,split\n"a, b.mp4",wave,anna,train\nc.mp4,bend,,test\n', "utf-8")
+    found = read_annotations(path)
+    assert listed(found, tmp_path) == [("a, b.mp4", "wave", "anna", "train"), ("c.mp4", "bend", None, "test")]
+    write_csv(found, tmp_path / "again.csv")
+    assert read_annotations(tmp_path / "again.csv") == found
+    assert {entry.name for entry in tmp_path.iterdir()} == {"clips.csv", "again.csv"}
+    with pytest.raises(OutputError, match="cannot write"):
+        write_csv(found, tmp_path / "nowhere" / "clips.csv")
+
+
+def test_kinetics(tmp_path: Path) -> None:
+    path = tmp_path / "val.csv"
+    head = "label,youtube_id,time_start,time_end,split\n"
+    path.write_text(f"{head}arm wrestling,abc,10,20,val\nyoga,-de,0,10,val\n")
+    names = [("arm wrestling/abc_000010_000020.mp4", "arm wrestling"), ("yoga/-de_000000_000010.mp4", "yoga")]
+    assert listed(read_annotations(path), tmp_path) == [(*name, None, "val") for name in names]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "needs a first line .* it has none"),
+        ("file,class\na,b\n", "needs a first line .* it has class, file"),
+        ("path,label\na.mp4,\n", "line 2: there must be a path and a label"),
+        ("path,label\na.mp4,wave\nb.mp4,bend,3\n", "line 3: there must be a path and a label"),
+        ("path,label\na.mp4,wave\n", "videos of 1 classes"),
+        ("path,label\na.mp4,wave\na.mp4,bend\n", r"names .*a.mp4 more than once"),
+    ],
+)
+def test_csv_that_is_wrong(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "clips.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=says) as caught:
+        read_annotations(path)
+    assert str(path) in str(caught.value)
+
+
+def test_files_that_are_no_csv(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(DataError, match="cannot be read as CSV"):
+        read_annotations(tmp_path / "clip.mp4")
+    with pytest.raises(DataError, match="there is no folder or file"):
+        read_annotations(tmp_path / "nothing")
+
+
+def test_folders_without_enough(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="videos of 0 classes"):
+        read_annotations(tmp_path)
+    touch(tmp_path, "wave/a.mp4")
+    with pytest.raises(DataError, match="videos of 1 classes"):
+        read_annotations(tmp_path)
+    touch(tmp_path, "bend/readme.txt")
+    with pytest.raises(DataError, match="no videos of bend; add some, or remove the class"):
+        read_annotations(tmp_path)
+
+
+def test_ucf101(tmp_path: Path) -> None:
+    found = read_annotations(ucf101(tmp_path))
+    assert found.classes == ("HandstandPushups", "YoYo")
+    assert listed(found, tmp_path) == [
+        ("videos/v_HandStandPushups_g08_c01.avi", "HandstandPushups", "HandstandPushups_g08", "train"),
+        ("videos/v_YoYo_g08_c02.avi", "YoYo", "YoYo_g08", "train"),
+        ("videos/v_HandStandPushups_g01_c01.avi", "HandstandPushups", "HandstandPushups_g01", "test"),
+        ("videos/v_YoYo_g01_c01.avi", "YoYo", "YoYo_g01", "test"),
+    ]
+    assert len(found.part("test").videos) == 2
+    with pytest.raises(DataError, match="no video is in the part 'val'; there are test, train"):
+        found.part("val")
+
+
+def test_ucf101_that_is_not_whole(tmp_path: Path) -> None:
+    ucf101(tmp_path)
+    with pytest.raises(DataError, match=r"there is no official split 2: .*trainlist02.txt is missing"):
+        read_annotations(tmp_path, split=2)
+    (tmp_path / "videos" / "v_YoYo_g01_c01.avi").unlink()
+    with pytest.raises(DataError, match=r"lacks YoYo/v_YoYo_g01_c01.avi of its official lists"):
+        read_annotations(tmp_path)
+    lists = tmp_path / "ucfTrainTestlist"
+    (lists / "testlist01.txt").write_text("Knitting/v_Knitting_g01_c01.avi\n")
+    with pytest.raises(DataError, match=r"Knitting/v_Knitting_g01_c01.avi is of no class of classInd.txt"):
+        read_annotations(tmp_path)
+
+
+def test_hmdb51_has_its_own_order_of_classes(tmp_path: Path) -> None:
+    found = read_annotations(hmdb51(tmp_path))
+    assert found.classes == ("climb", "climb_stairs", "kick_ball", "kick", "sword_exercise", "sword")
+    assert Counter(video.split for video in found.videos) == {"train": 6, "test": 6}
+    assert all(video.path.stem.startswith(found.classes[video.label]) for video in found.videos)
+    (tmp_path / "kick" / "kick_b.avi").unlink()
+    with pytest.raises(DataError, match=r"lacks kick_b.avi of its official lists"):
+        read_annotations(tmp_path)
+
+
+def many(tmp_path: Path, people: int = 10, takes: int = 3) -> Annotations:
+    names = [f"{word}/p{person:02}_{take}.mp4" for word in "ab" for person in range(people) for take in range(takes)]
+    return read_annotations(touch(tmp_path, *names), group=r"p(\d+)")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_split_keeps_groups_together(tmp_path: Path, seed: int) -> None:
+    found = split_by_group(many(tmp_path), test=0.2, seed=seed)
+    parts = {part: {video.group for video in found.part(part).videos} for part in ("train", "test")}
+    assert not parts["train"] & parts["test"]
+    assert Counter(video.label for video in found.part("test").videos) == {0: 6, 1: 6}
+
+
+def test_a_split_is_drawn_by_its_seed(tmp_path: Path) -> None:
+    found = many(tmp_path)
+    assert split_by_group(found, seed=1) == split_by_group(found, seed=1)
+    assert len({split_by_group(found, seed=seed) for seed in range(9)}) > 5
+
+
+def test_videos_without_groups_are_split_one_by_one(tmp_path: Path) -> None:
+    names = [f"{word}/{take}.mp4" for word in "ab" for take in range(10)]
+    found = split_by_group(read_annotations(touch(tmp_path, *names)), test=0.3)
+    assert Counter((video.label, video.split) for video in found.videos) == {
+        (0, "train"): 7,
+        (0, "test"): 3,
+        (1, "train"): 7,
+        (1, "test"): 3,
+    }
+
+
+def test_classes_with_few_groups_are_in_both_parts(tmp_path: Path) -> None:
+    touch(tmp_path, "a/p1_1.mp4", "a/p1_2.mp4", "a/p2_1.mp4", "b/p3_1.mp4", "b/p4_1.mp4")
+    found = split_by_group(read_annotations(tmp_path, group=r"(p\d)"), test=0.1)
+    for part in ("train", "test"):
+        assert {video.label for video in found.part(part).videos} == {0, 1}
+
+
+def test_groups_that_cannot_be_shared_out(tmp_path: Path) -> None:
+    touch(tmp_path, "a/p1_1.mp4", "a/p1_2.mp4", "b/p2_1.mp4", "b/p3_1.mp4")
+    found = read_annotations(tmp_path, group=r"(p\d)")
+    with pytest.raises(DataError, match="videos of a are of too few groups"):
+        split_by_group(found)
+    for share in (0, 1, -0.5):
+        with pytest.raises(ValueError, match="above 0 and below 1"):
+            split_by_group(found, test=share)
