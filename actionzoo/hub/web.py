@@ -84,8 +84,8 @@ def _fetch(address: str, part: Path, progress: Progress | None) -> None:
         if total is not None and total > MAX_BYTES:
             raise WeightsError(f"{address} has {total / 1e9:.1f} GB, more than any weights that we know")
         goes_on = reply.status == http.HTTPStatus.PARTIAL_CONTENT
-        beginning.remember(address, reply.headers.get("ETag") or reply.headers.get("Last-Modified"))
-        with part.open("ab" if goes_on else "wb") as file:
+        with part.open("ab" if goes_on else "wb") as file:  # what belongs to another file is gone before its note is
+            beginning.remember(address, reply.headers.get("ETag") or reply.headers.get("Last-Modified"))
             there = _copy(address, reply, file, total, progress)
     if total is not None and there != total:
         raise ModelError(f"{address} broke off after {there:,} of {total:,} bytes; try again, it goes on from there")
