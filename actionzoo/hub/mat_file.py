@@ -7,10 +7,12 @@ second is given the form of the first, with the names that MatConvNet's own `fro
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import numpy as np
@@ -22,7 +24,10 @@ from actionzoo.errors import ModelNotFoundError, WeightsError
 MAX_BYTES = 4 << 30
 MAX_DEPTH = 8
 MAX_ENTRIES = 20_000
-"""Larger and deeper than any network that the papers' authors released."""
+"""Larger and deeper than any network that the papers' authors released. Bytes are of the file and of its content."""
+
+COMPRESSED = 15
+"""Tag of a packed variable in files of version 5 to 7."""
 
 SIMPLE_TYPES = {
     "conv": "dagnn.Conv",
@@ -91,7 +96,10 @@ def _network(content: Mapping[str, Any]) -> MatNetwork:
         meta = {key: net[key] for key in ("normalization", "classes") if key in net}
     if "params" not in net:
         return _from_chain(layers, meta)
-    params = {str(entry["name"]): _array(entry["value"]) for entry in _listed(net["params"])}
+    entries = _listed(net["params"])
+    params = {str(entry["name"]): _array(entry["value"]) for entry in entries}
+    if len(params) != len(entries):
+        raise ValueError("it has several parameters of one name")
     return MatNetwork(tuple(_layer(entry) for entry in layers), params, meta)
 
 
@@ -137,8 +145,37 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _read_old(path: Path) -> dict[str, Any]:
+    _check_unpacked(path)
     content = loadmat(str(path), struct_as_record=True, squeeze_me=False, chars_as_strings=True)
     return {name: _plain(value, 0) for name, value in content.items() if not name.startswith("__")}
+
+
+def _check_unpacked(path: Path) -> None:
+    """Raises ValueError if the variables of a file unpack to too much; scipy would take whatever they take."""
+    with path.open("rb") as file:
+        order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
+        if order is None:  # of version 4, which packs nothing, or no MATLAB file
+            return
+        total = 0
+        while len(tag := file.read(8)) == 8:
+            kind, size = struct.unpack(f"{order}II", tag)
+            end = file.tell() + size
+            if kind == COMPRESSED:
+                total += _unpacked(file, size, MAX_BYTES - total)
+            file.seek(end)
+
+
+def _unpacked(file: IO[bytes], size: int, most: int) -> int:
+    """Bytes that the next `size` of a file unpack to. Raises ValueError above `most`."""
+    total, stream = 0, zlib.decompressobj()
+    while size > 0 and (block := file.read(min(size, 1 << 20))):
+        size -= len(block)
+        while block:
+            total += len(stream.decompress(block, 1 << 20))
+            block = stream.unconsumed_tail
+            if total > most:
+                raise ValueError("it unpacks to more than any network that we know")
+    return total
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -168,7 +205,7 @@ class _Hdf5:
 
     def __init__(self, file: h5py.File) -> None:
         self._file = file
-        self._entries = 0
+        self._entries = self._bytes = 0
 
     def child(self, group: h5py.Group, name: str) -> Any:
         """A member of a group, which must lie in this file."""
@@ -184,6 +221,11 @@ class _Hdf5:
             return self._structs(item, depth)
         if item.external or item.is_virtual:
             raise ValueError(f"{item.name} lies in another file")
+        if item.dtype.kind not in "biuf" and item.dtype != h5py.ref_dtype:
+            return None  # complex numbers, text of HDF5's own and the like, which no network has
+        self._bytes += item.nbytes
+        if self._bytes > MAX_BYTES:
+            raise ValueError("it unpacks to more than any network that we know")
         kind = _text(item.attrs.get("MATLAB_class", b""))
         if item.attrs.get("MATLAB_empty", 0):
             return "" if kind == "char" else [] if kind in ("cell", "struct") else np.zeros((0, 0), np.float32)

@@ -9,12 +9,15 @@ What a file holds is told by the types of its layers and the names of its parame
     ST-MulNet     res2b_branch2b_relu_spatial_Time_f, and products where ST-ResNet has sums
     T-ResNet      conv_time_res2a_branch2b_f, its batch norm _bn_w, _bn_b, _bn_m, its scale _scalef, _scaleb
 
+Where two streams meet is read from the graph, and a graph that we cannot build is an error, whatever fits by name.
+
 MatConvNet correlates, as Keras does, with kernels in the same order of axes. Its batch norms keep (mean, sigma), with
 epsilon in sigma. What it reads as flow is the papers' 8-bit code less 128, which our motion streams make of pixels.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +30,7 @@ from actionzoo.errors import WeightsError
 from actionzoo.hub.bundle import save_model
 from actionzoo.hub.loading import LoadReport, load_arrays, shortened
 from actionzoo.hub.mat_file import MatLayer, MatNetwork, read_network
+from actionzoo.hub.mat_wiring import Meeting, Wiring, kind_of
 from actionzoo.hub.record import InputRecord
 from actionzoo.models import create_model
 from actionzoo.models.resnet import EPSILON, UNITS
@@ -38,6 +42,22 @@ STREAMS = {"spatial": "appearance", "temporal": "motion"}
 
 FRAMES, STRIDE, FPS, FUSED_FRAMES = 25, 7, 25.0, 5
 """The authors test on 25 frames all over a video, in one clip; here those of seven seconds. Fusion takes five."""
+
+GATES = {"Sum": "st_resnet", "Mul": "st_mulnet"}
+"""What the layers that connect the streams make of two ResNets."""
+
+DIRECTIONS = {
+    ("appearance",): "motion_to_appearance",
+    ("motion",): "appearance_to_motion",
+    ("appearance", "motion"): "both",
+}
+"""Which way the connections lead, by the streams that they lead into."""
+
+FLOW_MEAN = 128.0
+"""Taken off every grey level of flow; our motion streams count from there."""
+
+POOLED = 5
+"""Frames that the authors' networks pool over."""
 
 _STREAM = re.compile(r"_(spatial|temporal)(?=$|_Time)")
 _UNIT = re.compile(r"(res|bn)(?P<stage>[2-5])(?P<unit>a|b\d*|[c-z])_branch(?P<branch>1|2a|2b|2c)(?P<rest>.*)")
@@ -84,10 +104,22 @@ def convert_mat(
     Raises ModelNotFoundError if there is no such file, WeightsError if it is damaged, holds a network that we do not
     know, or has parameters that find no place.
     """
-    found = _Found(read_network(path), str(path), frames)
+    network = read_network(path)
+    try:
+        return _convert(network, str(path), side, frames)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{path} is not laid out as the authors' files are ({reason})") from error
+
+
+def _convert(
+    network: MatNetwork, source: str, side: int, frames: int | None
+) -> tuple[keras.Model, InputRecord, LoadReport]:
+    found = _Found(network, source, frames)
+    mean = found.mean()
     model = create_model(found.name, found.classes, found.frames, height=side, width=side, **found.options())
-    report = load_arrays(model, found.arrays(), source=str(path))
-    if (mean := found.mean()) is not None:
+    report = load_arrays(model, found.arrays(), source=source)
+    if mean is not None:
         model.get_layer("appearance_preprocessing").offset = [-value for value in mean]
     return model, found.record(side), report
 
@@ -97,7 +129,7 @@ class _Found:
 
     def __init__(self, network: MatNetwork, source: str, frames: int | None) -> None:
         self._network, self._source = network, source
-        self._types = {layer.type.rpartition(".")[2] for layer in network.layers}
+        self._wiring = Wiring(network, _stream_of)
         self._by_stream: dict[str, Arrays] = {}
         shared: Arrays = {}
         for name, array in network.params.items():
@@ -111,6 +143,7 @@ class _Found:
         self._name_single()
         self._classifiers = {stream: self._classifier(stream) for stream in self._by_stream}
         self.classes = int(self._params_of(*self._last_of_a_stream())[0].shape[-1])
+        self._meetings = self._wiring.meetings()
         self.name = self._system()
         self.frames = frames or (FUSED_FRAMES if self.name.startswith("two_stream") else FRAMES)
 
@@ -120,15 +153,15 @@ class _Found:
         factor = _first_kernel(first, self._source).shape[-1] / 64
         options: dict[str, Any] = {"channel_factor": factor}
         if "motion" in self._by_stream:
-            channels = _first_kernel(self._by_stream["motion"], self._source).shape[2]
-            options["stack_length"] = channels // 2
+            options["stack_length"] = self._stack_length()
         if self.name.startswith("two_stream"):
-            options |= {"fusion": "conv", "fusion_layer": "relu5"}
-            options["temporal_fusion"] = "conv3d" if "conv3Df" in self._fusion else "pool3d"
+            options |= {"fusion": "conv" if self._fusion else "sum", "fusion_layer": "relu5"}
+            options["temporal_fusion"] = self._temporal_fusion()
         if self.name.startswith("st_"):
-            options |= self._pooling()
+            options |= self._pooling() | {"direction": self._direction()}
         if self.name.startswith("t_resnet"):
-            options["streams"] = "appearance"
+            self._check_pooled_over_the_clip()
+            options["streams"] = next(iter(self._by_stream))
         return options
 
     def arrays(self) -> Arrays:
@@ -144,24 +177,38 @@ class _Found:
         return arrays
 
     def mean(self) -> list[float] | None:
-        """R, G and B of the mean picture, where the file has one and the network looks at frames."""
+        """R, G and B of the mean picture, where the file has one and the network looks at frames.
+
+        Raises WeightsError if it is none of frames, flow or both, or if the mean of flow is not the authors'.
+        """
         normalization = self._network.meta.get("normalization")
         average = normalization.get("averageImage") if isinstance(normalization, dict) else None
-        if "appearance" not in self._by_stream or not isinstance(average, np.ndarray) or average.size < 3:
+        if not isinstance(average, np.ndarray) or average.size < 3:
             return None
         flat = average.astype(np.float64)
         flat = flat.reshape(-1, flat.shape[-1]).mean(0) if flat.ndim == 3 and flat.shape[-1] >= 3 else flat.ravel()
-        rgb = flat[-3:]  # of a joint mean, flow comes first
-        if flat.size not in (3, 23) or not np.isfinite(rgb).all():
-            raise WeightsError(f"{self._source}: its mean picture has {flat.size} values; 3 or 23 are known")
-        return [float(value) for value in rgb]
+        both = 2 * self._stack_length()
+        if flat.size not in (3, both, both + 3) or not np.isfinite(flat).all():
+            sizes = f"3, {both} or {both + 3}"
+            raise WeightsError(
+                f"{self._source}: its mean picture has {flat.size} values; {sizes} finite ones are known"
+            )
+        flow = flat[:both] if flat.size >= both else flat[:0]  # of a joint mean, flow comes first
+        if "motion" in self._by_stream and (np.abs(flow - FLOW_MEAN) > 0.5).any():
+            raise WeightsError(f"{self._source}: its mean of flow is {flow.mean():.1f}; {FLOW_MEAN:.0f} is known")
+        if "appearance" not in self._by_stream or flat.size == both:
+            return None
+        return [float(value) for value in flat[-3:]]
+
+    def _stack_length(self) -> int:
+        if "motion" not in self._by_stream:
+            return 10
+        return int(_first_kernel(self._by_stream["motion"], self._source).shape[2]) // 2
 
     def record(self, side: int) -> InputRecord:
         """What the authors' test shows to it. Frames are stretched: training drew their two sides by chance."""
-        stack = self.options().get("stack_length", 10)
-        return InputRecord(
-            self._class_names(), side, side, FPS, self.frames, STRIDE, stack, "tvl1", "stretch", mirror=True
-        )
+        names, stack = self._class_names(), self._stack_length()
+        return InputRecord(names, side, side, FPS, self.frames, STRIDE, stack, "tvl1", "stretch", mirror=True)
 
     def _name_single(self) -> None:
         """A network of one stream does not say which; what its first filter reads does."""
@@ -180,34 +227,104 @@ class _Found:
             both = " and ".join(f"{stream} on {base}" for stream, base in bases.items())
             raise WeightsError(f"{self._source}: {both}; networks of two different ones cannot be built yet")
         base = next(iter(bases.values()))
-        names = [name for params in self._by_stream.values() for name in params]
         if len(bases) == 1:
-            stream = next(iter(bases))
-            if any(name.startswith("conv_time_") for name in names):
+            stream, params = next(iter(self._by_stream.items()))
+            if any(name.startswith("conv_time_") for name in params):
                 return f"t_{base}"
             return f"{stream}_{base}"
-        if self._fusion:
+        if self._fusion or base == "vgg16":
+            self._check_fusion()
             return f"two_stream_{base}"
-        if base.startswith("resnet") and any("_Time_" in name for name in names) and "Mul" in self._types:
-            return f"st_mulnet{base.removeprefix('resnet')}"
-        if base.startswith("resnet") and "ConvTime" in self._types and "Mul" not in self._types:
-            return f"st_{base}"
-        raise WeightsError(
-            f"{self._source}: two streams on {base} that meet in a way that we do not know; "
-            "known are conv fusion, ST-ResNet and ST-MulNet"
-        )
+        gates = {meeting.kind for meeting in self._meetings}
+        if len(gates) == 1 and (gate := gates.pop()) in GATES:
+            return f"{GATES[gate]}{base.removeprefix('resnet')}"
+        raise self._unknown("meet in a way that we do not know; known are conv and sum fusion, ST-ResNet and ST-MulNet")
+
+    def _unknown(self, what: str) -> WeightsError:
+        return WeightsError(f"{self._source}: its two streams {what}")
+
+    def _check_fusion(self) -> None:
+        """Raises WeightsError unless the streams meet once, behind relu5_3, appearance first, and both go on."""
+        kind = "Concat" if self._fusion else "Sum"
+        if [(meeting.kind, meeting.streams) for meeting in self._meetings] != [(kind, ("appearance", "motion"))]:
+            raise self._unknown(f"must meet in one {kind} of appearance and motion, in this order")
+        for source in self._meetings[0].sources:
+            before = [_STREAM.sub("", name) for name in self._wiring.parameters_before(source)]
+            if kind_of(source) != "ReLU" or "conv5_3f" not in before:
+                raise self._unknown(f"meet behind {source.name}; only fusion of relu5_3 is known")
+        if {"conv5_3f", "conv5_3b"} & {name for names in self._classifiers.values() for name in names}:
+            raise self._unknown("have one tower only; networks with both can be built")
+
+    def _direction(self) -> str:
+        """Which way the connections lead. Raises WeightsError if a stage has none, or one that the papers have not."""
+        found: dict[str, list[int]] = {}
+        for meeting in self._meetings:
+            place = self._reader(meeting)
+            if place is None:
+                raise self._unknown(f"meet behind {' and '.join(source.name for source in meeting.sources)}")
+            receiver, stage = place
+            kinds = {stream: kind_of(source) for stream, source in zip(meeting.streams, meeting.sources, strict=True)}
+            if len(meeting.streams) != 2 or any(
+                kind != ("Sum" if stream == receiver else "ReLU") for stream, kind in kinds.items()
+            ):
+                raise self._unknown(f"meet in stage {stage}, but not as a sum and the other stream's ReLU")
+            found.setdefault(receiver, []).append(stage)
+        if any(sorted(stages) != [2, 3, 4, 5] for stages in found.values()):
+            raise self._unknown("do not meet once in each of the stages 2 to 5")
+        return DIRECTIONS[tuple(sorted(found))]
+
+    def _reader(self, meeting: Meeting) -> tuple[str, int] | None:
+        """Stream and stage of the second unit whose residual branch alone reads a meeting, if that is what reads it."""
+        if len(meeting.readers) != 1:
+            return None
+        for name in meeting.readers[0].params:
+            stream, match = _stream_of(name), _UNIT.fullmatch(_STREAM.sub("", name))
+            if stream and match and match["branch"] == "2a" and _unit_number(match["unit"]) == 1:
+                return stream, int(match["stage"])
+        return None
+
+    def _temporal_fusion(self) -> str:
+        """How a network with fusion looks across frames."""
+        pools = [layer.block for layer in self._network.layers if kind_of(layer) == "Pooling3D"]
+        if not pools and "conv3Df" not in self._fusion:
+            return "pool2d"
+        sizes = {(int(np.ravel(block["poolSize"])[-1]), int(np.ravel(block["stride"])[-1])) for block in pools}
+        if len(pools) != 2 or sizes != {(POOLED, 2)}:
+            raise WeightsError(
+                f"{self._source}: both of its towers must pool 2x2x{POOLED}; without conv3D both may pool 2x2"
+            )
+        return "conv3d" if "conv3Df" in self._fusion else "pool3d"
+
+    def _pools_over_time(self) -> set[tuple[str, float, float]]:
+        """Method, window and stride of all pooling over time."""
+        blocks = [layer.block for layer in self._network.layers if kind_of(layer) == "PoolTime"]
+        return {
+            (
+                str(block.get("method", "max")),
+                float(np.ravel(block["poolSize"])[-1]),
+                float(np.ravel(block["stride"])[-1]),
+            )
+            for block in blocks
+        }
 
     def _pooling(self) -> dict[str, Any]:
         """How a spatiotemporal network pools over time, before pool5."""
-        pools = [layer for layer in self._network.layers if layer.type.endswith("PoolTime")]
+        pools = self._pools_over_time()
         if not pools:
             return {"temporal_pool": "none"}
-        block = pools[0].block
-        window, stride = (int(np.ravel(block[key])[-1]) for key in ("poolSize", "stride"))
-        how = {"max": "max", "avg": "average"}.get(str(block.get("method", "max")))
-        if how is None or window != 5:
-            raise WeightsError(f"{self._source}: it pools over {window} frames ({block.get('method')}), not over 5")
-        return {"temporal_pool": how, "temporal_pool_stride": stride}
+        method, window, stride = next(iter(pools))
+        how = {"max": "max", "avg": "average"}.get(method)
+        if len(pools) > 1 or how is None or window != POOLED:
+            several = " and in other ways" if len(pools) > 1 else ""
+            raise WeightsError(
+                f"{self._source}: it pools over {window:g} frames ({method}){several}, not over {POOLED}"
+            )
+        return {"temporal_pool": how, "temporal_pool_stride": int(stride)}
+
+    def _check_pooled_over_the_clip(self) -> None:
+        """Raises WeightsError unless a T-ResNet takes the maximum over all frames."""
+        if [(method, window) for method, window, _ in self._pools_over_time()] != [("max", math.inf)]:
+            raise WeightsError(f"{self._source}: a T-ResNet that takes no maximum over the whole clip is not known")
 
     def _classifier(self, stream: str) -> tuple[str, ...]:
         """The parameters of a stream's classifier, its last convolution, whatever the file calls it."""
@@ -251,9 +368,19 @@ class _Found:
         classes = self._network.meta.get("classes")
         for key in ("description", "name"):
             names = classes.get(key) if isinstance(classes, dict) else None
-            if isinstance(names, list) and len(names) == self.classes and all(isinstance(n, str) for n in names):
+            if isinstance(names, list) and len(names) == self.classes and all(map(_is_a_name, names)):
                 return tuple(names)
         return ()
+
+
+def _is_a_name(name: object) -> bool:
+    """Whether a class may be called so: text that a terminal can show."""
+    return isinstance(name, str) and name.isprintable()
+
+
+def _stream_of(name: str) -> str | None:
+    match = _STREAM.search(name)
+    return None if match is None else STREAMS[match[1]]
 
 
 def _is_fusion(name: str) -> bool:
@@ -318,7 +445,9 @@ def _with_norms(params: Arrays) -> Arrays:
         layer, _, kind = name.rpartition("/")
         normed = f"{layer}_bn/moments" in params and not layer.endswith("_temporal")  # T-ResNet's comes before
         if kind == "moments":
-            mean, sigma = array.reshape(-1, 2).T
+            if array.ndim != 2 or array.shape[1] != 2:
+                raise ValueError(f"the moments of {layer} are {array.shape}, not (channels, 2)")
+            mean, sigma = array.T
             bias = params.get(f"{layer.removesuffix('_bn')}/bias") if not layer.endswith("_temporal_bn") else None
             result[f"{layer}/moving_mean"] = mean if bias is None else mean - bias.ravel()
             result[f"{layer}/moving_variance"] = np.maximum(sigma**2 - np.float32(EPSILON), 0)

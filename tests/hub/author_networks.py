@@ -161,37 +161,63 @@ def resnet(net: DagNN, channels: int, depth: int = 50, *, bias: bool = False) ->
     return stream.finish()
 
 
-def spatiotemporal(net: DagNN, gate: str, pool: tuple[float, float] | None) -> list[str]:
-    """ST-ResNet and ST-MulNet: motion from unit a of every stage into the branch of appearance's unit b."""
+def spatiotemporal(
+    net: DagNN,
+    gate: str,
+    pool: tuple[float, float] | None,
+    *,
+    into: str = "a",
+    activated: bool = False,
+    stages: str = "2345",
+) -> list[str]:
+    """ST-ResNet and ST-MulNet: motion from unit a of every stage into the branch of appearance's unit b.
+
+    `into` tells the streams that receive the other one, "a", "m" or "am"; `activated` joins behind the receiver's ReLU.
+    """
     a = ResNet(net, "_spatial", 3, "input", bias=True)
     m = ResNet(net, "_temporal", 2 * STACK, "input_flow")
     over_time: dict[str, Any] = {"inflate": gate == "Sum", "inject": gate == "Mul"}
     for stage, letters in enumerate(units(50), start=2):
         for letter in letters:
-            joined = None
-            if letter == "b":
-                joined = net.add(f"res{stage}a_relu_spatial_sum", gate, [a.sum, m.x])
+            to_a = to_m = None
+            if letter == "b" and str(stage) in stages:
+                if "a" in into:
+                    to_a = net.add(f"res{stage}a_relu_spatial_sum", gate, [a.x if activated else a.sum, m.x])
+                if "m" in into:
+                    to_m = net.add(f"res{stage}a_relu_temporal_sum", gate, [m.sum, a.x])
             options = over_time if letter == "b" else {}
-            m.unit(stage, letter, **options)
-            a.unit(stage, letter, joined=joined, **options)
+            m.unit(stage, letter, joined=to_m, **options)
+            a.unit(stage, letter, joined=to_a, **options)
     return [a.finish(pool_over=pool), m.finish(pool_over=pool)]
 
 
-def fused(net: DagNN, *, three_d: bool = True) -> list[str]:
-    """CVPR'16's final network: 3x3x3 convolution behind relu5_3, or 1x1 as in its tables; 2x2x5 pooling, two towers."""
+def fused(
+    net: DagNN, how: str = "conv3d", *, pool3d: bool = True, both: bool = True, swapped: bool = False
+) -> list[str]:
+    """CVPR'16's final network: 3x3x3 convolution behind relu5_3, 2x2x5 pooling, two towers.
+
+    Or, as in its tables, `how` is "conv" (1x1) or "sum"; pooling in each frame; one tower. `swapped`: motion first.
+    """
     a, m = (
         vgg(net, "_spatial", 3, "input", until="relu5"),
         vgg(net, "_temporal", 2 * STACK, "input_flow", until="relu5"),
     )
-    x = net.add("relu5_3_concat", "Concat", [a, m])
-    if three_d:
+    if how == "sum":
+        x = net.add("relu5_3_sum", "Sum", [a, m])
+    else:
+        x = net.add("relu5_3_concat", "Concat", [m, a] if swapped else [a, m])
+    if how == "conv3d":
         params = {"conv3Df": net.random(3, 3, 3, 64, 32), "conv3Db": net.random(32, 1)}
         x = net.add("conv53D", "Conv3D", [x], params, pad=[1.0] * 6, stride=[1.0] * 3)
-    else:
+    elif how == "conv":
         params = {"conv_fusion_1f": net.random(1, 1, 64, 32), "conv_fusion_1b": net.random(32, 1)}
         x = net.add("conv_fusion_1", "Conv", [x], params, pad=[0.0] * 4, stride=[1.0, 1.0])
-    x = net.add("relu3D5", "ReLU", [x])
+    if how != "sum":
+        x = net.add("relu3D5", "ReLU", [x])
     pool = {"poolSize": [2.0, 2.0, 5.0], "stride": [2.0, 2.0, 2.0], "pad": [0.0] * 6, "method": "max"}
-    x = net.add("pool3D5_spatial", "Pooling3D", [x], **pool)
-    y = net.add("pool3D5_temporal", "Pooling3D", [m], **pool)
+    kind, pool = ("Pooling3D", pool) if pool3d else ("Pooling", HALVED)
+    x = net.add("pool5_spatial", kind, [x], **pool)
+    if not both:
+        return [hidden(net, "_spatial", 32, x)]
+    y = net.add("pool5_temporal", kind, [m], **pool)
     return [hidden(net, "_spatial", 32, x), hidden(net, "_temporal", 32, y)]

@@ -98,11 +98,11 @@ def test_vgg_16_as_a_chain(tmp_path: Path) -> None:
     assert_same(path, net, [tower], "appearance_vgg16", 1, 224)
 
 
-@pytest.mark.parametrize("three_d", [True, False])
-def test_two_stream_fusion(tmp_path: Path, three_d: bool) -> None:
+@pytest.mark.parametrize(("how", "pool3d"), [("conv3d", True), ("conv", True), ("conv", False), ("sum", False)])
+def test_two_stream_fusion(tmp_path: Path, how: str, pool3d: bool) -> None:
     net = DagNN()
-    towers = fused(net, three_d=three_d)
-    joint = np.concatenate([np.full(20, 128.0), MEAN])
+    towers = fused(net, how, pool3d=pool3d)
+    joint = np.concatenate([np.full(2 * STACK, 128.0), MEAN])
     path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta(joint))})
     assert_same(path, net, towers, "two_stream_vgg16", 5, 224)
 
@@ -122,15 +122,58 @@ def test_st_mulnet(tmp_path: Path) -> None:
     assert_same(path, net, towers, "st_mulnet50", 6)
 
 
-def test_t_resnet(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("gate", "into"), [("Sum", "m"), ("Mul", "am")])
+def test_connections_that_lead_elsewhere(tmp_path: Path, gate: str, into: str) -> None:
     net = DagNN()
-    stream = ResNet(net, "", 3, "input")
+    towers = spatiotemporal(net, gate, None, into=into)
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    assert_same(path, net, towers, {"Sum": "st_resnet50", "Mul": "st_mulnet50"}[gate], 3)
+
+
+def t_resnet(net: DagNN, channels: int = 3, pool_over: tuple[float, float] | None = (np.inf, 1.0)) -> str:
+    stream = ResNet(net, "", channels, "input")
     for stage, letters in enumerate(units(50), start=2):
         for letter in letters:
             stream.unit(stage, letter, beside=letter in "ac")
-    tower = stream.finish(pool_over=(np.inf, 1.0), pooled_last=True)
+    return stream.finish(pool_over=pool_over, pooled_last=True)
+
+
+def test_t_resnet(tmp_path: Path) -> None:
+    net = DagNN()
+    tower = t_resnet(net)
     path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
     assert_same(path, net, [tower], "t_resnet50", 4)
+
+
+def test_t_resnet_on_flow(tmp_path: Path) -> None:
+    net = DagNN()
+    t_resnet(net, 2 * STACK)
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    model, _, report = convert_mat(path, side=SIDE, frames=4)
+    assert list(model.input) == ["motion"]
+    assert report.new == ()
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda net: spatiotemporal(net, "Sum", None, stages=""), "meet in a way that we do not know"),
+        (lambda net: spatiotemporal(net, "Mul", None, stages="25"), "do not meet once in each of the stages 2 to 5"),
+        (lambda net: spatiotemporal(net, "Sum", None, activated=True), "not as a sum and the other stream's ReLU"),
+        (lambda net: spatiotemporal(net, "Sum", (np.inf, 1.0)), "pools over inf frames"),
+        (lambda net: fused(net, pool3d=False), "both of its towers must pool 2x2x5"),
+        (lambda net: fused(net, swapped=True), "one Concat of appearance and motion, in this order"),
+        (lambda net: fused(net, both=False), "have one tower only"),
+        (lambda net: t_resnet(net, pool_over=None), "no maximum over the whole clip"),
+    ],
+)
+def test_graphs_that_only_look_like_ours(tmp_path: Path, build: Any, says: str) -> None:
+    """Their parameters have the names and shapes of a network of ours, which would compute something else."""
+    net = DagNN()
+    build(net)
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    with pytest.raises(WeightsError, match=says):
+        convert_mat(path, frames=5)
 
 
 @pytest.mark.parametrize("depth", [101, 152])
@@ -169,6 +212,14 @@ def broken(net: DagNN, change: str) -> dict[str, Any]:
         struct["params"] = [entry for entry in struct["params"] if "4f_" not in entry["name"]]
     elif change == "mean":
         struct["meta"]["normalization"]["averageImage"] = np.ones((1, 1, 7))
+    elif change == "flow":
+        struct["meta"]["normalization"]["averageImage"] = np.full((1, 1, 2 * STACK), 100.0)
+    elif change == "moments":
+        params["bn4c_branch2b_moments"]["value"] = params["bn4c_branch2b_moments"]["value"].T
+    elif change == "no classes":
+        params["fc101_filter"]["value"] = np.ones((1, 1, 128, 0), np.float32)
+    elif change == "twice":
+        struct["params"].append(params["res4c_branch2b_filter"])
     elif change == "text":
         params["res4c_branch2b_filter"]["value"] = "no numbers"
     elif change == "classifier":
@@ -185,13 +236,17 @@ def broken(net: DagNN, change: str) -> dict[str, Any]:
         ("nan", "stage4_unit2_conv2/kernel"),
         ("unit", r"\(3, 4, 5, 3\) residual units a stage are no ResNet-50, 101 or 152"),
         ("mean", "its mean picture has 7 values"),
+        ("flow", "its mean of flow is 100.0; 128 is known"),
+        ("moments", r"the moments of stage4_unit2_conv2_bn are \(2, 16\), not \(channels, 2\)"),
+        ("no classes", "not laid out as the authors' files"),
+        ("twice", "several parameters of one name"),
         ("text", "a parameter is no array of numbers"),
         ("classifier", "has no classifier"),
     ],
 )
 def test_networks_that_are_not_whole(tmp_path: Path, change: str, says: str) -> None:
     net = DagNN()
-    resnet(net, 3)
+    resnet(net, 2 * STACK if change == "flow" else 3)
     path = write_v7(tmp_path / "net.mat", broken(net, change))
     with pytest.raises(WeightsError, match=says) as caught:
         convert_mat(path, side=SIDE)
@@ -249,3 +304,29 @@ def test_files_that_are_too_large_or_too_deep(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("actionzoo.hub.mat_file.MAX_BYTES", 10)
     with pytest.raises(WeightsError, match="larger than any network"):
         read_network(path)
+
+
+def test_files_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_v7(tmp_path / "net.mat", {"first": 1.0, "net": {"zeros": np.zeros((500, 500))}})  # 2 MB of zeros
+    assert path.stat().st_size < 100_000
+    for most, says in ((2_100_000, "no net with layers"), (1_900_000, "unpacks to more than any network")):
+        monkeypatch.setattr("actionzoo.hub.mat_file.MAX_BYTES", most)
+        with pytest.raises(WeightsError, match=says):
+            read_network(path)
+
+
+def test_hdf5_that_promises_more_than_it_holds(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "net.mat", "w") as file:
+        file.create_dataset("net", (1 << 20, 1 << 20), "f8", chunks=(1 << 10, 1 << 10))
+    assert (tmp_path / "net.mat").stat().st_size < 10_000
+    with pytest.raises(WeightsError, match="unpacks to more"):
+        read_network(tmp_path / "net.mat")
+
+
+def test_names_of_classes_that_a_terminal_would_obey(tmp_path: Path) -> None:
+    net = DagNN()
+    resnet(net, 3)
+    names = [f"\x1b[31mclass {place}" for place in range(CLASSES)]
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(classes={"name": names, "description": names})})
+    _, record, _ = convert_mat(path, side=SIDE, frames=1)
+    assert record.classes == ()
