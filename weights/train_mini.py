@@ -18,7 +18,6 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,10 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import numpy as np
 
+from actionzoo.data.annotations import read_annotations
 from actionzoo.data.augment import Augmentation, random_clip
 from actionzoo.data.puppets import ACTIONS, write_dataset
-from actionzoo.data.recordings import Recording, read_class_folders
+from actionzoo.data.recordings import Form, Recording, VideoSource
 from actionzoo.hub import InputRecord, catalog_table, export_bundle
 from actionzoo.models import create_model
 from actionzoo.video.resize import pad_to
@@ -147,6 +147,16 @@ def scores(model: keras.Model, recordings: Sequence[Recording]) -> np.ndarray:
         a, m = (np.asarray(output).mean(axis=0) for output in outputs)
         rows.append([a, m, (a + m) / 2])
     return np.array(rows)
+
+
+def read(folder: Path, cache: Path) -> list[Recording]:
+    """Every video of the class folders below `folder`, decoded once and kept in `cache`."""
+    source = VideoSource(read_annotations(folder), Form(*SIZE, FPS, FLOW), cache)
+    if source.classes != ACTIONS:
+        raise ValueError(f"{folder} has the classes {source.classes}, not {ACTIONS}")
+    if broken := source.prepare():
+        raise ValueError(f"{broken[0][0].path}: {broken[0][1]}")
+    return [source.read(index) for index in range(len(source))]
 
 
 def sequence(recording: Recording) -> int:
@@ -286,8 +296,7 @@ def main() -> None:
     folder = options.work / "puppets"
     if not folder.exists():
         write_dataset(folder, PUPPETS_A_CLASS, options.seed)
-    read = partial(read_class_folders, classes=ACTIONS, size=SIZE, fps=FPS, method=FLOW)
-    puppets, real = read(folder), read(options.real)
+    puppets, real = (read(data, options.work / "recordings") for data in (folder, options.real))
     print(f"{len(puppets)} puppets, {len(real)} real clips", flush=True)
 
     learn_puppets(puppets, options.seed, options.work)

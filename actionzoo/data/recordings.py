@@ -1,31 +1,89 @@
-"""Labelled videos in memory, ready to be cut into clips: what small data sets are trained from."""
+"""Labelled videos at the size and rate that a model sees, decoded once, ready to be cut into clips."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from actionzoo.data.annotations import Annotated, Annotations
+from actionzoo.errors import OutputError, VideoError
+from actionzoo.hub.cache import cache_folder
+from actionzoo.hub.record import DEFAULT_FLOW, InputRecord
 from actionzoo.video.flow import optical_flow
+from actionzoo.video.flow_files import flow_size
 from actionzoo.video.reader import read_frames
 from actionzoo.video.resize import input_size
+
+LAYOUT = 1
+"""Version of the files in the cache."""
+
+Progress = Callable[[int, int], None]
+"""Called with how many videos are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """At what size and rate recordings are kept, and which flow they have.
+
+    Attributes:
+        height: in pixels; of the short side where `resize` is "short".
+        width: in pixels.
+        fps: frames a second to keep; a slower video keeps all it has.
+        flow: a method of `actionzoo.video.flow`.
+        resize: "fit" or "stretch" (`actionzoo.video.resize`), or "short": the short side becomes `height`, as in the
+            papers, and the model's input is cut out of it.
+    """
+
+    height: int
+    width: int
+    fps: float
+    flow: str
+    resize: str = "fit"
+
+    @classmethod
+    def of(cls, record: InputRecord) -> Form:
+        """The form that a model's input record asks for.
+
+        >>> Form.of(InputRecord(("push", "hug"), height=112, width=144, flow="dis-fine"))
+        Form(height=112, width=144, fps=15.0, flow='dis-fine', resize='fit')
+        """
+        return cls(record.height, record.width, record.fps, record.flow or DEFAULT_FLOW, record.resize)
+
+    def size(self, original: tuple[int, int]) -> tuple[int, int]:
+        """The (height, width) that a frame of this (height, width) is scaled to.
+
+        >>> Form(256, 256, 25, "tvl1", "short").size((240, 320))
+        (256, 340)
+        """
+        if self.resize == "short":
+            return flow_size(original, self.height)
+        return input_size(original, (self.height, self.width), self.resize)
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One video at the size and rate that a model sees, before padding.
+    """One video in one form, before padding.
 
     Attributes:
         name: the file's name.
         label: index of its class.
         frames: `(frames, height, width, 3)` uint8 RGB.
-        flow: `(frames-1, height, width, 2)` float16, pixels a frame step; half precision keeps a data set in memory and
-            is exact to 1/128 px up to 8 px.
+        flow: `(frames-1, height, width, 2)` float16, pixels a frame step; half precision keeps a data set small and is
+            exact to 1/128 px up to 8 px.
+
+    Both may be anything with a shape that gives an array for an array of indices: not all frames need to be in memory.
     """
 
     name: str
@@ -34,41 +92,90 @@ class Recording:
     flow: NDArray[np.float16]
 
 
-def read_recording(
-    path: Path, label: int, *, size: tuple[int, int], fps: float, resize: str = "fit", method: str = "dis"
-) -> Recording:
-    """Decode one video once and compute its flow.
+class Source(Protocol):
+    """A set of labelled videos that are read one by one, in any order, from any thread."""
 
-    Args:
-        path: the video.
-        label: index of its class.
-        size: (height, width) of the model's input, in pixels.
-        fps: frames a second to keep.
-        resize: rule of `actionzoo.video.resize`.
-        method: of `actionzoo.video.flow`.
+    classes: tuple[str, ...]
+    videos: tuple[Annotated, ...]
+    form: Form
 
-    Raises:
-        VideoError: the video cannot be read.
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> Recording:
+        """The recording of `videos[index]`. Raises VideoError or DataError."""
+
+
+def read_recording(path: Path, label: int, form: Form) -> Recording:
+    """Decode one video once and compute its flow. Raises VideoError."""
+    frames = np.stack([frame.image for frame in read_frames(path, fps=form.fps, size=form.size)])
+    return Recording(path.name, label, frames, optical_flow(frames, form.flow, workers=1).astype(np.float16))
+
+
+class VideoSource:
+    """Videos as they are on disk. Each is decoded when it is first read, and then kept in the user's cache folder.
+
+    The cache is read through the page cache of the system, so a set that fits into memory is read from memory. It can
+    be deleted at any time; a video that changed is decoded again.
     """
-    frames = np.stack(
-        [frame.image for frame in read_frames(path, fps=fps, size=partial(input_size, target=size, rule=resize))]
-    )
-    return Recording(path.name, label, frames, optical_flow(frames, method, workers=1).astype(np.float16))
 
+    def __init__(self, annotations: Annotations, form: Form, cache: Path | None = None) -> None:
+        """`cache` is where decoded videos are kept, by default below `ACTIONZOO_CACHE`."""
+        self.classes, self.videos, self.form = annotations.classes, annotations.videos, form
+        self._cache = cache_folder() / "recordings" if cache is None else cache
 
-def read_class_folders(
-    folder: Path, classes: Sequence[str], *, size: tuple[int, int], fps: float, resize: str = "fit", method: str = "dis"
-) -> list[Recording]:
-    """Read every video of `<folder>/<class>/`, in order of name, on all cores.
+    def __len__(self) -> int:
+        return len(self.videos)
 
-    Raises:
-        VideoError: one of them cannot be read.
-    """
-    read = partial(read_recording, size=size, fps=fps, resize=resize, method=method)
-    paths = [(path, label) for label, name in enumerate(classes) for path in _files(folder / name)]
-    with ThreadPoolExecutor() as threads:
-        return list(threads.map(lambda item: read(*item), paths))
+    def read(self, index: int) -> Recording:
+        """The recording of `videos[index]`. Raises VideoError, and OutputError if the cache cannot be written."""
+        video = self.videos[index]
+        place = self._cache / self._key(video.path)
+        if not place.is_dir():
+            self._keep(read_recording(video.path, video.label, self.form), place)
+        frames, flow = (np.load(place / f"{name}.npy", mmap_mode="r") for name in ("frames", "flow"))
+        return Recording(video.path.name, video.label, frames, flow)
 
+    def prepare(self, progress: Progress | None = None, workers: int | None = None) -> list[tuple[Annotated, str]]:
+        """Decode all videos now, several at a time; those that cannot be used, with the reason."""
+        broken = []
+        with ThreadPoolExecutor(workers or os.cpu_count()) as threads:
+            for done, reason in enumerate(threads.map(self._problem, range(len(self))), start=1):
+                if reason is not None:
+                    broken.append((self.videos[done - 1], reason))
+                if progress is not None:
+                    progress(done, len(self))
+        return broken
 
-def _files(folder: Path) -> Iterable[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    def _problem(self, index: int) -> str | None:
+        try:
+            self.read(index)
+        except VideoError as error:
+            return error.reason
+        return None
+
+    def _key(self, path: Path) -> str:
+        facts: Any = None
+        with contextlib.suppress(OSError):  # that it is missing, the reader says
+            facts = path.stat()
+        state = [facts.st_size, facts.st_mtime_ns] if facts else []
+        text = json.dumps([LAYOUT, str(path.resolve()), state, asdict(self.form)], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+    def _keep(self, recording: Recording, place: Path) -> None:
+        """Write a recording beside its place, then rename it."""
+        beside = None
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+            beside = Path(tempfile.mkdtemp(prefix=".part-", dir=self._cache))
+            np.save(beside / "frames.npy", recording.frames)
+            np.save(beside / "flow.npy", recording.flow)
+            beside.rename(place)
+        except OSError as error:
+            if not place.is_dir():  # else another process was faster
+                raise OutputError(
+                    f"cannot keep {recording.name} in {self._cache}: {error.strerror or error}; set ACTIONZOO_CACHE to "
+                    "a folder with space"
+                ) from error
+        finally:
+            if beside is not None:
+                shutil.rmtree(beside, ignore_errors=True)
