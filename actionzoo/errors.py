@@ -43,6 +43,10 @@ class DataError(ActionzooError):
     """A set of annotated videos cannot be used as it is: videos, labels, lists or groups do not fit together."""
 
 
+class TrainingError(ActionzooError):
+    """A network cannot be trained as asked, or its training had to stop. What was learned so far is kept."""
+
+
 class OutputError(ActionzooError):
     """A result cannot be written: no permission, no space, or the folder does not exist."""
 

@@ -1,8 +1,10 @@
-"""Random clips of a recording: one draw a clip, the same for both streams and all frames.
+"""Clips of a recording: random ones to learn from, with one draw for both streams and all frames, and plain ones.
 
-A draw chooses the start and the stride of the frames, a zoom with a change of shape about a random point, a mirror
-image (which negates u), brightness, contrast and colour of the frames, strength of the flow, and a slight motion of
-the camera. Flow is scaled with the picture.
+A draw chooses the start and the stride of the frames, a part of the picture, a mirror image (which negates u) and, for
+small sets, brightness, contrast and colour of the frames, strength of the flow, and a slight motion of the camera.
+
+The part of the picture is a zoom with a change of shape about a random point, with which the flow is scaled, or one of
+the papers' crops, with which it is not: they cut their stored flow as they do their frames.
 """
 
 from __future__ import annotations
@@ -15,6 +17,20 @@ from numpy.typing import NDArray
 
 from actionzoo.data.recordings import Recording
 from actionzoo.video.sampling import ClipSpec, clip_centres, stack_indices
+
+CROPS = ("zoom", "multi_scale", "corners")
+
+PAPERS_SIDE = 224
+"""Pixels of the papers' input. Their crops are given for it, and scaled to other inputs."""
+
+MULTI_SCALE = (256, 224, 192, 168)
+"""Sides of the papers' multi-scale crops, height and width drawn independently (multiScaleRegular in their code)."""
+
+CORNER_SIDES = (0.75, 1.25)
+"""Range of the sides of the crops without centre, in parts of the input's (f25noCtr in their code)."""
+
+CORNER_SHARE = 0.25
+"""How far into the free space, from one of two corners, such a crop begins: both axes alike."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,8 @@ class Augmentation:
         grey: share of clips without colour.
         flow_gain: range of the factor on the flow: the same movement, slower or faster.
         camera: standard deviation of a camera motion that half of the clips get, in pixels a frame step.
+        crop: "zoom", or the papers' "multi_scale" (a corner or the centre) and "corners" (the quarter of the frame at
+            its top left or bottom right, without the centre), which take no notice of `zoom` and `shape`.
     """
 
     zoom: tuple[float, float] = (0.8, 1.25)
@@ -42,6 +60,22 @@ class Augmentation:
     grey: float = 0.25
     flow_gain: tuple[float, float] = (0.8, 1.25)
     camera: float = 0.15
+    crop: str = "zoom"
+
+    def __post_init__(self) -> None:
+        if self.crop not in CROPS:
+            raise ValueError(f"crop is one of {', '.join(CROPS)}, not {self.crop!r}")
+
+
+def papers(crop: str, stride: int) -> Augmentation:
+    """What the papers do, and no more: a crop, a mirror image, and a stride of up to `stride` frames more or less.
+
+    >>> papers("corners", stride=5).brightness
+    0.0
+    """
+    return Augmentation(
+        crop=crop, stride=stride, brightness=0.0, contrast=0.0, grey=0.0, flow_gain=(1.0, 1.0), camera=0.0
+    )
 
 
 def random_clip(
@@ -54,7 +88,7 @@ def random_clip(
     """Draw one clip.
 
     Args:
-        recording: the video, not larger than `size`.
+        recording: the video; for a zoom not larger than `size`.
         spec: frames a clip, stride, flow fields a stack.
         size: (height, width) of the model's input, in pixels.
         rng: source of the draw.
@@ -64,11 +98,31 @@ def random_clip(
         appearance `(time, height, width, 3)` in 0..255 and motion `(time, height, width, 2*L)` in pixels, float32.
     """
     centres = _random_centres(len(recording.frames), spec, rng, how.stride)
-    matrix = _random_geometry(recording.frames.shape[1:3], size, rng, how)
-    appearance = _random_light(_warp(recording.frames[centres], matrix, size), rng, how)
-    gain = np.float32(rng.uniform(*how.flow_gain))
+    geometry = _random_zoom if how.crop == "zoom" else _random_crop
+    matrix = geometry(recording.frames.shape[1:3], size, rng, how)
+    # A crop lies within the frame, but the centres of its outermost pixels need not when it is enlarged.
+    border = cv2.BORDER_CONSTANT if how.crop == "zoom" else cv2.BORDER_REPLICATE
+    appearance = _random_light(_warp(recording.frames[centres], matrix, size, border), rng, how)
+    gain = rng.uniform(*how.flow_gain)
     camera = rng.normal(0, 1, 2) * how.camera * (rng.random() < 0.5)
-    return appearance, _motion(recording.flow, centres, spec.stack_length, matrix, size, gain, camera)
+    factor = matrix[[0, 1], [0, 1]] if how.crop == "zoom" else np.sign(matrix[[0, 1], [0, 1]])
+    return appearance, _motion(recording.flow, centres, spec.stack_length, matrix, size, gain * factor, camera, border)
+
+
+def plain_clip(
+    recording: Recording, spec: ClipSpec, size: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The clip in the middle of a recording, as it is: padded if it is smaller than `size`, else its centre.
+
+    Arguments and result as those of `random_clip`.
+    """
+    starts = clip_centres(len(recording.frames), spec, hop=1)
+    centres = starts[len(starts) // 2]
+    down, right = ((whole - part) // 2 for whole, part in zip(size, recording.frames.shape[1:3], strict=True))
+    matrix = np.array([[1.0, 0.0, right], [0.0, 1.0, down]])
+    appearance = _warp(recording.frames[centres], matrix, size)
+    still = np.zeros(2)
+    return appearance, _motion(recording.flow, centres, spec.stack_length, matrix, size, np.ones(2), still)
 
 
 def _random_centres(frames: int, spec: ClipSpec, rng: np.random.Generator, jitter: int) -> NDArray[np.int64]:
@@ -78,7 +132,7 @@ def _random_centres(frames: int, spec: ClipSpec, rng: np.random.Generator, jitte
     return starts[rng.integers(len(starts))]
 
 
-def _random_geometry(
+def _random_zoom(
     source: tuple[int, int], size: tuple[int, int], rng: np.random.Generator, how: Augmentation
 ) -> NDArray[np.float64]:
     """Matrix `(2, 3)` from a pixel of the recording to a pixel of the padded, augmented input."""
@@ -93,12 +147,41 @@ def _random_geometry(
             [0.0, scale_y, scale_y * top + fixed_y * (1 - scale_y)],
         ]
     )
-    if how.mirror and rng.random() < 0.5:
-        matrix[0] = -matrix[0, 0], 0.0, width - 1 - matrix[0, 2]
-    return matrix
+    return _mirrored(matrix, width) if how.mirror and rng.random() < 0.5 else matrix
+
+
+def _random_crop(
+    source: tuple[int, int], size: tuple[int, int], rng: np.random.Generator, how: Augmentation
+) -> NDArray[np.float64]:
+    """Matrix `(2, 3)` from a pixel of the recording to a pixel of one of the papers' crops, scaled to the input."""
+    if how.crop == "multi_scale":
+        parts = rng.choice(MULTI_SCALE, 2) / PAPERS_SIDE
+        down, right = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5)][rng.integers(5)]
+    else:
+        parts = rng.uniform(*CORNER_SIDES, 2)
+        down, right = rng.uniform(0, CORNER_SHARE, 2)
+        if rng.random() < 0.5:
+            down, right = 1 - down, 1 - right
+    # A crop is no larger than the frame.
+    height, width = (min(part * side, whole) for part, side, whole in zip(parts, size, source, strict=True))
+    top, left = down * (source[0] - height), right * (source[1] - width)
+    scale_y, scale_x = size[0] / height, size[1] / width
+    matrix = np.array(
+        [
+            [scale_x, 0.0, (0.5 - left) * scale_x - 0.5],
+            [0.0, scale_y, (0.5 - top) * scale_y - 0.5],
+        ]
+    )
+    return _mirrored(matrix, size[1]) if how.mirror and rng.random() < 0.5 else matrix
+
+
+def _mirrored(matrix: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    return np.array([[-matrix[0, 0], 0.0, width - 1 - matrix[0, 2]], matrix[1]])
 
 
 def _random_light(frames: NDArray[np.float32], rng: np.random.Generator, how: Augmentation) -> NDArray[np.float32]:
+    if not (how.contrast or how.brightness or how.grey):
+        return frames
     contrast = rng.uniform(1 - how.contrast, 1 + how.contrast)
     colours = rng.uniform(1 - how.contrast / 2, 1 + how.contrast / 2, 3)
     brightness = rng.uniform(-how.brightness, how.brightness)
@@ -115,24 +198,30 @@ def _motion(
     stack_length: int,
     matrix: NDArray[np.float64],
     size: tuple[int, int],
-    gain: np.float32,
+    factor: NDArray[np.float64],
     camera: NDArray[np.float64],
+    border: int = cv2.BORDER_CONSTANT,
 ) -> NDArray[np.float32]:
+    """The flow stacks, moved as the frames are; u and v are multiplied by `factor` and `camera` is added."""
     if len(flow) == 0:
         return np.zeros((len(centres), *size, 2 * stack_length), np.float32)
     indices = np.stack([stack_indices(int(centre), len(flow), stack_length) for centre in centres])
     needed, places = np.unique(indices, return_inverse=True)
-    scale = (gain * matrix[[0, 1], [0, 1]]).astype(np.float32)
-    fields = _warp(flow[needed].astype(np.float32), matrix, size) * scale + camera.astype(np.float32)
+    fields = _warp(flow[needed].astype(np.float32), matrix, size, border)
+    fields = fields * factor.astype(np.float32) + camera.astype(np.float32)
     stacks = fields[places.reshape(indices.shape)].transpose(0, 2, 3, 1, 4)
     return stacks.reshape(len(centres), *size, 2 * stack_length)
 
 
 def _warp(
-    images: NDArray[np.uint8] | NDArray[np.float32], matrix: NDArray[np.float64], size: tuple[int, int]
+    images: NDArray[np.uint8] | NDArray[np.float32],
+    matrix: NDArray[np.float64],
+    size: tuple[int, int],
+    border: int = cv2.BORDER_CONSTANT,
 ) -> NDArray[np.float32]:
+    """Images as `matrix` moves them; what `border` says, black by default, where they do not reach."""
     height, width = size
     warped = np.empty((len(images), height, width, images.shape[-1]), np.float32)
     for source, target in zip(images, warped, strict=True):
-        target[...] = cv2.warpAffine(source, matrix, (width, height), flags=cv2.INTER_LINEAR)
+        target[...] = cv2.warpAffine(source, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
     return warped

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -135,15 +135,18 @@ class VideoSource:
         frames, flow = (np.load(place / f"{name}.npy", mmap_mode="r") for name in ("frames", "flow"))
         return Recording(video.path.name, video.label, frames, flow)
 
-    def prepare(self, progress: Progress | None = None, workers: int | None = None) -> list[tuple[Annotated, str]]:
-        """Decode all videos now, several at a time; those that cannot be used, with the reason."""
+    def prepare(
+        self, progress: Progress | None = None, indices: Sequence[int] | None = None
+    ) -> list[tuple[Annotated, str]]:
+        """Decode videos now, those of `indices` or all, a thread a core; those that cannot be used, with the reason."""
+        chosen = range(len(self)) if indices is None else indices
         broken = []
-        with ThreadPoolExecutor(workers or os.cpu_count()) as threads:
-            for done, reason in enumerate(threads.map(self._problem, range(len(self))), start=1):
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            for done, reason in enumerate(threads.map(self._problem, chosen), start=1):
                 if reason is not None:
-                    broken.append((self.videos[done - 1], reason))
+                    broken.append((self.videos[chosen[done - 1]], reason))
                 if progress is not None:
-                    progress(done, len(self))
+                    progress(done, len(chosen))
         return broken
 
     def _problem(self, index: int) -> str | None:
@@ -179,3 +182,19 @@ class VideoSource:
         finally:
             if beside is not None:
                 shutil.rmtree(beside, ignore_errors=True)
+
+
+class Subset:
+    """Some of the videos of a source, in the order of `indices`."""
+
+    def __init__(self, source: Source, indices: Sequence[int]) -> None:
+        self._source, self._indices = source, tuple(indices)
+        self.classes, self.form = source.classes, source.form
+        self.videos = tuple(source.videos[index] for index in self._indices)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def read(self, index: int) -> Recording:
+        """The recording of `videos[index]`. Raises what the source raises."""
+        return self._source.read(self._indices[index])

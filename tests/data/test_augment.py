@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from actionzoo.data.augment import Augmentation, random_clip
+from actionzoo.data.augment import Augmentation, papers, plain_clip, random_clip
 from actionzoo.data.recordings import Recording
 from actionzoo.video.resize import pad_to
 from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip
@@ -92,3 +92,65 @@ def test_short_recordings(recording: Recording, frames: int) -> None:
     assert motion.shape == (2, *SIZE, 8)
     if frames == 1:
         assert not motion.any()
+
+
+def ramp(height: int, width: int) -> Recording:
+    """A recording whose pixels say where they are: red is the row, green the column; u is the column's, v the row's."""
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    frames = np.stack([rows, columns, np.zeros_like(rows)], axis=-1)
+    flow = np.stack([columns, rows], axis=-1)
+    return Recording("ramp", 0, *(np.repeat(array[None], SPEC.span, axis=0) for array in (frames, flow)))
+
+
+def box(appearance: np.ndarray) -> tuple[float, float, float, float]:
+    """(top, left, height, width) of the part of a ramp that a clip shows, from the places of its outermost pixels."""
+    rows, columns = appearance[0, :, 0, 0], appearance[0, 0, :, 1]
+    step_y, step_x = (rows[-1] - rows[0]) / (len(rows) - 1), (columns[-1] - columns[0]) / (len(columns) - 1)
+    top, left = rows[0] + 0.5 - step_y / 2, min(columns[0], columns[-1]) + 0.5 - abs(step_x) / 2
+    return top, left, step_y * len(rows), abs(step_x) * len(columns)
+
+
+@pytest.mark.parametrize("crop", ["multi_scale", "corners"])
+def test_crops_of_the_papers(crop: str) -> None:
+    """224 x 224 of 256 x 340: where the crops lie, their sides, and that both streams and all frames agree."""
+    recording, size = ramp(256, 340), (224, 224)
+    spec = ClipSpec(num_frames=2, stride=1, stack_length=1)
+    sides, corners, mirrored = set(), set(), 0
+    for seed in range(120):
+        appearance, motion = random_clip(recording, spec, size, np.random.default_rng(seed), papers(crop, stride=0))
+        turned = appearance[0, 0, 0, 1] > appearance[0, 0, -1, 1]
+        mirrored += turned
+        np.testing.assert_array_equal(appearance[0], appearance[1])
+        # The flow of the pixel that is shown, not scaled; u has the other sign in a mirror.
+        sign = -1 if turned else 1
+        np.testing.assert_allclose(motion[..., 0], sign * appearance[..., 1], atol=0.02)
+        np.testing.assert_allclose(motion[..., 1], appearance[..., 0], atol=0.02)
+        top, left, height, width = box(appearance[:, 2:-2, 2:-2])
+        height, width = height * 224 / 220, width * 224 / 220
+        top, left = top - height / 112, left - width / 112
+        down, right = top / max(256 - height, 1e-6), left / (340 - width)
+        if crop == "multi_scale":
+            sides |= {round(height), round(width)}
+            corners.add((round(2 * down) / 2 if height < 255 else None, round(2 * right) / 2))
+        else:
+            assert 167 < height < 257
+            assert 167 < width < 281
+            assert max(down, right) < 0.27 or min(down, right) > 0.73 or height > 250
+            corners.add(right < 0.5)
+    assert 30 < mirrored < 90
+    if crop == "multi_scale":
+        assert sides == {256, 224, 192, 168}
+        assert {(0, 0), (0, 1), (1, 0), (1, 1), (0.5, 0.5)} <= corners
+    else:
+        assert corners == {True, False}
+
+
+def test_a_plain_clip_is_the_middle_one(recording: Recording) -> None:
+    np.testing.assert_allclose(plain_clip(recording, SPEC, SIZE)[0], plain(recording)[0], atol=1e-4)
+    appearance, _ = plain_clip(ramp(30, 44), SPEC, SIZE)
+    assert box(appearance) == (3, 6, 24, 32)
+
+
+def test_an_unknown_crop() -> None:
+    with pytest.raises(ValueError, match="multi_scale"):
+        papers("centre", 0)

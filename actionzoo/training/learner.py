@@ -1,0 +1,89 @@
+"""What moves the weights: optimizers for groups of them that learn at different rates."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from actionzoo.training.recipe import Recipe
+
+WARM_UP = 0.1
+"""Share of a cosine schedule in which the rate rises."""
+
+
+class Learner:
+    """One optimizer for each factor on the learning rate. Made within the scope of a strategy.
+
+    Kernels of new classifiers learn at the recipe's rate, those of trained layers at `trained_factor` of it; biases and
+    the scales of batch norms learn at `bias_factor` times that. Only kernels decay.
+    """
+
+    def __init__(self, model: keras.Model, recipe: Recipe, steps: int) -> None:
+        """`steps` is the length of the whole training; every weight of the model must be trainable now."""
+        self._decay = recipe.weight_decay if recipe.optimizer == "sgd" else 0.0
+        groups: dict[float, list[Any]] = defaultdict(list)
+        self._factor: dict[int, float] = {}
+        for layer in model.layers:
+            new = recipe.init == "random" or layer.name.startswith("logits")
+            for weight in layer.trainable_weights:
+                factor = 1.0 if new else recipe.trained_factor
+                factor *= recipe.bias_factor if weight.name in ("bias", "gamma") else 1.0
+                groups[factor].append(weight)
+                self._factor[id(weight)] = factor
+        self.optimizers = {factor: _optimizer(recipe, factor, weights, steps) for factor, weights in groups.items()}
+
+    def apply(self, gradients: Sequence[Any], weights: Sequence[Any]) -> None:
+        """Move weights against their gradients, within a replica: the replicas' gradients are added up."""
+        groups: dict[float, list[tuple[Any, Any]]] = defaultdict(list)
+        replicas = _replicas()
+        for gradient, weight in zip(gradients, weights, strict=True):
+            if self._decay and _decays(weight):
+                gradient = gradient + self._decay / replicas * weight
+            groups[self._factor[id(weight)]].append((gradient, weight))
+        for factor, pairs in groups.items():
+            self.optimizers[factor].apply(*map(list, zip(*pairs, strict=True)))
+
+    @property
+    def variables(self) -> list[Any]:
+        """Everything that the optimizers remember."""
+        return [variable for optimizer in self.optimizers.values() for variable in optimizer.variables]
+
+
+def _replicas() -> int:
+    import tensorflow as tf
+
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)
+
+
+def _decays(weight: Any) -> bool:
+    return str(weight.name) == "kernel"
+
+
+def _optimizer(recipe: Recipe, factor: float, weights: list[Any], steps: int) -> Any:
+    rate = schedule(recipe, factor, steps)
+    accumulate = recipe.accumulate if recipe.accumulate > 1 else None
+    if recipe.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(rate, recipe.momentum, gradient_accumulation_steps=accumulate)
+    else:
+        optimizer = keras.optimizers.AdamW(
+            rate, weight_decay=recipe.weight_decay, gradient_accumulation_steps=accumulate
+        )
+        optimizer.exclude_from_weight_decay([weight for weight in weights if not _decays(weight)])
+    optimizer.build(weights)
+    return optimizer
+
+
+def schedule(recipe: Recipe, factor: float, steps: int) -> Any:
+    """The learning rate by step, times a factor."""
+    rate = recipe.learning_rate * factor
+    if recipe.schedule == "cosine":
+        warm_up = max(1, round(WARM_UP * steps))
+        return keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=rate, warmup_steps=warm_up)
+    if recipe.schedule == "steps":
+        factors = recipe.factors or tuple(0.1 ** (index + 1) for index in range(len(recipe.drops)))
+        places = [round(drop * steps) for drop in recipe.drops]
+        return keras.optimizers.schedules.PiecewiseConstantDecay(places, [rate, *(rate * part for part in factors)])
+    return rate

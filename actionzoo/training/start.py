@@ -1,0 +1,145 @@
+"""Where a training starts: the network, and what it will look at in these videos."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import keras
+
+from actionzoo.data.recordings import Form
+from actionzoo.errors import TrainingError, VideoError
+from actionzoo.hub.loading import load_arrays, named_weights
+from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.record import DEFAULT_FRAMES, DEFAULT_SIDE, DEFAULT_STACK, InputRecord
+from actionzoo.hub.resolve import resolve_model
+from actionzoo.models import create_model
+from actionzoo.names import NETWORKS
+from actionzoo.training.network import rebuilt
+from actionzoo.training.recipe import Recipe
+from actionzoo.video.reader import probe
+
+LOOKED_AT = 40
+"""Videos that are asked for their length and rate, to fit a clip to them."""
+
+PAPERS_FLOW, OWN_FLOW = "tvl1", "dis"
+
+
+def start_record(recipe: Recipe, classes: tuple[str, ...], videos: Sequence[Path]) -> InputRecord:
+    """What the network will look at.
+
+    A trained model keeps its size and flow. Its frame rate is no higher than that of the videos, and where they are too
+    short for its clips the stride is made smaller. Values in the recipe go before both. `videos` may be empty: nothing
+    is fitted then.
+    """
+    record = replace(_record(recipe), classes=classes)
+    lengths = _lengths(videos)
+    rate = recipe.fps or min([record.fps, *([median(fps for _, fps in lengths)] if lengths else [])])
+    record = replace(record, fps=rate, num_frames=recipe.num_frames or record.num_frames)
+    return replace(record, stride=recipe.stride or _stride(record, lengths))
+
+
+def training_form(recipe: Recipe, record: InputRecord) -> Form:
+    """How videos are kept for the training: as the record says, or larger, for crops to be cut out of them."""
+    form = Form.of(record)
+    return (
+        replace(form, height=recipe.short_side, width=recipe.short_side, resize="short") if recipe.short_side else form
+    )
+
+
+def start_network(recipe: Recipe, record: InputRecord) -> keras.Model:
+    """The network with new classifiers, or with its own where it knows these very classes.
+
+    Raises TrainingError if the recipe's values do not go together, and what finding its weights raises.
+    """
+    count = len(record.classes)
+    if recipe.model not in NETWORKS:
+        files = resolve_model(recipe.model)
+        known = files.record.classes == record.classes
+        return rebuilt(
+            load_keras(files), classes=None if known else count, num_frames=record.num_frames, dropout=_dropout(recipe)
+        )
+    if recipe.init not in ("random", "imagenet"):
+        model = _build(recipe, record, None)
+        _load(model, recipe.init, record)
+        return model
+    return _build(recipe, record, "imagenet" if recipe.init == "imagenet" else None)
+
+
+def _record(recipe: Recipe) -> InputRecord:
+    if recipe.model not in NETWORKS:
+        return resolve_model(recipe.model).record
+    options = recipe.options
+    size = {side: int(options.get(side) or DEFAULT_SIDE) for side in ("height", "width")}
+    frames = 1 if recipe.model.startswith(("appearance_", "motion_")) else DEFAULT_FRAMES
+    papers = recipe.short_side > 0
+    return InputRecord(
+        (),
+        **size,
+        num_frames=frames,
+        stack_length=int(options.get("stack_length", DEFAULT_STACK)),
+        flow=PAPERS_FLOW if papers else OWN_FLOW,
+        resize="stretch" if papers else "fit",
+        mirror=papers,
+    )
+
+
+def _lengths(videos: Sequence[Path]) -> list[tuple[float, float]]:
+    """(seconds, frames a second) of some of the videos, spread over all; those that cannot be read are left out."""
+    step = max(1, len(videos) // LOOKED_AT)
+    found = []
+    for path in videos[::step]:
+        try:
+            info = probe(path)
+        except VideoError:
+            continue
+        if info.duration_s:
+            found.append((info.duration_s, info.fps))
+    return found
+
+
+def _stride(record: InputRecord, lengths: Sequence[tuple[float, float]]) -> int:
+    """The record's stride, or the longest with which a clip fits into half of the videos."""
+    if not lengths or record.num_frames < 2:
+        return record.stride
+    frames = median(seconds * min(fps, record.fps) for seconds, fps in lengths)
+    longest = int(frames - record.stack_length - 1) // (record.num_frames - 1)
+    return max(1, min(record.stride, longest))
+
+
+def _dropout(recipe: Recipe) -> float | None:
+    return recipe.dropout if recipe.dropout >= 0 else None
+
+
+def _build(recipe: Recipe, record: InputRecord, weights: str | None) -> keras.Model:
+    options: dict[str, Any] = {"height": record.height, "width": record.width, **recipe.options}
+    if recipe.dropout >= 0:
+        options["dropout"] = recipe.dropout
+    if recipe.model.startswith("appearance_"):
+        options.pop("stack_length", None)
+    try:
+        return create_model(recipe.model, len(record.classes), record.num_frames, weights=weights, **options)
+    except ValueError as error:
+        raise TrainingError(f"{recipe.model} cannot be built so: {error}") from error
+
+
+def _load(model: keras.Model, init: str, record: InputRecord) -> None:
+    """Weights of the same network from a model file; its classifiers too where it knows these very classes."""
+    if not init.endswith(".keras") and not Path(init).is_dir() and not init.startswith("hf://"):
+        near = difflib.get_close_matches(init, ("random", "imagenet"), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise TrainingError(
+            f"--init is random, imagenet, a .keras file, a run folder or hf://user/repo, not {init}{hint}"
+        )
+    files = resolve_model(init)
+    known = files.record.classes == record.classes
+    arrays = {
+        name: weight.numpy()
+        for name, weight in named_weights(load_keras(files)).items()
+        if known or not name.startswith("logits")
+    }
+    load_arrays(model, arrays, new=() if known else ("logits*",), source=init)

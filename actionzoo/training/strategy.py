@@ -1,0 +1,75 @@
+"""Which devices learn together: one, all of this machine, or those of several machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from actionzoo.errors import TrainingError
+
+STRATEGIES = ("auto", "mirrored", "multiworker")
+
+
+def make_strategy(name: str = "auto") -> Any:
+    """A strategy of tf.distribute. It must be made before TensorFlow computes anything.
+
+    Args:
+        name: "mirrored" uses all GPUs of this machine (or its logical CPU devices), "multiworker" the machines that
+            the environment variable TF_CONFIG lists, "auto" what TF_CONFIG and the number of GPUs suggest.
+
+    Raises:
+        TrainingError: TF_CONFIG is missing or makes no sense.
+    """
+    if name not in STRATEGIES:
+        raise ValueError(f"a strategy is one of {', '.join(STRATEGIES)}, not {name!r}")
+    import tensorflow as tf
+
+    if name == "multiworker" or (name == "auto" and "TF_CONFIG" in os.environ):
+        _check_cluster(os.environ.get("TF_CONFIG"))
+        with _killable():
+            return tf.distribute.MultiWorkerMirroredStrategy()
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "mirrored" or len(gpus) > 1:
+        devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
+        return tf.distribute.MirroredStrategy(devices)
+    return tf.distribute.get_strategy()
+
+
+def is_chief(strategy: Any) -> bool:
+    """Whether this process writes files: the first worker of several, or the only one."""
+    resolver = strategy.cluster_resolver
+    return resolver is None or resolver.task_id in (None, 0)
+
+
+def _check_cluster(text: str | None) -> None:
+    example = '{"cluster": {"worker": ["host1:port", "host2:port"]}, "task": {"type": "worker", "index": 0}}'
+    if text is None:
+        raise TrainingError(f"--strategy multiworker needs the environment variable TF_CONFIG, such as {example}")
+    try:
+        config = json.loads(text)
+        workers, task = config["cluster"]["worker"], config["task"]
+        good = task["type"] == "worker" and 0 <= task["index"] < len(workers)
+    except (ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"TF_CONFIG cannot be understood ({error!r}); it is JSON such as {example}") from error
+    if not good:
+        raise TrainingError(f"TF_CONFIG names task {task} of {len(workers)} workers; index counts from 0")
+
+
+@contextmanager
+def _killable() -> Iterator[None]:
+    """While TensorFlow waits for the other workers it runs no Python: let the system end the process on SIGTERM."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupt)
