@@ -13,10 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actionzoo import data, hub, inference, models, video
+    from actionzoo import data, hub, inference, models, training, video
     from actionzoo.inference import Answer, Predictor, extract_features, predict
     from actionzoo.models import create_model
     from actionzoo.names import list_models
+    from actionzoo.training import finetune
     from actionzoo.video import optical_flow
 
 __version__ = "0.1.0.dev0"
@@ -28,21 +29,24 @@ __all__ = [
     "create_model",
     "data",
     "extract_features",
+    "finetune",
     "hub",
     "inference",
     "list_models",
     "models",
     "optical_flow",
     "predict",
+    "training",
     "video",
 ]
 
-_ROOMS = ("data", "hub", "inference", "models", "video")
+_ROOMS = ("data", "hub", "inference", "models", "training", "video")
 _HOMES = {
     "Answer": "inference",
     "Predictor": "inference",
     "create_model": "models",
     "extract_features": "inference",
+    "finetune": "training",
     "list_models": "names",
     "optical_flow": "video",
     "predict": "inference",

@@ -22,6 +22,7 @@ from ._output import complain, debugging
 
 COMMANDS = {
     "predict": "Name the action in videos, folders, cameras and streams.",
+    "finetune": "Train a network on your own videos.",
     "models": "List and describe the networks.",
     "weights": "List, fetch, check, import and publish trained weights.",
     "features": "Write what a layer computes about videos.",

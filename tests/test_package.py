@@ -40,6 +40,7 @@ NEVER = {
 HEAVY = {
     "actionzoo.hub.matconvnet",  # Keras
     "actionzoo.models",
+    "actionzoo.training",
     "actionzoo.video.tvl1",  # numba
     "huggingface_hub",
     "jax",

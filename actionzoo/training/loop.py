@@ -65,7 +65,7 @@ class Loop:
             from_logits=True, label_smoothing=recipe.label_smoothing, reduction=None
         )
         self._classes = int(model.output.shape[-1])
-        self._train = self._learn = None
+        self._learn: Any = None
         self._test = tf.function(self._tested, reduce_retracing=True)
 
     @property
@@ -75,14 +75,13 @@ class Loop:
     def train(self, batches: Batches, steps: range, done: Callable[[int, Sums], bool]) -> None:
         """Learn from the batches of these steps. `done` gets each step and what it gave, and says whether to stop.
 
-        Raises TrainingError if the loss is no number any more, before the weights of that step count; what a video
-        raises that cannot be read; TrainingError if another worker is gone.
+        Raises TrainingError if the loss is no number any more, and what a video raises that cannot be read.
         """
         since = time.perf_counter()
         for step, element, waited in self._elements(batches, steps):
             if self._freezer.update(step / self.steps) or self._learn is None:
                 self._learn = tf.function(self._learned, reduce_retracing=True)
-            loss, right, clips = (float(value) for value in self._explained(self._learn, element))
+            loss, right, clips = (float(value) for value in self._learn(*element))
             now = time.perf_counter()
             sums = Sums(1, loss, int(clips), int(right), now - since, waited)
             since = now
@@ -96,7 +95,7 @@ class Loop:
         since, waiting = time.perf_counter(), 0.0
         rows = []
         for _, element, waited in self._elements(batches, range(batches.plan.steps_an_epoch)):
-            rows.append([float(value) for value in self._explained(self._test, element)])
+            rows.append([float(value) for value in self._test(*element)])
             waiting += waited
         losses, right, clips = np.array(rows).T
         loss = float((losses * clips).sum() / clips.sum())  # every clip counts alike, also those of a small last batch
@@ -121,14 +120,6 @@ class Loop:
                     raise batches.error from error
                 raise
             yield step, element, time.perf_counter() - since
-
-    def _explained(self, function: Any, element: Any) -> Any:
-        try:
-            return function(*element)
-        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-            raise TrainingError(
-                "another worker is gone; start all of them again with --resume: they go on from the last checkpoint"
-            ) from error
 
     def _learned(self, clips: Any, labels: Any, shares: Any) -> Any:
         return self._summed(self.strategy.run(self._replica_learns, (clips, labels, shares)))

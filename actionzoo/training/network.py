@@ -21,6 +21,7 @@ def rebuilt(
     dropout: float | None = None,
     synchronized: bool = False,
     dtype: str = "float32",
+    fresh: bool = False,
 ) -> keras.Model:
     """A copy of a network of the zoo with some of its settings changed.
 
@@ -31,6 +32,7 @@ def rebuilt(
         dropout: its rate; `None` keeps it.
         synchronized: batch norms look at the clips of all devices.
         dtype: policy of the layers, "float32" or "mixed_bfloat16"; classifiers stay in float32.
+        fresh: all weights are drawn anew.
 
     Returns:
         The copy, with the weights of all layers but new classifiers.
@@ -47,6 +49,8 @@ def rebuilt(
         return type(layer).from_config(config)
 
     result = keras.models.clone_model(model, _inputs(model, num_frames), clone_function=copy)
+    if fresh:
+        return result
     keep = {
         name: weight.numpy()
         for name, weight in named_weights(model).items()

@@ -9,9 +9,13 @@ script's times the number of these outputs. Clips are cut out of frames of 256 p
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from actionzoo.training.recipe import Recipe
+from actionzoo.errors import TrainingError
+from actionzoo.names import NETWORKS
+from actionzoo.training.recipe import FEW_VIDEOS, Recipe, change, read_recipe
 
 _ALL: dict[str, Any] = {
     "init": "imagenet",
@@ -89,3 +93,38 @@ def papers_recipe(network: str, *, second_stage: bool = False) -> Recipe:
         if re.fullmatch(pattern, network):
             return Recipe(model=network, **_ALL | values)
     raise ValueError(f"the papers have no recipe for {network}")
+
+
+def choose_recipe(name: str, model: str, init: str | None, videos: int) -> Recipe:
+    """The recipe that a name stands for.
+
+    Args:
+        name: "small", "papers", "papers-2", a file, or "auto": the papers' for a network of the zoo on many videos.
+        model: what is to be trained.
+        init: where its weights come from; `None` for the model's own or, for networks of the zoo, ImageNet's where
+            there are such, and random ones where not.
+        videos: how many there are.
+
+    Raises:
+        TrainingError: the file is no recipe, or the papers have none for this network.
+    """
+    zoo = model in NETWORKS
+    if name == "auto":
+        name = "papers" if zoo and videos > FEW_VIDEOS else "small"
+    start = init or ("trained" if not zoo else "imagenet" if _has_imagenet(model) else "random")
+    if start == model or (not zoo and start == "mini"):
+        start = "trained"
+    if name == "small":
+        return Recipe(model=model, init=start)
+    if name in ("papers", "papers-2"):
+        try:
+            return replace(papers_recipe(model, second_stage=name == "papers-2"), init=start)
+        except ValueError as error:
+            raise TrainingError(f"{error}; take --recipe small") from error
+    path = Path(name)
+    values = {"model": model, "init": start} | read_recipe(path)
+    return change(Recipe(), values | ({"init": init} if init else {}), str(path))
+
+
+def _has_imagenet(network: str) -> bool:
+    return not network.endswith("resnet18") and "mulnet18" not in network

@@ -14,6 +14,7 @@ logs/                   the same for TensorBoard
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -68,6 +69,10 @@ class Run:
     def __exit__(self, *error: object) -> None:
         if self.writes:
             self._lock.release()
+            with contextlib.suppress(OSError):  # nothing was begun: leave nothing behind
+                if [entry.name for entry in self.folder.iterdir()] == [LOCK]:
+                    (self.folder / LOCK).unlink()
+                    self.folder.rmdir()
 
     @property
     def model(self) -> Path:

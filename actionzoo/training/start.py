@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from actionzoo.data.recordings import Form
-from actionzoo.errors import TrainingError, VideoError
+from actionzoo.errors import ModelNotFoundError, TrainingError, VideoError
 from actionzoo.hub.loading import load_arrays, named_weights
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.record import DEFAULT_FRAMES, DEFAULT_SIDE, DEFAULT_STACK, InputRecord
@@ -59,9 +59,14 @@ def start_network(recipe: Recipe, record: InputRecord) -> keras.Model:
     count = len(record.classes)
     if recipe.model not in NETWORKS:
         files = resolve_model(recipe.model)
-        known = files.record.classes == record.classes
+        fresh = recipe.init == "random"
+        known = files.record.classes == record.classes and not fresh
         return rebuilt(
-            load_keras(files), classes=None if known else count, num_frames=record.num_frames, dropout=_dropout(recipe)
+            load_keras(files),
+            classes=None if known else count,
+            num_frames=record.num_frames,
+            dropout=recipe.dropout if recipe.dropout >= 0 else None,
+            fresh=fresh,
         )
     if recipe.init not in ("random", "imagenet"):
         model = _build(recipe, record, None)
@@ -72,7 +77,12 @@ def start_network(recipe: Recipe, record: InputRecord) -> keras.Model:
 
 def _record(recipe: Recipe) -> InputRecord:
     if recipe.model not in NETWORKS:
-        return resolve_model(recipe.model).record
+        try:
+            return resolve_model(recipe.model).record
+        except ModelNotFoundError as error:
+            near = difflib.get_close_matches(recipe.model, NETWORKS, n=3)
+            hint = f"; a network of that kind is {' or '.join(near)}" if near else ""
+            raise ModelNotFoundError(f"{error}{hint}") from error
     options = recipe.options
     size = {side: int(options.get(side) or DEFAULT_SIDE) for side in ("height", "width")}
     frames = 1 if recipe.model.startswith(("appearance_", "motion_")) else DEFAULT_FRAMES
@@ -111,10 +121,6 @@ def _stride(record: InputRecord, lengths: Sequence[tuple[float, float]]) -> int:
     return max(1, min(record.stride, longest))
 
 
-def _dropout(recipe: Recipe) -> float | None:
-    return recipe.dropout if recipe.dropout >= 0 else None
-
-
 def _build(recipe: Recipe, record: InputRecord, weights: str | None) -> keras.Model:
     options: dict[str, Any] = {"height": record.height, "width": record.width, **recipe.options}
     if recipe.dropout >= 0:
@@ -129,12 +135,6 @@ def _build(recipe: Recipe, record: InputRecord, weights: str | None) -> keras.Mo
 
 def _load(model: keras.Model, init: str, record: InputRecord) -> None:
     """Weights of the same network from a model file; its classifiers too where it knows these very classes."""
-    if not init.endswith(".keras") and not Path(init).is_dir() and not init.startswith("hf://"):
-        near = difflib.get_close_matches(init, ("random", "imagenet"), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise TrainingError(
-            f"--init is random, imagenet, a .keras file, a run folder or hf://user/repo, not {init}{hint}"
-        )
     files = resolve_model(init)
     known = files.record.classes == record.classes
     arrays = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +18,8 @@ def make_strategy(name: str = "auto") -> Any:
 
     Args:
         name: "mirrored" uses all GPUs of this machine (or its logical CPU devices), "multiworker" the machines that
-            the environment variable TF_CONFIG lists, "auto" what TF_CONFIG and the number of GPUs suggest.
+            the environment variable TF_CONFIG lists, "auto" what TF_CONFIG and the number of GPUs suggest. Several
+            machines wait for each other here; TensorFlow heeds no SIGTERM meanwhile.
 
     Raises:
         TrainingError: TF_CONFIG is missing or makes no sense.
@@ -30,8 +30,7 @@ def make_strategy(name: str = "auto") -> Any:
 
     if name == "multiworker" or (name == "auto" and "TF_CONFIG" in os.environ):
         _check_cluster(os.environ.get("TF_CONFIG"))
-        with _killable():
-            return tf.distribute.MultiWorkerMirroredStrategy()
+        return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or len(gpus) > 1:
         devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
@@ -60,16 +59,15 @@ def _check_cluster(text: str | None) -> None:
 
 
 @contextmanager
-def _killable() -> Iterator[None]:
-    """While TensorFlow waits for the other workers it runs no Python: let the system end the process on SIGTERM."""
-    try:
-        before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    except ValueError:  # not the main thread
-        yield
-        return
+def explained_loss() -> Iterator[None]:
+    """What TensorFlow raises when another worker is gone, as a TrainingError that says what to do."""
+    import tensorflow as tf
+
     try:
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        signal.signal(signal.SIGINT, interrupt)
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError) as e:
+        if "TF_CONFIG" not in os.environ:
+            raise
+        raise TrainingError(
+            "another worker is gone; start all of them again with --resume: they go on from the last checkpoint"
+        ) from e

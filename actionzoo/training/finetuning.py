@@ -25,7 +25,7 @@ from actionzoo.training.network import rebuilt
 from actionzoo.training.recipe import Recipe, change, read_recipe
 from actionzoo.training.run import ENVIRONMENT, METRICS, RECIPE, SKIPPED, SPLIT, Run, environment, fingerprint
 from actionzoo.training.start import start_network, start_record, training_form
-from actionzoo.training.strategy import is_chief, make_strategy
+from actionzoo.training.strategy import explained_loss, is_chief, make_strategy
 from actionzoo.video.sampling import ClipSpec
 
 VALIDATION = "val"
@@ -100,8 +100,8 @@ def finetune(
         source, skipped = _readable(videos, skip_broken, preparing)
         if skipped:
             run.write(SKIPPED, "".join(f"{json.dumps(str(path))},{json.dumps(reason)}\n" for path, reason in skipped))
-        training = Training(run, source, record, recipe, devices, callbacks, resume=resume)
-        metrics = training.run()
+        with explained_loss():
+            metrics = Training(run, source, record, recipe, devices, callbacks, resume=resume).run()
     parts = Counter(str(video.split) for video in source.videos)
     return Finished(folder, record, metrics, dict(parts), skipped)
 

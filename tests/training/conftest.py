@@ -1,0 +1,56 @@
+"""A set of tiny videos, and a tiny network that has been saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actionzoo.hub.bundle import save_model
+from actionzoo.hub.record import InputRecord
+from actionzoo.models import create_model
+from actionzoo.training import Recipe
+from actionzoo.video.writer import VideoWriter
+
+RECORD = InputRecord(("down", "left"), 32, 48, fps=15.0, num_frames=2, stride=2, stack_length=2, flow="dis-ultrafast")
+TINY = {"height": 32, "width": 48, "stack_length": 2, "channel_factor": 0.0625, "dropout": 0.0}
+
+
+def write_moving(path: Path, direction: str, seed: int, frames: int = 12) -> None:
+    """A texture that moves left or down, two pixels a frame."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    texture = np.random.default_rng(seed).integers(0, 256, (24, 40, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
+    with VideoWriter(path, 15, (32, 48)) as video:
+        for time in range(frames):
+            top, left = (60 - 2 * time, 50) if direction == "down" else (30, 2 * time)
+            video.write(np.ascontiguousarray(texture[top : top + 32, left : left + 48]))
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven videos of two classes, and three for a test, by persons, as a CSV."""
+    folder = tmp_path_factory.mktemp("videos")
+    rows = ["path,label,group,split"]
+    for number in range(10):
+        label = ("down", "left")[number % 2]
+        name = f"{label}/{number}_p{number}.mp4"
+        write_moving(folder / name, label, number)
+        rows.append(f"{name},{label},p{number},{'test' if number > 6 else 'train'}")
+    (folder / "set.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of a miniature network that has not learned yet."""
+    path = tmp_path_factory.mktemp("model") / "tiny.keras"
+    save_model(create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY), RECORD, path)
+    return path
+
+
+@pytest.fixture
+def recipe(tiny_model: Path) -> Recipe:
+    """Two epochs of two steps, the second of which is filled up."""
+    how = {"optimizer": "sgd", "learning_rate": 0.01, "stride_range": 0}
+    return Recipe(model=str(tiny_model), num_frames=2, stride=2, fps=15.0, epochs=2, batch_size=4, **how)

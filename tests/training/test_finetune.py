@@ -1,0 +1,259 @@
+"""From videos to a run folder: what comes out, what is frozen, what goes on after a break, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from actionzoo.errors import BrokenVideoError, DataError, OutputError, TrainingError
+from actionzoo.hub.record import read_record
+from actionzoo.inference import predict
+from actionzoo.training import Recipe, finetune, finetuning
+from actionzoo.training.recipe import read_recipe
+from tests.training.conftest import TINY, write_moving
+
+
+class Losses(keras.callbacks.Callback):
+    """The running loss after every step; may break off at one."""
+
+    def __init__(self, stop_at: int = -1) -> None:
+        super().__init__()
+        self.seen: list[float] = []
+        self._stop_at = stop_at
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+        self.seen.append(logs["loss"])
+        if len(self.seen) == self._stop_at:
+            raise KeyboardInterrupt
+
+
+def learn(videos: Path, run: Path, recipe: Recipe | None, **options: Any) -> list[float]:
+    losses = options.pop("losses", None) or Losses()
+    finetune(options.pop("data", videos / "set.csv"), run, recipe, callbacks=[losses], **options)
+    return losses.seen
+
+
+def test_a_run_holds_everything(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    finished = finetune(videos / "set.csv", run, recipe)
+    assert finished.parts == {"train": 7, "test": 3}
+    assert sorted(path.name for path in run.iterdir() if not path.name.startswith(".")) == [
+        "checkpoint.safetensors", "environment.json", "history.csv", "metrics.json", "model.keras", "recipe.toml",
+        "split.csv",
+    ]  # fmt: skip
+    written = read_recipe(run / "recipe.toml")
+    assert asdict(Recipe(**written)) == asdict(recipe)
+    assert read_record(run / "model.keras").classes == ("down", "left")
+    with (run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert json.loads((run / "metrics.json").read_text())["loss"] == pytest.approx(float(rows[-1]["loss"]))
+    with (run / "split.csv").open() as file:
+        assert [row["split"] for row in csv.DictReader(file)] == ["train"] * 7 + ["test"] * 3
+    answer = predict(str(videos / "down" / "8_p8.mp4"), model=str(run))
+    assert {prediction.label for prediction in answer.predictions} == {"down", "left"}
+
+
+def test_it_learns_which_way_things_move(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    """On videos it has never seen, whose textures are new: what a network without motion cannot know."""
+    run = tmp_path / "run"
+    learn(videos, run, replace(recipe, epochs=30, learning_rate=0.02, label_smoothing=0.0))
+    for name in ("down/8_p8", "left/7_p7", "left/9_p9"):
+        assert predict(str(videos / f"{name}.mp4"), model=str(run)).label == name.partition("/")[0]
+
+
+def test_a_break_at_any_step_changes_nothing(
+    videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finetuning, "SAVE_EVERY_S", 0.0)
+    recipe = replace(recipe, optimizer="adamw", epochs=3, dropout=0.3)
+    whole = learn(videos, tmp_path / "whole", recipe)
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        learn(videos, run, recipe, losses=Losses(stop_at=3))
+    assert learn(videos, run, None, resume=True) == pytest.approx(whole[2:], rel=1e-6)
+    models = [keras.saving.load_model(folder / "model.keras") for folder in (tmp_path / "whole", run)]
+    for one, other in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    assert (run / "history.csv").read_text().count("\n") == 4
+
+
+def test_a_killed_process_goes_on(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    whole = learn(videos, tmp_path / "whole", recipe)
+    changes = {name: value for name, value in asdict(recipe).items() if value != asdict(Recipe())[name]}
+    worker = Path(__file__).with_name("worker.py")
+    run = tmp_path / "run"
+    command = [sys.executable, str(worker), str(videos / "set.csv"), str(run), "auto", "1", json.dumps(changes)]
+    killed = subprocess.run(command, env={**os.environ, "STOP_AT": "3"}, capture_output=True, check=False)
+    assert killed.returncode == -9
+    assert learn(videos, run, None, resume=True) == pytest.approx(whole[2:], abs=1e-5)
+
+
+def norms(run: Path) -> dict[str, list[np.ndarray]]:
+    model = keras.saving.load_model(run / "model.keras" if run.is_dir() else run)
+    return {
+        layer.name: layer.get_weights() for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)
+    }
+
+
+@pytest.mark.parametrize("how", ["frozen", "partial", "train"])
+def test_frozen_batch_norms_do_not_move(
+    videos: Path, recipe: Recipe, tiny_model: Path, tmp_path: Path, how: str
+) -> None:
+    learn(videos, tmp_path / "run", replace(recipe, batch_norm=how, epochs=1))
+    before, after = norms(tiny_model), norms(tmp_path / "run")
+    moved = {name for name in before if any((a != b).any() for a, b in zip(before[name], after[name], strict=True))}
+    first = {"appearance_conv1_bn", "motion_conv1_bn"}
+    assert moved == {"frozen": set(), "partial": first, "train": set(before)}[how]
+
+
+def test_frozen_layers_stay_and_are_freed_from_the_top(
+    videos: Path, recipe: Recipe, tiny_model: Path, tmp_path: Path
+) -> None:
+    def moved(run: Path) -> set[str]:
+        one, other = (keras.saving.load_model(path) for path in (tiny_model, run / "model.keras"))
+        return {
+            layer.name
+            for layer in one.layers
+            for a, b in zip(layer.get_weights(), other.get_layer(layer.name).get_weights(), strict=True)
+            if (a != b).any()
+        }
+
+    frozen = replace(recipe, frozen=("appearance_*", "motion_*"), epochs=2)
+    learn(videos, tmp_path / "frozen", frozen)
+    assert moved(tmp_path / "frozen") == {"logits_appearance", "logits_motion"}
+    learn(videos, tmp_path / "half", replace(frozen, unfreeze=(0.5, 0.99)))
+    freed = moved(tmp_path / "half")
+    assert "motion_stage5_unit1_conv2" in freed
+    assert not {"appearance_conv1", "motion_conv1", "motion_stage2_unit0_conv1"} & freed
+
+
+def test_gradients_of_several_steps_are_one(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    """Two batches of two make the weights of one batch of four, without batch norm."""
+    options = {key: value for key, value in TINY.items() if key != "dropout"}
+    base = replace(
+        recipe, model="two_stream_vgg16", init="random", options=options, dropout=0.0, epochs=1, learning_rate=1e-4,
+        schedule="constant", weight_decay=0.0, crop="none", frozen=("*_conv?_?",),
+    )  # fmt: skip
+    rows = (videos / "set.csv").read_text().splitlines()
+    four = tmp_path / "four.csv"
+    four.write_text("\n".join([rows[0], *(f"{videos}/{row}" for row in rows[1:5])]) + "\n")
+    learn(videos, tmp_path / "one", replace(base, batch_size=4), data=four)
+    learn(videos, tmp_path / "two", replace(base, batch_size=2, accumulate=2), data=four)
+    one, two = (keras.saving.load_model(tmp_path / name / "model.keras").get_weights() for name in ("one", "two"))
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7)
+
+
+def test_validation_chooses_the_best_epoch_and_stops(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    how = replace(recipe, validation=0.4, patience=2, epochs=40, learning_rate=0.05, batch_size=2)
+    metrics = finetune(videos / "set.csv", run, how).metrics
+    with (run / "history.csv").open() as file:
+        losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
+    best = losses.index(min(losses))
+    assert metrics["val_loss"] == pytest.approx(min(losses))
+    assert len(losses) == 40 or len(losses) == best + 3
+    assert (run / "last.keras").is_file()
+
+
+def test_mixed_precision_leaves_a_float32_model(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    losses = learn(videos, tmp_path / "run", replace(recipe, mixed_precision=True))
+    assert all(math.isfinite(loss) for loss in losses)
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert all(layer.trainable for layer in model.layers)
+
+
+def test_new_classes_get_new_classifiers(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    data = tmp_path / "set"
+    for number, label in enumerate(("a", "b", "c") * 2):
+        write_moving(data / label / f"{number}.mp4", ("down", "left")[number % 2], number)
+    learn(videos, tmp_path / "run", replace(recipe, test=0.0, epochs=1), data=data)
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert model.output.shape == (None, 3)
+    assert read_record(tmp_path / "run" / "model.keras").classes == ("a", "b", "c")
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_weights(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(TrainingError, match=r"not a number.*learning-rate"):
+        learn(videos, run, replace(recipe, learning_rate=1e30, epochs=5, batch_norm="frozen"))
+    assert all(np.isfinite(weight).all() for weight in keras.saving.load_model(run / "model.keras").get_weights())
+
+
+def test_broken_videos_stop_it_or_are_left_out_and_listed(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    data = tmp_path / "set"
+    shutil.copytree(videos, data)
+    (data / "down" / "2_p2.mp4").write_bytes(b"no video")
+    with pytest.raises(DataError, match=r"1 videos cannot be read: .*2_p2\.mp4.*--skip-broken"):
+        learn(data, tmp_path / "run", recipe)
+    finished = finetune(data / "set.csv", tmp_path / "run", recipe, skip_broken=True)
+    assert [path.name for path, _ in finished.skipped] == ["2_p2.mp4"]
+    assert finished.parts == {"train": 6, "test": 3}
+    assert "2_p2.mp4" in (tmp_path / "run" / "skipped.csv").read_text()
+
+
+def test_a_video_that_fails_in_the_middle(
+    videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = finetuning.VideoSource.read
+    calls: list[int] = []
+
+    def failing(self: Any, index: int) -> Any:
+        calls.append(index)
+        if len(calls) > 7 + 6:
+            raise BrokenVideoError("5_p5.mp4", "is gone")
+        return read(self, index)
+
+    monkeypatch.setattr(finetuning.VideoSource, "read", failing)
+    with pytest.raises(BrokenVideoError, match=r"5_p5\.mp4: is gone"):
+        learn(videos, tmp_path / "run", recipe)
+    monkeypatch.undo()
+    assert learn(videos, tmp_path / "run", None, resume=True)
+
+
+def test_what_is_refused(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    data = videos / "set.csv"
+    with pytest.raises(TrainingError, match="fewer than a batch of 16"):
+        finetune(data, tmp_path / "a", replace(recipe, batch_size=16))
+    with pytest.raises(TrainingError, match="holds no training"):
+        finetune(data, tmp_path / "b", None, resume=True)
+    with pytest.raises(TrainingError, match=r"no layer of .* is called 'head\*'"):
+        finetune(data, tmp_path / "c", replace(recipe, frozen=("head*",)))
+    with pytest.raises(TrainingError, match="every layer"):
+        finetune(data, tmp_path / "d", replace(recipe, frozen=("*",)))
+    rows = data.read_text().splitlines()
+    lacking = tmp_path / "lacking.csv"
+    lacking.write_text(
+        "\n".join([rows[0], *(f"{videos}/{row}" for row in rows[1:] if "left" not in row or "test" in row)])
+    )
+    with pytest.raises(DataError, match="no videos of left"):
+        finetune(lacking, tmp_path / "e", recipe)
+    assert not any((tmp_path / name).exists() for name in "abe")
+
+
+def test_a_folder_in_use_or_with_other_data(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    learn(videos, run, replace(recipe, epochs=1))
+    with pytest.raises(OutputError, match="--resume"):
+        learn(videos, run, recipe)
+    with finetuning.Run(run, resume=True), pytest.raises(OutputError, match="another training is at work"):
+        learn(videos, run, None, resume=True)
+    rows = (videos / "set.csv").read_text().splitlines()
+    other = tmp_path / "other.csv"
+    other.write_text("\n".join([rows[0], *(f"{videos}/{row}" for row in rows[1:-4] + rows[-3:])]) + "\n")
+    with pytest.raises(TrainingError, match="other videos"):
+        learn(videos, run, None, data=other, resume=True)
