@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actionzoo import data, hub, inference, models, training, video
+    from actionzoo import data, evaluation, hub, inference, models, training, video
     from actionzoo.inference import Answer, Predictor, extract_features, predict
     from actionzoo.models import create_model
     from actionzoo.names import list_models
@@ -28,6 +28,7 @@ __all__ = [
     "__version__",
     "create_model",
     "data",
+    "evaluation",
     "extract_features",
     "finetune",
     "hub",
@@ -40,7 +41,7 @@ __all__ = [
     "video",
 ]
 
-_ROOMS = ("data", "hub", "inference", "models", "training", "video")
+_ROOMS = ("data", "evaluation", "hub", "inference", "models", "training", "video")
 _HOMES = {
     "Answer": "inference",
     "Predictor": "inference",

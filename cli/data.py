@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from actionzoo.data.annotations import Annotations, read_annotations
 from actionzoo.data.check import Checked, check_videos
@@ -19,6 +15,7 @@ from actionzoo.errors import DataError
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._output import complain, printable
+from ._progress import bar
 
 app = typer.Typer(
     help="Make and check data sets.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -68,7 +65,7 @@ def check(
     The exit code is 3 if some videos are broken, and 1 if all are.
     """
     annotations = read_annotations(data, split=split, group=group)
-    with _bar("decoding") as progress:
+    with bar("decoding") as progress:
         checked = check_videos([video.path for video in annotations.videos], workers=workers, progress=progress)
     broken = [video for video in checked if video.problem is not None]
     if as_json:
@@ -104,7 +101,7 @@ def puppets(
     ] = None,
 ) -> None:
     """Render videos of two jointed figures in action, with known labels and motion."""
-    with _bar("rendering") as progress:
+    with bar("rendering") as progress:
         paths = write_dataset(
             out,
             clips,
@@ -118,16 +115,6 @@ def puppets(
         )
     for path in paths:
         typer.echo(path)
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, where that is a terminal."""
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _facts(annotations: Annotations, checked: list[Checked]) -> dict[str, Any]:

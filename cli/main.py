@@ -23,6 +23,8 @@ from ._output import complain, debugging
 COMMANDS = {
     "predict": "Name the action in videos, folders, cameras and streams.",
     "finetune": "Train a network on your own videos.",
+    "evaluate": "Measure how good a model is.",
+    "fuse": "Average the scores of several models.",
     "models": "List and describe the networks.",
     "weights": "List, fetch, check, import and publish trained weights.",
     "features": "Write what a layer computes about videos.",

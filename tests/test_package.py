@@ -38,6 +38,7 @@ NEVER = {
     "video": {"jax", "keras", "openvino", "tensorflow", "torch"},
 }
 HEAVY = {
+    "actionzoo.evaluation",  # Keras, matplotlib
     "actionzoo.hub.matconvnet",  # Keras
     "actionzoo.models",
     "actionzoo.training",

@@ -26,7 +26,9 @@ from actionzoo.video.reader import probe
 LOOKED_AT = 40
 """Videos that are asked for their length and rate, to fit a clip to them."""
 
-PAPERS_FLOW, OWN_FLOW = "tvl1", "dis"
+PAPERS_FLOW, OWN_FLOW, FINE_FLOW = "tvl1", "dis", "dis-fine"
+SMALL = 160
+"""Below so many rows, flow goes on to the full resolution."""
 
 
 def start_record(recipe: Recipe, classes: tuple[str, ...], videos: Sequence[Path]) -> InputRecord:
@@ -92,7 +94,7 @@ def _record(recipe: Recipe) -> InputRecord:
         **size,
         num_frames=frames,
         stack_length=int(options.get("stack_length", DEFAULT_STACK)),
-        flow=PAPERS_FLOW if papers else OWN_FLOW,
+        flow=PAPERS_FLOW if papers else FINE_FLOW if size["height"] < SMALL else OWN_FLOW,
         resize="stretch" if papers else "fit",
         mirror=papers,
     )

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ClipSpec", "clip_centres", "flip", "gather_clip", "stack_indices", "views", "windows"]
+__all__ = ["ClipSpec", "clip_centres", "flip", "gather_clip", "spread_centres", "stack_indices", "views", "windows"]
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,27 @@ def clip_centres(frames: int, spec: ClipSpec, *, hop: int | None = None) -> list
     if hop < 1:
         raise ValueError(f"hop must be at least 1 frame, not {hop}")
     if frames < spec.span:
-        return [_short_centres(frames, spec)]
+        return [spread_centres(frames, spec.num_frames, spec.stack_length)]
     last = frames - spec.span
     first_centre = np.arange(spec.num_frames) * spec.stride + spec.stack_length // 2
     return [start + first_centre for start in [*range(0, last, hop), last]]
 
 
-def _short_centres(frames: int, spec: ClipSpec) -> NDArray[np.int64]:
-    before = spec.stack_length // 2
-    first, last = before, frames - 1 - (spec.stack_length - before)
-    if frames <= spec.stack_length:
+def spread_centres(frames: int, count: int, stack_length: int) -> NDArray[np.int64]:
+    """`count` centres spread evenly over the frames of a video that have a whole flow stack around them.
+
+    A video that has no such frame gives all of its frames. Neighbours may coincide.
+
+    >>> spread_centres(31, 3, 10)
+    array([ 5, 15, 25])
+    """
+    before = stack_length // 2
+    first, last = before, frames - 1 - (stack_length - before)
+    if frames <= stack_length:
         first, last = 0, frames - 1
-    if spec.num_frames == 1:
+    if count == 1:
         return np.array([(first + last) // 2])
-    evenly = np.linspace(first, last, spec.num_frames)
+    evenly = np.linspace(first, last, count)
     return np.floor(evenly + 0.5).astype(np.int64)
 
 

@@ -1,0 +1,158 @@
+"""How good scores are: accuracies with their uncertainty, per class, confusion, calibration. All of it numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actionzoo.evaluation.scores import ANSWER, Scores, softmax
+
+RESAMPLES = 2000
+BINS = 10
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """A row of the per-class table.
+
+    Attributes:
+        name: of the class.
+        videos: of it.
+        right: of them.
+        recall: right of its videos; `None` where it has none.
+        precision: right of the videos that were taken for it; `None` where none was.
+        confused_with: the class that its videos are most often mistaken for, or `None`.
+    """
+
+    name: str
+    videos: int
+    right: int
+    recall: float | None
+    precision: float | None
+    confused_with: str | None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What scores are worth. Shares are from 0 to 1.
+
+    Attributes:
+        videos: how many.
+        groups: of how many groups.
+        top1: share whose label has the highest score.
+        top1_interval: 95 % of the bootstrap over groups.
+        top5: share whose label is among the five highest.
+        mean_class: mean recall of the classes that have videos.
+        streams: top-1 of the streams' own scores.
+        log_loss: mean negative logarithm of the label's probability.
+        calibration_error: expected difference of probability and accuracy, over ten bins.
+        per_class: a row for every class.
+        confusion: `(classes, classes)` videos, by label and answer.
+        reliability: rows (mean probability of the answer, share right, videos) of bins that are not empty.
+    """
+
+    videos: int
+    groups: int
+    top1: float
+    top1_interval: tuple[float, float]
+    top5: float
+    mean_class: float
+    streams: dict[str, float]
+    log_loss: float
+    calibration_error: float
+    per_class: tuple[ClassResult, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    reliability: tuple[tuple[float, float, int], ...]
+
+
+def measure(scores: Scores, *, resamples: int = RESAMPLES, seed: int = 0) -> Metrics:
+    """All numbers about scores.
+
+    >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+    >>> found = measure(Scores(("a", "b"), ("1", "2", "3"), np.array([0, 1, 1]), ("", "", ""), {"answer": logits}))
+    >>> round(found.top1, 3), found.mean_class
+    (0.667, 0.75)
+    """
+    logits, labels = scores.logits[ANSWER], scores.labels
+    right = scores.answers == labels
+    table = confusion(scores)
+    rows = tuple(_class_result(scores.classes, table, index) for index in range(len(scores.classes)))
+    reliability = reliable(logits, labels)
+    certain = softmax(logits)[np.arange(len(labels)), labels]
+    return Metrics(
+        videos=len(labels),
+        groups=len(np.unique(scores.clusters)),
+        top1=float(right.mean()),
+        top1_interval=bootstrap(right, scores.clusters, resamples, seed),
+        top5=top_k(logits, labels, 5),
+        mean_class=float(np.mean([row.recall for row in rows if row.recall is not None])),
+        streams={name: top_k(own, labels, 1) for name, own in scores.logits.items() if name != ANSWER},
+        log_loss=float(-np.log(np.maximum(certain, 1e-30)).mean()),
+        calibration_error=sum(abs(sure - good) * count for sure, good, count in reliability) / len(labels),
+        per_class=rows,
+        confusion=tuple(tuple(int(count) for count in row) for row in table),
+        reliability=reliability,
+    )
+
+
+def top_k(logits: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> float:
+    """Share of videos with fewer than k classes that score higher than the label, or as high and come before it."""
+    own = logits[np.arange(len(labels)), labels][:, None]
+    before = np.arange(logits.shape[1]) < labels[:, None]
+    ahead = (logits > own) | ((logits == own) & before)
+    return float((ahead.sum(axis=1) < k).mean())
+
+
+def confusion(scores: Scores) -> NDArray[np.int64]:
+    """Videos by label (rows) and answer (columns), `(classes, classes)`."""
+    table = np.zeros((len(scores.classes),) * 2, np.int64)
+    np.add.at(table, (scores.labels, scores.answers), 1)
+    return table
+
+
+def bootstrap(
+    values: NDArray[np.bool_], clusters: NDArray[np.int64], resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float]:
+    """95 % interval of a mean over videos, by drawing whole groups with replacement (Efron's percentiles).
+
+    Videos of a group are alike, so each draws all of its videos or none. A single group tells nothing: (0, 1).
+    """
+    count = int(clusters.max()) + 1
+    if count < 2:
+        return 0.0, 1.0
+    sums = np.bincount(clusters, values, minlength=count)
+    sizes = np.bincount(clusters, minlength=count)
+    drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
+    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def reliable(
+    logits: NDArray[np.float32], labels: NDArray[np.int64], bins: int = BINS
+) -> tuple[tuple[float, float, int], ...]:
+    """How often answers are right by how probable they were said to be (Guo et al. 2017), in bins of equal width."""
+    chances = softmax(logits)
+    sure, right = chances.max(axis=1), chances.argmax(axis=1) == labels
+    which = np.minimum((sure * bins).astype(int), bins - 1)
+    return tuple(
+        (float(sure[which == bin].mean()), float(right[which == bin].mean()), int((which == bin).sum()))
+        for bin in np.unique(which)
+    )
+
+
+def _class_result(classes: tuple[str, ...], table: NDArray[np.int64], index: int) -> ClassResult:
+    right, videos, taken = int(table[index, index]), int(table[index].sum()), int(table[:, index].sum())
+    others = table[index].copy()
+    others[index] = 0
+    wrong = int(others.argmax())
+    return ClassResult(
+        classes[index],
+        videos,
+        right,
+        right / videos if videos else None,
+        right / taken if taken else None,
+        classes[wrong] if others[wrong] else None,
+    )

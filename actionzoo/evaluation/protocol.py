@@ -1,0 +1,230 @@
+"""The tests that give a network's scores of labelled videos.
+
+"papers": 25 frames spread over the video as one clip, and its mirror image; the whole frame, fully convolutional, with
+its short side at 256/224 of the model's; scores averaged over frames, places and the two images (ST-ResNet, NIPS'16,
+section 4; so for ST-MulNet and T-ResNet). The networks average their frames, places and towers as logits themselves.
+
+"windows": the clips that `actionzoo predict` sees: of the model's own length and stride, overlapping by half, over the
+whole video; their logits averaged.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from actionzoo.data.annotations import Annotations
+from actionzoo.data.recordings import Form, Recording, Source, VideoSource
+from actionzoo.errors import DataError, VideoError
+from actionzoo.evaluation.scores import Scores, softmax
+from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.record import InputRecord
+from actionzoo.hub.resolve import ModelFiles
+from actionzoo.models.dense import fully_convolutional
+from actionzoo.models.graph import with_towers
+from actionzoo.video.resize import pad_to
+from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip, spread_centres
+
+PROTOCOLS = ("auto", "papers", "windows")
+PAPERS_FRAMES = 25
+WHOLE_FRAME = 256 / 224
+"""The short side of a whole frame in the papers' test, as a multiple of the side they learned from."""
+
+BATCH = 8
+SHOWN = 3
+
+Clip = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Scores, the protocol that gave them, and the videos that could not be read, with their reasons."""
+
+    scores: Scores
+    protocol: str
+    broken: tuple[tuple[Path, str], ...]
+
+
+class Protocol:
+    """How a model is tested: what it is shown of a video, and how its scores are averaged.
+
+    Args:
+        record: the model's input record.
+        name: "papers", "windows", or "auto": windows for models that look at whole frames anyway (`resize` "fit"),
+            the papers' test for others.
+        frames: of the papers' clip.
+        average: "logits" or "softmax", over clips and mirror images.
+    """
+
+    def __init__(
+        self, record: InputRecord, name: str = "auto", *, frames: int = PAPERS_FRAMES, average: str = "logits"
+    ) -> None:
+        if name not in PROTOCOLS or average not in ("logits", "softmax"):
+            raise ValueError(f"a protocol is one of {', '.join(PROTOCOLS)}, and averages logits or softmax")
+        self.name = ("windows" if record.resize == "fit" else "papers") if name == "auto" else name
+        self.record, self.frames, self.average = record, frames, average
+        self.spec = ClipSpec(record.num_frames, record.stride, record.stack_length)
+        form = Form.of(record)
+        if self.name == "papers" and record.resize != "fit":
+            side = round(min(record.height, record.width) * WHOLE_FRAME)
+            form = replace(form, height=side, width=side, resize="short")
+        self.form = form
+
+    def network(self, model: keras.Model) -> keras.Model:
+        """The network for this test, with all its scores."""
+        return with_towers(fully_convolutional(model) if self.name == "papers" else model)
+
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        """What the network is shown of a video: appearance `(time, height, width, 3)`, motion `(..., 2*L)`."""
+        count = len(recording.frames)
+        if self.name == "papers":
+            views = [spread_centres(count, self.frames, self.spec.stack_length)]
+        else:
+            views = clip_centres(count, self.spec)
+        size, flow = (self.record.height, self.record.width), np.asarray(recording.flow, np.float32)
+        for centres in views:
+            clip = gather_clip(recording.frames, flow, centres, self.spec.stack_length)
+            if self.form.resize == "fit":
+                clip = pad_to(clip[0], size), pad_to(clip[1], size)
+            yield clip
+            if self.name == "papers" or self.record.mirror:
+                yield flip(*clip)
+
+
+def evaluate(
+    files: ModelFiles,
+    data: Annotations | Source,
+    protocol: Protocol,
+    *,
+    strategy: Any = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluated:
+    """Scores of labelled videos.
+
+    Args:
+        files: the model.
+        data: the videos; their classes are those of the model, or some of them.
+        protocol: what it is shown.
+        strategy: of tf.distribute: its replicas share the clips of a video, its machines the videos.
+        progress: called with the number of videos that are done, and of all.
+
+    Raises:
+        DataError: the model does not know a class of the set, or no video can be read.
+        ModelError: the model cannot be loaded.
+    """
+    import tensorflow as tf
+
+    strategy = strategy or tf.distribute.get_strategy()
+    source: Source = VideoSource(data, protocol.form) if isinstance(data, Annotations) else data
+    labels = known_labels(source.classes, files)
+    with strategy.scope():
+        runner = _Runner(protocol.network(load_keras(files)), strategy, protocol)
+    own = range(_worker(strategy), len(source), _workers(strategy))
+    rows = np.zeros((len(source), len(runner.names), len(files.record.classes)), np.float32)
+    reasons: dict[int, str] = {}
+    for done, index in enumerate(own, start=1):
+        try:
+            rows[index] = runner.scores(source.read(index))
+        except VideoError as error:
+            reasons[index] = error.reason
+        if progress is not None:
+            progress(done, len(own))
+    failed = np.isin(np.arange(len(source)), list(reasons)).astype(np.float32)
+    if _workers(strategy) > 1:
+        rows, failed = (_added_up(strategy, array) for array in (rows, failed))
+    good = np.flatnonzero(failed == 0)
+    broken = [
+        (source.videos[index].path, reasons.get(int(index), "another worker could not read it"))
+        for index in np.flatnonzero(failed)
+    ]
+    if not len(good):
+        raise DataError(f"none of {len(source)} videos can be read; the first is {broken[0][0]}: {broken[0][1]}")
+    scores = Scores(
+        files.record.classes,
+        tuple(str(source.videos[index].path) for index in good),
+        np.array([labels[source.videos[index].label] for index in good]),
+        tuple(source.videos[index].group or "" for index in good),
+        {name: rows[good, place] for place, name in enumerate(runner.names)},
+    )
+    return Evaluated(scores, protocol.name, tuple(broken))
+
+
+def known_labels(classes: Sequence[str], files: ModelFiles) -> list[int]:
+    """The model's index of each class of a set. Raises DataError for classes that it does not know."""
+    known = files.record.classes
+    unknown = [name for name in classes if name not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; it knows {', '.join(known[:SHOWN]) or 'no names'}"
+        raise DataError(f"{files.name} does not know the class {unknown[0]!r} of the videos{hint}")
+    return [known.index(name) for name in classes]
+
+
+class _Runner:
+    """Runs a network over the clips of a video, on all devices of this machine."""
+
+    def __init__(self, network: keras.Model, strategy: Any, protocol: Protocol) -> None:
+        self.names = tuple(network.output)
+        self._network, self._strategy, self._protocol = network, strategy, protocol
+        self._devices = strategy.num_replicas_in_sync // _workers(strategy)
+        # Clips of whole frames are large: one for each device at a time.
+        self._batch = self._devices * (1 if protocol.name == "papers" else BATCH)
+
+    def scores(self, recording: Recording) -> NDArray[np.float32]:
+        """What the network says about a video, `(outputs, classes)`, in the order of `names`."""
+        clips = list(self._protocol.clips(recording))
+        parts = [self._run(clips[start : start + self._batch]) for start in range(0, len(clips), self._batch)]
+        said = np.concatenate(parts)
+        mean = np.log(softmax(said).mean(axis=0) + 1e-30) if self._protocol.average == "softmax" else said.mean(axis=0)
+        return np.asarray(mean, np.float32)
+
+    def _run(self, clips: Sequence[Clip]) -> NDArray[np.float32]:
+        """`(clips, outputs, classes)`."""
+        both = dict(zip(("appearance", "motion"), zip(*clips, strict=True), strict=True))
+        inputs = {name: np.stack(both[name]).astype(np.float32) for name in self._network.input}
+        said = self._network.predict_on_batch(inputs) if self._devices == 1 else self._shared(inputs, len(clips))
+        scores: NDArray[np.float32] = np.stack([np.asarray(said[name], np.float32) for name in self.names], axis=1)
+        return scores
+
+    def _shared(self, inputs: dict[str, NDArray[np.float32]], count: int) -> dict[str, NDArray[np.float32]]:
+        """The same with a part of the clips on each device; the last ones may have to repeat some."""
+        import tensorflow as tf
+
+        each = -(-count // self._devices)
+        places = np.arange(each * self._devices) % count
+
+        def part(context: Any) -> dict[str, Any]:
+            first = context.replica_id_in_sync_group % self._devices * each
+            return {name: tf.constant(array[places[first : first + each]]) for name, array in inputs.items()}
+
+        given = self._strategy.experimental_distribute_values_from_function(part)
+        said = self._strategy.run(lambda clips: self._network(clips, training=False), args=(given,))
+        results = {name: self._strategy.experimental_local_results(said[name]) for name in self.names}
+        return {name: np.concatenate([np.asarray(part) for part in parts])[:count] for name, parts in results.items()}
+
+
+def _workers(strategy: Any) -> int:
+    resolver = strategy.cluster_resolver
+    return len(resolver.cluster_spec().as_dict().get("worker", [0])) if resolver is not None else 1
+
+
+def _worker(strategy: Any) -> int:
+    resolver = strategy.cluster_resolver
+    return int(resolver.task_id or 0) if resolver is not None else 0
+
+
+def _added_up(strategy: Any, array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The sum of what every machine has."""
+    import tensorflow as tf
+
+    each = strategy.num_replicas_in_sync // _workers(strategy)
+    mine = tf.constant(array / each)
+    total = tf.function(lambda: strategy.reduce("SUM", strategy.run(lambda: tf.identity(mine)), axis=None))()
+    return np.asarray(total, np.float32)
