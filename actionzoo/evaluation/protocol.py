@@ -171,11 +171,20 @@ class _Runner:
     """Runs a network over the clips of a video, on all devices of this machine."""
 
     def __init__(self, network: keras.Model, strategy: Any, protocol: Protocol) -> None:
+        import tensorflow as tf
+
         self.names = tuple(network.output)
         self._network, self._strategy, self._protocol = network, strategy, protocol
         self._devices = strategy.num_replicas_in_sync // _workers(strategy)
         # Clips of whole frames are large: one for each device at a time.
         self._batch = self._devices * (1 if protocol.name == "papers" else BATCH)
+
+        def outputs(clips: Any) -> Any:
+            said = network(clips, training=False)
+            return tf.stack([said[name] for name in self.names], axis=1)
+
+        # Keras' own predict would gather what the other machines say about other videos.
+        self._forward = tf.function(lambda clips: strategy.run(outputs, args=(clips,)), reduce_retracing=True)
 
     def scores(self, recording: Recording) -> NDArray[np.float32]:
         """What the network says about a video, `(outputs, classes)`, in the order of `names`."""
@@ -186,28 +195,22 @@ class _Runner:
         return np.asarray(mean, np.float32)
 
     def _run(self, clips: Sequence[Clip]) -> NDArray[np.float32]:
-        """`(clips, outputs, classes)`."""
-        both = dict(zip(("appearance", "motion"), zip(*clips, strict=True), strict=True))
-        inputs = {name: np.stack(both[name]).astype(np.float32) for name in self._network.input}
-        said = self._network.predict_on_batch(inputs) if self._devices == 1 else self._shared(inputs, len(clips))
-        scores: NDArray[np.float32] = np.stack([np.asarray(said[name], np.float32) for name in self.names], axis=1)
-        return scores
-
-    def _shared(self, inputs: dict[str, NDArray[np.float32]], count: int) -> dict[str, NDArray[np.float32]]:
-        """The same with a part of the clips on each device; the last ones may have to repeat some."""
+        """`(clips, outputs, classes)`: each device sees as many clips, the last of which may be there twice."""
         import tensorflow as tf
 
-        each = -(-count // self._devices)
-        places = np.arange(each * self._devices) % count
+        both = dict(zip(("appearance", "motion"), zip(*clips, strict=True), strict=True))
+        inputs = {name: np.stack(both[name]).astype(np.float32) for name in self._network.input}
+        each = -(-len(clips) // self._devices)
+        places = np.arange(each * self._devices) % len(clips)
 
         def part(context: Any) -> dict[str, Any]:
             first = context.replica_id_in_sync_group % self._devices * each
             return {name: tf.constant(array[places[first : first + each]]) for name, array in inputs.items()}
 
         given = self._strategy.experimental_distribute_values_from_function(part)
-        said = self._strategy.run(lambda clips: self._network(clips, training=False), args=(given,))
-        results = {name: self._strategy.experimental_local_results(said[name]) for name in self.names}
-        return {name: np.concatenate([np.asarray(part) for part in parts])[:count] for name, parts in results.items()}
+        said = self._strategy.experimental_local_results(self._forward(given))
+        scores: NDArray[np.float32] = np.concatenate([np.asarray(part, np.float32) for part in said])[: len(clips)]
+        return scores
 
 
 def _workers(strategy: Any) -> int:

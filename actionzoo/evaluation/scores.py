@@ -60,7 +60,7 @@ class Scores:
 def read_scores(path: str | Path) -> Scores:
     """Scores of an NPZ file. Raises DataError if it is none, or its parts do not fit together."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         texts = {name: tuple(str(text) for text in arrays[name]) for name in _TEXTS}
         logits = {

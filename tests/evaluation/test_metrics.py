@@ -1,0 +1,112 @@
+"""Numbers about scores, against formulas of their own and scipy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import log_softmax
+
+from actionzoo.evaluation.metrics import bootstrap, measure, reliable, top_k
+from actionzoo.evaluation.scores import Scores, fuse
+
+CLASSES = ("a", "b", "c", "d", "e", "f", "g")
+
+
+@pytest.fixture
+def scores() -> Scores:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 6, 60)  # no video of "g"
+    logits = rng.normal(size=(60, 7)).astype(np.float32)
+    logits[np.arange(60), labels] += 1.5
+    groups = tuple(f"p{number % 9}" for number in range(60))
+    motion = rng.normal(size=(60, 7)).astype(np.float32)
+    return Scores(CLASSES, tuple(map(str, range(60))), labels, groups, {"answer": logits, "motion": motion})
+
+
+def test_accuracies_against_sorting(scores: Scores) -> None:
+    found = measure(scores)
+    logits, labels = scores.logits["answer"], scores.labels
+    order = np.argsort(-logits, axis=1)
+    assert found.top1 == np.mean(order[:, 0] == labels)
+    assert found.top5 == np.mean([label in row[:5] for label, row in zip(labels, order, strict=True)])
+    recalls = [np.mean(order[labels == label, 0] == label) for label in np.unique(labels)]
+    assert found.mean_class == pytest.approx(np.mean(recalls))
+    assert found.streams == {"motion": np.mean(scores.logits["motion"].argmax(axis=1) == labels)}
+    assert found.log_loss == pytest.approx(-log_softmax(logits, axis=1)[np.arange(60), labels].mean(), rel=1e-5)
+    assert (found.videos, found.groups) == (60, 9)
+
+
+def test_confusion_and_classes(scores: Scores) -> None:
+    found = measure(scores)
+    table = np.array(found.confusion)
+    assert table.sum() == 60
+    for label in range(7):
+        row = found.per_class[label]
+        answers = scores.answers[scores.labels == label]
+        assert (row.videos, row.right) == (len(answers), (answers == label).sum())
+        wrong = answers[answers != label]
+        if len(wrong):
+            assert row.confused_with is not None
+            assert (wrong == CLASSES.index(row.confused_with)).sum() == np.bincount(wrong).max()
+    assert found.per_class[6].recall is None
+    taken = scores.labels[scores.answers == 2]
+    assert found.per_class[2].precision == pytest.approx(np.mean(taken == 2))
+
+
+def test_ties_go_to_the_first_class() -> None:
+    logits, labels = np.zeros((2, 6), np.float32), np.array([0, 5])
+    assert top_k(logits, labels, 1) == 0.5
+    assert top_k(logits, labels, 5) == 0.5
+
+
+def test_calibration_of_a_network_that_knows_how_good_it_is() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (40_000, 3)).astype(np.float32)
+    chances = np.exp(log_softmax(logits, axis=1))
+    labels = (chances.cumsum(axis=1) < rng.random((40_000, 1))).sum(axis=1)
+    for sure, right, count in reliable(logits, labels):
+        assert abs(sure - right) < 4 * np.sqrt(sure * (1 - sure) / count) + 1e-3
+    overconfident = reliable(3 * logits, labels)
+    assert sum(abs(sure - right) * count for sure, right, count in overconfident) / 40_000 > 0.1
+
+
+def test_bootstrap_of_single_videos_is_the_binomial_interval() -> None:
+    right = np.arange(400) % 5 > 0
+    low, high = bootstrap(right, np.arange(400), resamples=20_000)
+    expected = stats.binomtest(320, 400).proportion_ci(method="wilson")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.006)
+
+
+def test_videos_of_a_group_are_no_news() -> None:
+    """Ten copies of every video: the interval of the videos, not one that is three times narrower."""
+    right = np.arange(100) % 5 > 0
+    alone = bootstrap(right, np.arange(100))
+    copies = bootstrap(np.repeat(right, 10), np.repeat(np.arange(100), 10))
+    assert copies == pytest.approx(alone, abs=0.01)
+    assert bootstrap(right, np.zeros(100, int)) == (0.0, 1.0)
+
+
+def test_videos_without_a_group_are_their_own(scores: Scores) -> None:
+    assert measure(replace(scores, groups=("",) * 60)).groups == 60
+
+
+def test_fusion_of_scores_is_their_weighted_mean(scores: Scores) -> None:
+    rng = np.random.default_rng(1)
+    order = rng.permutation(60)
+    other = Scores(
+        CLASSES,
+        tuple(scores.paths[place] for place in order),
+        scores.labels[order],
+        scores.groups,
+        {"answer": rng.normal(size=(60, 7)).astype(np.float32)},
+    )
+    fused = fuse([scores, other], [3, 1])
+    expected = 0.75 * scores.logits["answer"][order] + 0.25 * other.logits["answer"]
+    np.testing.assert_allclose(fused.logits["answer"][order], expected, rtol=1e-5, atol=1e-6)
+    chances = 0.75 * np.exp(log_softmax(scores.logits["answer"][order], axis=1))
+    chances += 0.25 * np.exp(log_softmax(other.logits["answer"], axis=1))
+    by_chance = fuse([scores, other], [3, 1], "softmax").logits["answer"][order]
+    np.testing.assert_allclose(np.exp(by_chance), chances, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,229 @@
+"""What a network is shown, how its scores are averaged, and which videos it may be tested on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from actionzoo.cli.main import main
+from actionzoo.data.annotations import read_annotations
+from actionzoo.data.recordings import Recording
+from actionzoo.errors import DataError
+from actionzoo.evaluation import Protocol, evaluate, measure, read_scores
+from actionzoo.evaluation.selection import choose
+from actionzoo.hub.bundle import save_model
+from actionzoo.hub.record import InputRecord
+from actionzoo.hub.resolve import resolve_model
+from actionzoo.inference import Predictor
+from actionzoo.models import create_model
+from tests.training.conftest import RECORD, TINY, write_moving
+
+STRETCH = InputRecord(
+    ("down", "left"), 64, 64, fps=15, num_frames=2, stride=2, stack_length=2, flow="dis-ultrafast", resize="stretch"
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("set")
+    for number in range(6):
+        label = ("down", "left")[number % 2]
+        write_moving(folder / label / f"p{number // 2}_{number}.mp4", label, number, frames=9 + number)
+    return folder
+
+
+def used_to(model: keras.Model) -> keras.Model:
+    """A random network whose batch norms have seen inputs of the usual size, so that its scores are of size 1."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        given = {
+            tensor.name: rng.normal(0, 1, (4, *tensor.shape[1:])) * (60 if tensor.name == "appearance" else 3)
+            for tensor in model.inputs
+        }
+        model(given, training=True)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    save_model(used_to(create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY)), RECORD, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def papers_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "papers.keras"
+    network = create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY | {"height": 64, "width": 64})
+    save_model(used_to(network), STRETCH, path)
+    return path
+
+
+def test_windows_are_what_predict_sees(data: Path, model: Path) -> None:
+    files = resolve_model(model)
+    done = evaluate(files, read_annotations(data), Protocol(files.record))
+    assert done.protocol == "windows"
+    predictor = Predictor(model, engine="keras")
+    for path, logits in zip(done.scores.paths, done.scores.logits["answer"], strict=True):
+        said = {p.label: p.score for p in predictor.predict(path, top_k=2).predictions}
+        chances = np.exp(logits) / np.exp(logits).sum()
+        assert [said["down"], said["left"]] == pytest.approx(chances, abs=2e-3)  # flow is kept in half precision
+    mean = (done.scores.logits["appearance"] + done.scores.logits["motion"]) / 2
+    np.testing.assert_allclose(done.scores.logits["answer"], mean, atol=1e-5)
+
+
+def test_the_papers_test_is_one_clip_and_its_mirror_image() -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (60, 73, 97, 3)).astype(np.uint8)
+    recording = Recording("v", 0, frames, rng.normal(size=(59, 73, 97, 2)).astype(np.float16))
+    protocol = Protocol(STRETCH)
+    (appearance, motion), (mirrored, turned) = protocol.clips(recording)
+    centres = np.floor(np.linspace(1, 58, 25) + 0.5).astype(int)
+    np.testing.assert_array_equal(appearance, frames[centres])
+    assert motion.shape == (25, 73, 97, 4)
+    np.testing.assert_array_equal(mirrored, appearance[:, :, ::-1])
+    np.testing.assert_array_equal(turned[..., 0], -motion[:, :, ::-1, 0])
+    np.testing.assert_array_equal(turned[..., 1], motion[:, :, ::-1, 1])
+    assert protocol.form.size((240, 320)) == (72, 96)  # 256/224 of 64, even
+
+
+@pytest.mark.parametrize("average", ["logits", "softmax"])
+def test_scores_are_averaged_over_the_mirror_images(data: Path, papers_model: Path, average: str) -> None:
+    files = resolve_model(papers_model)
+    protocol = Protocol(files.record, frames=4, average=average)
+    annotations = read_annotations(data)
+    done = evaluate(files, annotations, protocol)
+    assert done.protocol == "papers"
+    network = protocol.network(keras.saving.load_model(papers_model))
+    from actionzoo.data.recordings import VideoSource
+
+    clips = protocol.clips(VideoSource(annotations, protocol.form).read(0))
+    said = [network({"appearance": a[None].astype("f"), "motion": m[None]})["motion"].numpy()[0] for a, m in clips]
+    if average == "softmax":
+        expected = np.mean([np.exp(row) / np.exp(row).sum() for row in said], axis=0)
+        np.testing.assert_allclose(np.exp(done.scores.logits["motion"][0]), expected, rtol=1e-3)
+    else:
+        np.testing.assert_allclose(done.scores.logits["motion"][0], np.mean(said, axis=0), rtol=1e-3, atol=1e-4)
+
+
+DEVICES = """
+import sys, tensorflow as tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(sys.argv[4]))
+from actionzoo.cli.main import main
+sys.exit(main(["evaluate", sys.argv[1], sys.argv[2], "--report", sys.argv[3], "--strategy", sys.argv[5]]))
+"""
+
+
+def test_two_devices_say_the_same_as_one(data: Path, model: Path, tmp_path: Path) -> None:
+    found = []
+    for devices, strategy in (("1", "auto"), ("2", "mirrored")):
+        command = [sys.executable, "-c", DEVICES, str(model), str(data), str(tmp_path / devices), devices, strategy]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+        assert done.returncode == 0, done.stderr
+        found.append(read_scores(tmp_path / devices / "scores.npz"))
+    np.testing.assert_allclose(found[0].logits["answer"], found[1].logits["answer"], rtol=1e-4, atol=1e-5)
+
+
+def test_two_workers_share_the_videos(data: Path, model: Path, tmp_path: Path) -> None:
+    from tests.training.test_distributed import free_ports
+
+    alone = evaluate(resolve_model(model), read_annotations(data), Protocol(RECORD)).scores
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    processes = []
+    for index in range(2):
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        command = [sys.executable, "-c", DEVICES, str(model), str(data), str(tmp_path / str(index)), "1", "multiworker"]
+        environment = os.environ | {"TF_CONFIG": json.dumps(task), "CUDA_VISIBLE_DEVICES": "-1"}
+        processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+    for index, process in enumerate(processes):
+        with process:
+            _, err = process.communicate(timeout=200)
+            assert process.returncode == 0, err
+        scores = read_scores(tmp_path / str(index) / "scores.npz")
+        np.testing.assert_allclose(scores.logits["answer"], alone.logits["answer"], rtol=1e-4, atol=1e-5)
+
+
+def split_beside(model: Path, data: Path, parts: list[str]) -> None:
+    rows = [
+        [str(video.path), ("down", "left")[video.label], "", part]
+        for video, part in zip(read_annotations(data).videos, parts, strict=True)
+    ]
+    with (model.parent / "split.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["path", "label", "group", "split"], *rows])
+
+
+def test_videos_that_were_learned_from_are_refused(data: Path, model: Path, tmp_path: Path) -> None:
+    own = tmp_path / "model.keras"
+    own.write_bytes(model.read_bytes())
+    split_beside(own, data, ["train", "test", "val", "train", "test", "train"])
+    files, annotations = resolve_model(own), read_annotations(data)
+    chosen, which = choose(annotations, files)
+    assert [video.path.name for video in chosen.videos] == ["p1_2.mp4", "p1_3.mp4"]
+    assert which == "2 videos that the training kept for a test"
+    with pytest.raises(DataError, match=r"has learned from 4 of these videos, such as .*p0_0\.mp4.*--force"):
+        choose(annotations, files, "all")
+    assert len(choose(annotations, files, "all", force=True)[0].videos) == 6
+    elsewhere = tmp_path / "copy"
+    for video in annotations.videos:
+        place = elsewhere / annotations.classes[video.label] / video.path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(video.path.read_bytes())
+    with pytest.raises(DataError, match="has learned from 4"):
+        choose(read_annotations(elsewhere), files)
+
+
+def test_the_command(data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "set"
+    for number in range(3):
+        write_moving(broken / "down" / f"{number}.mp4", "down", number)
+    write_moving(broken / "left" / "3.mp4", "left", 3)
+    (broken / "left" / "4.mp4").write_text("no video")
+    report = tmp_path / "report"
+    assert main(["evaluate", str(model), str(broken), "--report", str(report)]) == 3
+    out, err = capsys.readouterr()
+    assert "4.mp4" in err
+    assert "all 5 videos; protocol windows" in out
+    written = json.loads((report / "metrics.json").read_text())
+    scores = read_scores(report / "scores.npz")
+    assert written["top1"] == measure(scores).top1
+    assert written["broken"][0][0].endswith("4.mp4")
+    with (report / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["down", "down", "down", "left"]
+    assert sum(int(row["right"]) for row in rows) == round(4 * written["top1"])
+    for name in ("confusion", "classes", "reliability"):
+        assert (report / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["fuse", str(report / "scores.npz"), str(report / "scores.npz"), "--weights", "1", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    alone = lines[0].removeprefix(str(report / "scores.npz")).partition(";")[0]
+    assert lines[2] == f"fused{alone}"  # the mean of a score and itself
+
+
+@pytest.mark.parametrize("weights", [["1"], ["1", "2", "3"], ["0", "0"], ["1", "-1"]])
+def test_weights_that_make_no_sense(weights: list[str]) -> None:
+    assert main(["fuse", "a.npz", "b.npz", "--weights", *weights]) == 2
+
+
+def test_unknown_classes(data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for label in ("lef", "down"):
+        write_moving(tmp_path / label / "1.mp4", "left", 1)
+    assert main(["evaluate", str(model), str(tmp_path)]) == 1
+    assert "does not know the class 'lef' of the videos; did you mean left?" in capsys.readouterr().err
+
+
+def test_nothing_that_can_be_read(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for label in ("left", "down"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.mp4").write_text("no video")
+    assert main(["evaluate", str(model), str(tmp_path)]) == 1
+    assert "none of 2 videos can be read" in capsys.readouterr().err
