@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 CLIP = $(firstword $(wildcard examples/*.mp4))
 
-.PHONY: help predict test benchmark clean
+.PHONY: help predict test test-s3 benchmark clean
 
 help:
 	@echo "make predict    name the action in the example clip, or in CLIP=..."
 	@echo "make test       style, types, doctests and tests"
+	@echo "make test-s3    tests of shards on object stores, which need TensorFlow 2.17, in an environment of their own"
 	@echo "make benchmark  flow and prediction against OpenCV and torch: the example clip, or real ones in DATA=folder"
-	@echo "make clean      remove .venv and what the tools left behind"
+	@echo "make clean      remove .venv, .venv-s3 and what the tools left behind"
 
 predict: $(VENV)/installed
 	@$(BIN)/actionzoo predict "$(CLIP)"
@@ -22,11 +23,14 @@ test: $(VENV)/installed-dev
 	@$(BIN)/mypy
 	@$(BIN)/pytest --numprocesses auto --dist worksteal
 
+test-s3: $(VENV)-s3/installed
+	@$(VENV)-s3/bin/pytest tests/s3
+
 benchmark: $(VENV)/installed-dev
 	@$(BIN)/python -m benchmarks $(if $(DATA),--data "$(DATA)" --json benchmarks/results.json --chart docs/benchmark.png)
 
 clean:
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) $(VENV)-s3 build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
 	@echo "Installing actionzoo into $(VENV) (0.8 GB to download, once)"
@@ -37,6 +41,13 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
 	@echo "Installing actionzoo and the tools for its tests into $(VENV) (4.3 GB on disk, once)"
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/installed
+
+$(VENV)-s3/installed: pyproject.toml constraints-s3.txt $(VENV)/created
+	@echo "Installing actionzoo with TensorFlow 2.17 into $(VENV)-s3 (once)"
+	@$(BIN)/python -m venv --clear $(VENV)-s3
+	@$(VENV)-s3/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-s3.txt \
+	    --editable '.[cluster,io]' 'moto[server]' pytest
+	@touch $@
 
 $(VENV)/created:
 	@set -e; \

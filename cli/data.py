@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,13 +10,20 @@ from typing import Annotated, Any
 import typer
 
 from actionzoo.data.annotations import Annotations, read_annotations
+from actionzoo.data.build import Estimate
+from actionzoo.data.build import build as build_shards
 from actionzoo.data.check import Checked, check_videos
 from actionzoo.data.puppets import ACTIONS, write_dataset
+from actionzoo.data.recordings import Form
 from actionzoo.errors import DataError
+from actionzoo.hub.resolve import resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._output import complain, printable
 from ._progress import bar
+
+PAPERS = Form(256, 256, 25.0, "tvl1", "short")
+"""What the papers keep of a video."""
 
 app = typer.Typer(
     help="Make and check data sets.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -76,6 +84,61 @@ def check(
         complain(DataError(f"{video.path}: {video.problem}"))
     if broken:
         raise typer.Exit(1 if len(broken) == len(checked) else 3)
+
+
+@app.command("build")
+def build(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            show_default=False,
+            help="Class folders, a CSV with path,label[,group][,split], or UCF101 or HMDB51 with their official lists.",
+        ),
+    ],
+    out: Annotated[str, typer.Argument(metavar="OUT", show_default=False, help="A folder, or s3://bucket/path.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            show_default=False,
+            help="Keep size, rate and flow that this model wants. [default: the papers': short side 256, 25 frames a "
+            "second, TV-L1]",
+        ),
+    ] = None,
+    split: Annotated[
+        int, typer.Option(min=1, max=3, metavar="N", help="Of UCF101 and HMDB51: the official split.")
+    ] = 1,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="REGEX", show_default=False, help="What names a video's group in its path: '_p(\\d+)_'."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes on this machine.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", show_default=False, help="A Dask cluster instead.")
+    ] = None,
+) -> None:
+    """Decode videos and their flow once, into shards that `finetune` reads. Started again, it goes on.
+
+    The exit code is 3 if some videos cannot be read: they are listed, and left out.
+    """
+    form = PAPERS if model is None else Form.of(resolve_model(model).record)
+    annotations = read_annotations(data, split=split, group=group)
+    with bar("building") as progress:
+        done = build_shards(
+            annotations, out, form, workers=workers, scheduler=scheduler, estimated=_announce, progress=progress
+        )
+    for path, reason in done.failed:
+        complain(DataError(f"{path}: {reason}"))
+    size = f"{done.size / 1e6:,.1f} MB"
+    typer.echo(f"{printable(done.place)}  {done.videos} videos in {done.shards} shards, {size}")
+    if done.failed:
+        raise typer.Exit(3)
+
+
+def _announce(estimate: Estimate) -> None:
+    minutes = max(1, round(estimate.seconds / 60))
+    sys.stderr.write(f"about {estimate.size / 1e6:,.1f} MB, {minutes} minutes\n")
 
 
 @app.command("puppets")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from actionzoo.data.annotations import read_annotations
+from actionzoo.data.annotations import Annotations, read_annotations
+from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
 from actionzoo.hub.openvino import silent
 from actionzoo.hub.resolve import resolve_model
@@ -28,11 +29,11 @@ def evaluate(
         typer.Argument(metavar="MODEL", show_default=False, help="A run folder, .keras file, catalog name or hf://."),
     ],
     data: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="DATA",
             show_default=False,
-            help="Class folders, a CSV with path,label[,group][,split], or UCF101 or HMDB51 with their official lists.",
+            help="Class folders, a CSV with path,label[,group][,split], UCF101 or HMDB51, or shards of `data build`.",
         ),
     ],
     report: Annotated[
@@ -72,23 +73,23 @@ def evaluate(
         from actionzoo.evaluation import Protocol, measure
         from actionzoo.evaluation import evaluate as test
         from actionzoo.evaluation.report import write_report
-        from actionzoo.evaluation.selection import choose
+        from actionzoo.evaluation.selection import choose, source_of
         from actionzoo.training.strategy import make_strategy
     devices = make_strategy(strategy)
     files = resolve_model(model, offline=offline)
-    annotations, which = choose(read_annotations(data, split=split, group=group), files, part, force=force)
+    how = Protocol(files.record, protocol, frames=frames, average=average)
+    shards = open_shards(data)
+    if shards is None:
+        chosen, which = choose(read_annotations(data, split=split, group=group), files, part, force=force)
+    else:
+        chosen, which = choose(Annotations(shards.classes, shards.videos), files, part, force=force)
+    videos = chosen if shards is None else source_of(shards, chosen, how.form)
     with bar("testing") as progress:
-        done = test(
-            files,
-            annotations,
-            Protocol(files.record, protocol, frames=frames, average=average),
-            strategy=devices,
-            progress=progress,
-        )
+        done = test(files, videos, how, strategy=devices, progress=progress)
     metrics = measure(done.scores)
     facts: dict[str, Any] = {
         "model": files.name,
-        "data": str(data),
+        "data": data,
         "which": which,
         "protocol": done.protocol,
         "average": average,

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from actionzoo.data.annotations import read_annotations
+from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
 from actionzoo.hub.openvino import silent
 
@@ -30,7 +31,7 @@ ROWS = 12
 
 def finetune(
     data: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="DATA",
             show_default=False,
@@ -140,19 +141,20 @@ def finetune(
     _say(done, data)
 
 
-def _recipe(data: Path, model: str, init: str | None, recipe: str, changes: dict[str, Any]) -> Recipe:
+def _recipe(data: str, model: str, init: str | None, recipe: str, changes: dict[str, Any]) -> Recipe:
     """The recipe that the options ask for."""
     from actionzoo.training import choose_recipe
 
-    videos = len(read_annotations(data, split=changes.get("split", 1)).videos)
-    base = choose_recipe(recipe, model, init, videos)
+    shards = open_shards(data)
+    videos = shards.videos if shards else read_annotations(data, split=changes.get("split", 1)).videos
+    base = choose_recipe(recipe, model, init, len(videos))
     try:
         return replace(base, **changes)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
 
-def _say(done: Finished, data: Path) -> None:
+def _say(done: Finished, data: str) -> None:
     """What came out, and what to do next."""
     for path, reason in done.skipped:
         complain(DataError(f"{path}: left out: {reason}"))

@@ -72,6 +72,16 @@ class Form:
         return input_size(original, (self.height, self.width), self.resize)
 
 
+def describe(form: Form) -> str:
+    """A form in words.
+
+    >>> describe(Form(112, 144, 15, "dis-fine"))
+    '112x144 pixels (fit) with dis-fine flow'
+    """
+    size = f"{form.height}" if form.resize == "short" else f"{form.height}x{form.width}"
+    return f"{size} pixels ({form.resize}) with {form.flow} flow"
+
+
 @dataclass(frozen=True)
 class Recording:
     """One video in one form, before padding.
@@ -107,8 +117,15 @@ class Source(Protocol):
 
 def read_recording(path: Path, label: int, form: Form) -> Recording:
     """Decode one video once and compute its flow. Raises VideoError."""
-    frames = np.stack([frame.image for frame in read_frames(path, fps=form.fps, size=form.size)])
-    return Recording(path.name, label, frames, optical_flow(frames, form.flow, workers=1).astype(np.float16))
+    return read_timed(path, label, form)[0]
+
+
+def read_timed(path: Path, label: int, form: Form) -> tuple[Recording, list[float]]:
+    """The same, with the time of every frame in seconds."""
+    times, images = zip(*read_frames(path, fps=form.fps, size=form.size), strict=True)
+    frames = np.stack(images)
+    flow = optical_flow(frames, form.flow, workers=1).astype(np.float16)
+    return Recording(path.name, label, frames, flow), list(times)
 
 
 class VideoSource:

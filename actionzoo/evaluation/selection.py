@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from actionzoo.data.annotations import TEST, TRAIN, Annotated, Annotations, read_annotations
+from actionzoo.data.recordings import Form, Source, Subset, describe
+from actionzoo.data.shards import ShardSource
 from actionzoo.errors import DataError
 from actionzoo.hub.resolve import ModelFiles
 
 SPLIT = "split.csv"
 LEARNED_FROM = (TRAIN, "val")
 ALL = "all"
+
+
+def source_of(shards: ShardSource, chosen: Annotations, form: Form) -> Source:
+    """The chosen videos of shards. Raises DataError if these are not in the form that a test wants."""
+    if replace(form, fps=shards.form.fps) != shards.form:
+        raise DataError(
+            f"the shards are {describe(shards.form)}, the test wants {describe(form)}; give the videos, or build "
+            "others with --model"
+        )
+    wanted = {video.path for video in chosen.videos}
+    return Subset(shards, [index for index, video in enumerate(shards.videos) if video.path in wanted])
 
 
 def choose(
@@ -43,9 +57,8 @@ def choose(
             chosen, text = replace(annotations, videos=kept), f"{len(kept)} videos that the training kept for a test"
         else:
             chosen, text = annotations, f"all {len(annotations.videos)} videos"
-    seen = {_key(video) for video in trained if video.split in LEARNED_FROM}
-    seen_files = {_facts(video) for video in trained if video.split in LEARNED_FROM} - {None}
-    learned = [video for video in chosen.videos if _key(video) in seen or _facts(video) in seen_files]
+    seen = _Known(video for video in trained if video.split in LEARNED_FROM)
+    learned = [video for video in chosen.videos if video in seen]
     if learned and not force:
         raise DataError(
             f"{files.name} has learned from {len(learned)} of these videos, such as {learned[0].path}: a test on them "
@@ -65,9 +78,24 @@ def _key(video: Annotated) -> Path:
     return video.path.resolve()
 
 
-def _facts(video: Annotated) -> tuple[str, int] | None:
-    """What a copy of a file has in common with it."""
+class _Known:
+    """Recognises videos: by their place, a copy by its name and size, and one in a shard or gone by its name."""
+
+    def __init__(self, videos: Iterable[Annotated]) -> None:
+        videos = list(videos)
+        self._places = {_key(video) for video in videos}
+        self._copies = {(video.path.name, _size(video)) for video in videos}
+        self._names = {name for name, _ in self._copies}
+
+    def __contains__(self, video: Annotated) -> bool:
+        name, size = video.path.name, _size(video)
+        if _key(video) in self._places or (name, size) in self._copies:
+            return True
+        return (name, None) in self._copies or (size is None and name in self._names)
+
+
+def _size(video: Annotated) -> int | None:
     try:
-        return video.path.name, video.path.stat().st_size
+        return video.path.stat().st_size
     except OSError:
         return None

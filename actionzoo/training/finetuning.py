@@ -15,7 +15,8 @@ import keras
 from actionzoo.data.annotations import TEST, TRAIN, Annotations, read_annotations, split_by_group, write_csv
 from actionzoo.data.augment import Augmentation, papers
 from actionzoo.data.pipeline import Batches, Plan
-from actionzoo.data.recordings import Progress, Source, Subset, VideoSource
+from actionzoo.data.recordings import Progress, Source, Subset, VideoSource, describe
+from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError, TrainingError
 from actionzoo.hub.bundle import save_model
 from actionzoo.hub.record import InputRecord
@@ -24,7 +25,7 @@ from actionzoo.training.loop import Loop, Sums
 from actionzoo.training.network import rebuilt
 from actionzoo.training.recipe import Recipe, change, read_recipe
 from actionzoo.training.run import ENVIRONMENT, METRICS, RECIPE, SKIPPED, SPLIT, Run, environment, fingerprint
-from actionzoo.training.start import start_network, start_record, training_form
+from actionzoo.training.start import lengths_of, start_network, start_record, training_form
 from actionzoo.training.strategy import explained_loss, is_chief, make_strategy
 from actionzoo.video.sampling import ClipSpec
 
@@ -93,17 +94,36 @@ def finetune(
         if resume:
             recipe = change(Recipe(), read_recipe(folder / RECIPE), str(folder / RECIPE))
         recipe = recipe or Recipe()
-        annotations = divided(read_annotations(data, split=recipe.split, group=recipe.group or None), recipe)
-        learned_from = [video.path for video in annotations.videos if video.split == TRAIN]
-        record = start_record(recipe, annotations.classes, learned_from)
-        videos = VideoSource(annotations, training_form(recipe, record))
-        source, skipped = _readable(videos, skip_broken, preparing)
+        source, record, skipped = _opened(data, recipe, skip_broken, preparing)
         if skipped:
             run.write(SKIPPED, "".join(f"{json.dumps(str(path))},{json.dumps(reason)}\n" for path, reason in skipped))
         with explained_loss():
             metrics = Training(run, source, record, recipe, devices, callbacks, resume=resume).run()
     parts = Counter(str(video.split) for video in source.videos)
     return Finished(folder, record, metrics, dict(parts), skipped)
+
+
+def _opened(
+    data: str | Path, recipe: Recipe, skip_broken: bool, preparing: Progress | None
+) -> tuple[Source, InputRecord, tuple[tuple[Path, str], ...]]:
+    """The videos in their parts, what the network will look at in them, and what could not be read."""
+    shards = open_shards(data)
+    if shards is not None:
+        annotations = divided(Annotations(shards.classes, shards.videos), recipe)
+        record = start_record(recipe, shards.classes, shards.lengths)
+        wanted = training_form(recipe, record)
+        if replace(wanted, fps=shards.form.fps) != shards.form:
+            raise DataError(
+                f"the shards in {data} are {describe(shards.form)}, but {recipe.model} learns from {describe(wanted)}; "
+                f"build them with --model"
+            )
+        shards.videos = annotations.videos
+        return shards, record, ()
+    annotations = divided(read_annotations(data, split=recipe.split, group=recipe.group or None), recipe)
+    learned_from = [video.path for video in annotations.videos if video.split == TRAIN]
+    record = start_record(recipe, annotations.classes, lengths_of(learned_from))
+    source, skipped = _readable(VideoSource(annotations, training_form(recipe, record)), skip_broken, preparing)
+    return source, record, skipped
 
 
 def divided(annotations: Annotations, recipe: Recipe) -> Annotations:

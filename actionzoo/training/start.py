@@ -31,15 +31,18 @@ SMALL = 160
 """Below so many rows, flow goes on to the full resolution."""
 
 
-def start_record(recipe: Recipe, classes: tuple[str, ...], videos: Sequence[Path]) -> InputRecord:
+Lengths = Sequence[tuple[float, float]]
+"""(seconds, frames a second) of videos."""
+
+
+def start_record(recipe: Recipe, classes: tuple[str, ...], lengths: Lengths) -> InputRecord:
     """What the network will look at.
 
     A trained model keeps its size and flow. Its frame rate is no higher than that of the videos, and where they are too
-    short for its clips the stride is made smaller. Values in the recipe go before both. `videos` may be empty: nothing
-    is fitted then.
+    short for its clips the stride is made smaller. Values in the recipe go before both. Without lengths nothing is
+    fitted.
     """
     record = replace(_record(recipe), classes=classes)
-    lengths = _lengths(videos)
     rate = recipe.fps or min([record.fps, *([median(fps for _, fps in lengths)] if lengths else [])])
     record = replace(record, fps=rate, num_frames=recipe.num_frames or record.num_frames)
     return replace(record, stride=recipe.stride or _stride(record, lengths))
@@ -100,8 +103,8 @@ def _record(recipe: Recipe) -> InputRecord:
     )
 
 
-def _lengths(videos: Sequence[Path]) -> list[tuple[float, float]]:
-    """(seconds, frames a second) of some of the videos, spread over all; those that cannot be read are left out."""
+def lengths_of(videos: Sequence[Path]) -> Lengths:
+    """Those of some of the videos, spread over all; those that cannot be read are left out."""
     step = max(1, len(videos) // LOOKED_AT)
     found = []
     for path in videos[::step]:
@@ -114,7 +117,7 @@ def _lengths(videos: Sequence[Path]) -> list[tuple[float, float]]:
     return found
 
 
-def _stride(record: InputRecord, lengths: Sequence[tuple[float, float]]) -> int:
+def _stride(record: InputRecord, lengths: Lengths) -> int:
     """The record's stride, or the longest with which a clip fits into half of the videos."""
     if not lengths or record.num_frames < 2:
         return record.stride

@@ -1,0 +1,301 @@
+"""Videos into shards, on several cores or machines, with nothing lost when it is interrupted.
+
+What is to be built is written down first, as `plan.json`. Each shard is made in memory and written whole, and its facts
+behind it; a build that is started again makes only shards that have no facts. The manifest comes last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from actionzoo.data.annotations import Annotated, Annotations
+from actionzoo.data.recordings import Form, read_timed
+from actionzoo.data.shards import (
+    FOOTER,
+    MANIFEST,
+    PLAN,
+    encode_record,
+    flow_bound,
+    frame_records,
+    manifest_text,
+    record_facts,
+)
+from actionzoo.data.storage import Storage, open_storage
+from actionzoo.errors import DataError, OutputError, VideoError
+
+SHARD_BYTES = 64 << 20
+"""About so large is a shard at most."""
+
+SHARDS = 32
+"""At least so many there are, if there are as many videos: for workers to share."""
+
+SAMPLES = 3
+"""Videos that are encoded to tell how long it will take and how much room."""
+
+INSTALL = "pip install 'actionzoo[cluster]'"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a build will take: bytes, and seconds on the workers it is given."""
+
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build gave: the shards' place, how many there are, videos in them, and those that could not be read."""
+
+    place: str
+    shards: int
+    videos: int
+    size: int
+    failed: tuple[tuple[Path, str], ...]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """All that a worker must know to make one shard."""
+
+    place: str
+    name: str
+    videos: tuple[Annotated, ...]
+    classes: tuple[str, ...]
+    form: Form
+
+
+def build(
+    annotations: Annotations,
+    out: str | Path,
+    form: Form,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    estimated: Callable[[Estimate], None] | None = None,
+    progress: Progress | None = None,
+) -> Built:
+    """Build shards, or go on with a build that was interrupted.
+
+    Args:
+        annotations: the videos.
+        out: a folder, or `s3://bucket/path`.
+        form: size, rate and flow of what is kept.
+        workers: processes on this machine; more than one need Dask.
+        scheduler: address of a Dask cluster to use instead, whose machines see the same files.
+        estimated: called with the estimate before the work begins.
+        progress: called with the number of shards that are there, and of all.
+
+    Raises:
+        DataError: none of the videos can be read, or `out` holds a build of other videos or of another form.
+        OutputError: `out` cannot be written or has no room; Dask is missing or does not answer.
+    """
+    storage = open_storage(out)
+    with _alone(storage):
+        there = set(storage.names())
+        tasks = _tasks(storage, there, annotations, form, workers, estimated)
+        waiting = [task for task in tasks if _facts_name(task.name) not in there]
+        done = len(tasks) - len(waiting)
+        if progress is not None:
+            progress(done, len(tasks))
+        with _spread(workers, scheduler) as run:
+            for _ in run(waiting):
+                done += 1
+                if progress is not None:
+                    progress(done, len(tasks))
+        facts = [json.loads(storage.read(_facts_name(task.name))) for task in tasks]
+        built = _built(storage.place, facts)
+        storage.write(MANIFEST, manifest_text(annotations.classes, form, flow_bound(form), facts).encode())
+    return built
+
+
+def build_shard(task: _Task) -> dict[str, Any]:
+    """Make one shard and write it with its facts, which are returned. Raises OutputError."""
+    bound, offset = flow_bound(task.form), 0
+    encoded, records, failed = [], [], []
+    for video in task.videos:
+        try:
+            recording, times = read_timed(video.path, video.label, task.form)
+        except VideoError as error:
+            failed.append([str(video.path), error.reason])
+            continue
+        data = encode_record(recording, times, video, task.classes, bound)
+        facts = record_facts(data, offset, recording, times, video)
+        offset = facts.offset + facts.length + FOOTER
+        encoded.append(data)
+        records.append(asdict(facts))
+    content = frame_records(encoded)
+    shard = {
+        "file": task.name,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "records": records,
+        "failed": failed,
+    }
+    storage = open_storage(task.place)
+    storage.write(task.name, content)
+    storage.write(_facts_name(task.name), json.dumps(shard).encode())
+    return shard
+
+
+def _facts_name(shard: str) -> str:
+    return f"{Path(shard).stem}.json"
+
+
+def _tasks(
+    storage: Storage,
+    there: set[str],
+    annotations: Annotations,
+    form: Form,
+    workers: int,
+    estimated: Callable[[Estimate], None] | None,
+) -> list[_Task]:
+    """The shards to make: as planned before, or as planned now."""
+    identity = _identity(annotations, form)
+    if PLAN in there:
+        plan = json.loads(storage.read(PLAN))
+        if plan["identity"] != identity:
+            raise DataError(
+                f"{storage.place} holds shards of other videos, or of another form; give another place, or remove it"
+            )
+    else:
+        if MANIFEST in there:
+            raise DataError(f"{storage.place} holds shards whose plan is lost; give another place")
+        each, seconds = _sampled(annotations, form)
+        found = Estimate(each * len(annotations.videos), seconds * len(annotations.videos) / workers)
+        if estimated is not None:
+            estimated(found)
+        free = storage.free()
+        if free is not None and found.size > free:
+            room = f"about {found.size / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free"
+            raise OutputError(f"{storage.place} has no room for these shards: {room}")
+        step = max(1, min(SHARD_BYTES // each, math.ceil(len(annotations.videos) / SHARDS)))
+        plan = {"identity": identity, "videos_a_shard": step}
+        storage.write(PLAN, json.dumps(plan).encode())
+    step, videos = int(plan["videos_a_shard"]), annotations.videos
+    count = math.ceil(len(videos) / step)
+    return [
+        _Task(
+            storage.place,
+            f"shard-{number:05d}.tfrecord",
+            videos[number * step : (number + 1) * step],
+            annotations.classes,
+            form,
+        )
+        for number in range(count)
+    ]
+
+
+def _identity(annotations: Annotations, form: Form) -> str:
+    """What is to be built, in a few letters: another set, another form or a changed file have others."""
+    rows = [
+        [str(video.path), video.label, video.group, video.split, *_state(video.path)] for video in annotations.videos
+    ]
+    text = json.dumps([annotations.classes, asdict(form), rows])
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _state(path: Path) -> list[int]:
+    try:
+        facts = path.stat()
+    except OSError:
+        return []
+    return [facts.st_size, facts.st_mtime_ns]
+
+
+def _sampled(annotations: Annotations, form: Form) -> tuple[int, float]:
+    """Bytes and seconds a video, by trying a few. Raises DataError if none of them can be read."""
+    videos = annotations.videos
+    chosen = [videos[place] for place in sorted({0, len(videos) // 2, len(videos) - 1})[:SAMPLES]]
+    sizes, seconds, reason = [], [], ""
+    for video in chosen:
+        since = time.perf_counter()
+        try:
+            recording, times = read_timed(video.path, video.label, form)
+        except VideoError as error:
+            reason = f"{video.path}: {error.reason}"
+            continue
+        sizes.append(len(encode_record(recording, times, video, annotations.classes, flow_bound(form))))
+        seconds.append(time.perf_counter() - since)
+    if not sizes:
+        raise DataError(f"none of {len(chosen)} videos that were tried can be read; {reason}")
+    return max(1, sum(sizes) // len(sizes)), sum(seconds) / len(seconds)
+
+
+def _built(place: str, facts: Sequence[dict[str, Any]]) -> Built:
+    failed = tuple((Path(path), reason) for shard in facts for path, reason in shard["failed"])
+    videos = sum(len(shard["records"]) for shard in facts)
+    if not videos:
+        raise DataError(f"none of {len(failed)} videos can be read; the first is {failed[0][0]}: {failed[0][1]}")
+    return Built(place, len(facts), videos, sum(shard["bytes"] for shard in facts), failed)
+
+
+@contextlib.contextmanager
+def _alone(storage: Storage) -> Iterator[None]:
+    """Keeps a second build out of a folder. Object stores have no such lock."""
+    if storage.place.startswith("s3://"):
+        yield
+        return
+    lock = filelock.FileLock(Path(storage.place) / ".lock", timeout=0)
+    try:
+        Path(storage.place).mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout:
+        raise OutputError(f"another build is at work in {storage.place}; wait for it, or give another folder") from None
+    except OSError as error:
+        raise OutputError(f"cannot write {storage.place}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+Run = Callable[[Sequence[_Task]], Iterator[dict[str, Any]]]
+
+
+@contextlib.contextmanager
+def _spread(workers: int, scheduler: str | None) -> Iterator[Run]:
+    """What runs tasks and hands out what they give, as they end: this process, or Dask's."""
+    if scheduler is None and workers == 1:
+        yield lambda tasks: map(build_shard, tasks)
+        return
+    try:
+        import distributed
+    except ImportError as error:
+        raise OutputError(f"several workers need Dask; {INSTALL}, or take --workers 1") from error
+    with contextlib.ExitStack() as stack:
+        if scheduler is None:
+            # A process a core; what they compute with would start a thread for each core otherwise.
+            for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+                os.environ.setdefault(name, "1")
+            cluster = distributed.LocalCluster(
+                n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+            )
+            address = stack.enter_context(cluster)
+        else:
+            address = scheduler
+        try:
+            client = stack.enter_context(distributed.Client(address, timeout="15s"))
+        except OSError as error:
+            raise OutputError(f"the Dask scheduler {scheduler} does not answer; check the address") from error
+
+        def run(tasks: Sequence[_Task]) -> Iterator[dict[str, Any]]:
+            futures = [client.submit(build_shard, task, pure=False) for task in tasks]
+            for future in distributed.as_completed(futures):
+                yield future.result()
+
+        yield run

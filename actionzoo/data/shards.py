@@ -1,0 +1,225 @@
+"""Shards: TFRecord files of videos as JPEGs, with their flow in the papers' 8-bit coding.
+
+A record is a `tf.train.Example` of one video:
+
+    name, label, class          bytes, int64, bytes
+    group, split                bytes; empty where nobody knows
+    times                       float, seconds of each frame
+    height, width               int64, pixels
+    frames                      bytes, a JPEG of each frame
+    flow_u, flow_v              bytes, a grey JPEG of each flow field: round(255 (flow + bound) / (2 bound))
+
+`tf.data.TFRecordDataset` reads them. `manifest.json` beside them says where each record lies, so that they can be read
+in any order, by any number of machines.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actionzoo.data.annotations import Annotated
+from actionzoo.data.recordings import Form, Recording
+from actionzoo.data.storage import Storage, open_storage
+from actionzoo.errors import DataError
+from actionzoo.hub.openvino import silent
+from actionzoo.video.flow import decode_flow, encode_flow
+
+MANIFEST, PLAN = "manifest.json", "plan.json"
+VERSION = 1
+QUALITY = 95
+"""Of JPEGs, 0 to 100."""
+
+PAPERS_BOUND, PAPERS_SIDE = 20.0, 256
+HEADER, FOOTER = 12, 4
+"""Bytes around a record: its length with a checksum, and the checksum of its data."""
+
+
+@dataclass(frozen=True)
+class RecordFacts:
+    """One video of a shard: what it is, how long, and where in the file its data lies."""
+
+    name: str
+    label: int
+    group: str | None
+    split: str | None
+    frames: int
+    seconds: float
+    offset: int
+    length: int
+    digest: str
+
+
+@functools.cache
+def tensorflow() -> Any:
+    """The module, imported without its start-up messages."""
+    with silent():
+        import tensorflow as tf
+    return tf
+
+
+def flow_bound(form: Form) -> float:
+    """The fastest flow that the coding keeps: the papers' 20 pixels for a short side of 256, in proportion for others.
+
+    >>> flow_bound(Form(256, 256, 25, "tvl1", "short")), flow_bound(Form(112, 144, 15, "dis-fine"))
+    (20.0, 8.75)
+    """
+    return PAPERS_BOUND * min(form.height, form.width) / PAPERS_SIDE
+
+
+def encode_record(
+    recording: Recording, times: Sequence[float], video: Annotated, classes: Sequence[str], bound: float
+) -> bytes:
+    """The serialised `tf.train.Example` of a video."""
+    tf = tensorflow()
+    code = encode_flow(np.asarray(recording.flow, np.float32), bound)
+    features = {
+        "name": [recording.name.encode("utf-8", "surrogateescape")],
+        "class": [classes[video.label].encode()],
+        "group": [(video.group or "").encode()],
+        "split": [(video.split or "").encode()],
+        "frames": [_jpeg(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)) for frame in recording.frames],
+        "flow_u": [_jpeg(field) for field in code[..., 0]],
+        "flow_v": [_jpeg(field) for field in code[..., 1]],
+    }
+    numbers = {"label": [video.label], "height": [recording.frames.shape[1]], "width": [recording.frames.shape[2]]}
+    made = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value)) for name, value in features.items()}
+    made |= {name: tf.train.Feature(int64_list=tf.train.Int64List(value=value)) for name, value in numbers.items()}
+    made["times"] = tf.train.Feature(float_list=tf.train.FloatList(value=times))
+    return bytes(tf.train.Example(features=tf.train.Features(feature=made)).SerializeToString(deterministic=True))
+
+
+def _jpeg(image: NDArray[np.uint8]) -> bytes:
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    assert done
+    return bytes(data)
+
+
+def record_facts(
+    data: bytes, offset: int, recording: Recording, times: Sequence[float], video: Annotated
+) -> RecordFacts:
+    """What is known of a record that begins at `offset` of its shard."""
+    digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+    place = offset + HEADER, len(data), digest
+    seconds = times[-1] * len(times) / max(len(times) - 1, 1)  # the last frame lasts as long as the others
+    return RecordFacts(recording.name, video.label, video.group, video.split, len(times), seconds, *place)
+
+
+def open_shards(place: str | Path) -> ShardSource | None:
+    """The shards at a place, or `None` if it is no place of shards. Raises what ShardSource raises."""
+    if str(place).startswith("s3://") or (Path(place) / MANIFEST).is_file():
+        return ShardSource(place)
+    if (Path(place) / PLAN).is_file():
+        raise DataError(f"{place} holds shards that are not finished; start `actionzoo data build` again")
+    return None
+
+
+class ShardSource:
+    """The videos of a folder of shards, or of shards on an object store; see `actionzoo.data.recordings.Source`.
+
+    Raises DataError if there is no manifest, or it is damaged.
+    """
+
+    def __init__(self, place: str | Path) -> None:
+        self._storage: Storage = open_storage(place)
+        try:
+            manifest = json.loads(self._storage.read(MANIFEST))
+            if manifest["version"] != VERSION:
+                raise ValueError(f"it is of version {manifest['version']}; build the shards again")
+            self.classes = tuple(manifest["classes"])
+            self.form = Form(**manifest["form"])
+            self.bound = float(manifest["bound"])
+            records = [(s["file"], RecordFacts(**facts)) for s in manifest["shards"] for facts in s["records"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{self._storage.place}/{MANIFEST} cannot be understood: {error}") from error
+        self._records = records
+        self.videos: tuple[Annotated, ...] = tuple(
+            Annotated(Path(self._storage.place, file, facts.name), facts.label, facts.group, facts.split)
+            for file, facts in records
+        )
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    @property
+    def lengths(self) -> list[tuple[float, float]]:
+        """(seconds, frames a second) of every video that has more than one frame."""
+        return [(facts.seconds, facts.frames / facts.seconds) for _, facts in self._records if facts.seconds > 0]
+
+    def read(self, index: int) -> Recording:
+        """The recording of `videos[index]`, whose pictures are decoded when they are asked for.
+
+        Raises DataError if the record is damaged or missing.
+        """
+        file, facts = self._records[index]
+        data = self._storage.read(file, facts.offset, facts.length)
+        if hashlib.blake2b(data, digest_size=16).hexdigest() != facts.digest:
+            raise DataError(f"{self._storage.place}/{file} is damaged at {facts.name}; build it again")
+        feature = tensorflow().train.Example.FromString(data).features.feature
+        size = feature["height"].int64_list.value[0], feature["width"].int64_list.value[0]
+        frames = _Pictures(feature["frames"].bytes_list.value, (*size, 3), np.uint8, _rgb)
+        pairs = list(zip(feature["flow_u"].bytes_list.value, feature["flow_v"].bytes_list.value, strict=True))
+        flow = _Pictures(pairs, (*size, 2), np.float16, self._flow)
+        lazy: Any = frames, flow
+        return Recording(facts.name, facts.label, *lazy)
+
+    def _flow(self, pair: tuple[bytes, bytes]) -> NDArray[np.float16]:
+        codes = [cv2.imdecode(np.frombuffer(part, np.uint8), cv2.IMREAD_GRAYSCALE) for part in pair]
+        return decode_flow(np.stack(codes, axis=-1), self.bound).astype(np.float16)
+
+
+def _rgb(data: bytes) -> NDArray[np.uint8]:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+class _Pictures:
+    """Coded pictures that look like an array `(pictures, height, width, channels)`; what is asked for is decoded."""
+
+    def __init__(
+        self, coded: Sequence[Any], shape: tuple[int, int, int], dtype: Any, decode: Callable[[Any], NDArray[Any]]
+    ) -> None:
+        self.shape, self.dtype = (len(coded), *shape), dtype
+        self._coded, self._decode = coded, decode
+
+    def __len__(self) -> int:
+        return len(self._coded)
+
+    def __getitem__(self, indices: Any) -> NDArray[Any]:
+        if isinstance(indices, int | np.integer):
+            return self._decode(self._coded[int(indices)])
+        chosen = range(len(self))[indices] if isinstance(indices, slice) else np.asarray(indices)
+        pictures = [self._decode(self._coded[int(index)]) for index in chosen]
+        return np.stack(pictures) if pictures else np.empty((0, *self.shape[1:]), self.dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def frame_records(records: Sequence[bytes]) -> bytes:
+    """A TFRecord file of these records."""
+    tf = tensorflow()
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "shard"))
+        with tf.io.TFRecordWriter(path) as writer:
+            for record in records:
+                writer.write(record)
+        return Path(path).read_bytes()
+
+
+def manifest_text(classes: Sequence[str], form: Form, bound: float, shards: Sequence[dict[str, Any]]) -> str:
+    """The manifest of finished shards."""
+    failed = [entry for shard in shards for entry in shard["failed"]]
+    kept = [{key: value for key, value in shard.items() if key != "failed"} for shard in shards]
+    content = {"version": VERSION, "classes": list(classes), "form": asdict(form), "bound": bound, "quality": QUALITY}
+    return json.dumps({**content, "shards": kept, "failed": failed}, indent=1, ensure_ascii=False) + "\n"

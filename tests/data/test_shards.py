@@ -1,0 +1,277 @@
+"""Shards: what goes in comes out, independent readers read them, and no kill or damage goes unnoticed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from actionzoo.cli.main import main
+from actionzoo.data import storage
+from actionzoo.data.annotations import Annotations, read_annotations
+from actionzoo.data.build import Built, build
+from actionzoo.data.recordings import Form, read_recording
+from actionzoo.data.shards import ShardSource, open_shards
+from actionzoo.errors import DataError, OutputError
+from tests.training.conftest import write_moving
+
+FORM = Form(32, 48, 15, "dis-fine")
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("set")
+    for number in range(6):
+        label = ("down", "left")[number % 2]
+        write_moving(folder / label / f"p{number // 2}_{number}.mp4", label, number, frames=8 + number)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def annotations(videos: Path) -> Annotations:
+    return read_annotations(videos, group=r"(p\d)_")
+
+
+@pytest.fixture(scope="module")
+def shards(annotations: Annotations, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("shards") / "out"
+    assert build(annotations, out, FORM) == Built(
+        str(out), 6, 6, sum(p.stat().st_size for p in out.glob("*.tfrecord")), ()
+    )
+    return out
+
+
+def test_what_goes_in_comes_out(annotations: Annotations, shards: Path) -> None:
+    source = ShardSource(shards)
+    assert (source.classes, source.form, len(source)) == (annotations.classes, FORM, 6)
+    assert [(v.path.name, v.label, v.group) for v in source.videos] == [
+        (v.path.name, v.label, v.group) for v in annotations.videos
+    ]
+    assert source.bound == 2.5
+    for index, video in enumerate(annotations.videos):
+        expected, got = read_recording(video.path, video.label, FORM), source.read(index)
+        assert (got.name, got.label) == (expected.name, expected.label)
+        assert got.frames.shape == expected.frames.shape
+        assert got.flow.shape == expected.flow.shape
+        # Colours of noise do not survive JPEG's coarser colour planes; the brightness does.
+        bright = [np.asarray(frames, float) @ [0.299, 0.587, 0.114] for frames in (got.frames, expected.frames)]
+        assert np.abs(bright[0] - bright[1]).mean() < 4
+        flow = np.clip(np.asarray(expected.flow, np.float32), -2.5, 2.5)
+        assert np.abs(np.asarray(got.flow, np.float32) - flow).mean() < 0.05
+        chosen = np.array([3, 0, 3])
+        np.testing.assert_array_equal(got.frames[chosen], np.asarray(got.frames)[chosen])
+        np.testing.assert_array_equal(got.flow[chosen[:2]], np.asarray(got.flow)[chosen[:2]])
+
+
+def test_tensorflow_reads_them(annotations: Annotations, shards: Path) -> None:
+    import tensorflow as tf
+
+    names = []
+    for path in sorted(shards.glob("*.tfrecord")):
+        for record in tf.data.TFRecordDataset(str(path)):  # checks the checksums of every record
+            example = tf.train.Example.FromString(record.numpy()).features.feature
+            names.append(example["name"].bytes_list.value[0].decode())
+            frame = tf.io.decode_jpeg(example["frames"].bytes_list.value[0])
+            assert frame.shape == (32, 48, 3)
+            assert len(example["flow_u"].bytes_list.value) == len(example["frames"].bytes_list.value) - 1
+            times = list(example["times"].float_list.value)
+            np.testing.assert_allclose(times, np.arange(len(times)) / 15, atol=1e-3)
+            u = cv2.imdecode(np.frombuffer(example["flow_u"].bytes_list.value[2], np.uint8), cv2.IMREAD_GRAYSCALE)
+            moving = example["class"].bytes_list.value[0] == b"left"
+            assert abs(np.median(u / 255 * 5 - 2.5) - (-2 if moving else 0)) < 0.2
+    assert names == [video.path.name for video in annotations.videos]
+
+
+def test_two_workers_make_the_same_bytes(annotations: Annotations, shards: Path, tmp_path: Path) -> None:
+    build(annotations, tmp_path / "two", FORM, workers=2)
+    for path in shards.iterdir():
+        if path.name not in (".lock", "plan.json"):
+            assert (tmp_path / "two" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_cluster_makes_the_same_bytes(annotations: Annotations, shards: Path, tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+        build(annotations, tmp_path / "out", FORM, scheduler=cluster.scheduler_address)
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == (shards / "manifest.json").read_bytes()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from actionzoo.data import build as module
+from tests.data.test_shards import FORM
+from actionzoo.data.annotations import read_annotations
+from actionzoo.data.storage import _Folder
+write, seen = _Folder.write, []
+def dying(self, name, content):
+    seen.append(name)
+    if len(seen) == int(sys.argv[3]):
+        Path(self.place, f".{name}.{os.getpid()}.part").write_bytes(content[: len(content) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(self, name, content)
+_Folder.write = dying
+module.build(read_annotations(sys.argv[1], group=r"(p\\d)_"), sys.argv[2], FORM)
+"""
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3, 8, 14])
+def test_a_kill_at_any_moment_loses_nothing(
+    videos: Path, annotations: Annotations, shards: Path, tmp_path: Path, moment: int
+) -> None:
+    """While the plan is written, a shard, its facts, a later shard, and the manifest."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", KILLED, str(videos), str(out), str(moment)]
+    killed = subprocess.run(command, capture_output=True, timeout=120, check=False, cwd=Path(__file__).parents[2])
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not (out / "manifest.json").exists()
+    finished = {path.name: path.stat().st_mtime_ns for path in out.glob("shard-*")}
+    if moment > 1:
+        with pytest.raises(DataError, match="not finished"):
+            open_shards(out)
+    told: list[tuple[int, int]] = []
+    build(annotations, out, FORM, progress=lambda *done: told.append(done))
+    assert told[0] == (sum(path.endswith(".json") for path in finished), 6)
+    for path in shards.iterdir():
+        if path.name not in (".lock", "plan.json"):
+            assert (out / path.name).read_bytes() == path.read_bytes()
+    kept = [name for name in finished if name.endswith(".json")]
+    assert all((out / name).stat().st_mtime_ns == finished[name] for name in kept)
+    assert not list(out.glob(".*.part"))
+
+
+def test_broken_videos_are_listed(videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ["path,label"] + [f"{path},{path.parent.name}" for path in sorted(videos.glob("*/*.mp4"))]
+    broken = tmp_path / "broken.mp4"
+    broken.write_text("no video")
+    data, out = tmp_path / "set.csv", tmp_path / "out"
+    data.write_text("\n".join([*rows[:3], f"{broken},left", *rows[3:]]))
+    assert main(["data", "build", str(data), str(out), "--model", "mini"]) == 3
+    said = capsys.readouterr()
+    assert "broken.mp4" in said.err
+    assert "about" in said.err
+    assert "6 videos in" in said.out
+    assert json.loads((out / "manifest.json").read_text())["failed"][0][0] == str(broken)
+    assert len(ShardSource(out)) == 6
+    only = tmp_path / "only.csv"
+    only.write_text(f"path,label\n{broken},left\n{tmp_path / 'missing.mp4'},down\n")
+    assert main(["data", "build", str(only), str(tmp_path / "none")]) == 1
+    assert "can be read" in capsys.readouterr().err
+
+
+def test_another_build_in_the_same_place(annotations: Annotations, shards: Path) -> None:
+    with pytest.raises(DataError, match="other videos, or of another form"):
+        build(annotations, shards, replace(FORM, fps=10))
+    with pytest.raises(DataError, match="other videos, or of another form"):
+        build(replace(annotations, videos=annotations.videos[:-1]), shards, FORM)
+
+
+def test_two_builds_at_once(annotations: Annotations, tmp_path: Path) -> None:
+    code = (
+        "import filelock, sys, time\n"
+        "with filelock.FileLock(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(60)"
+    )
+    (tmp_path / "out").mkdir()
+    command = [sys.executable, "-c", code, str(tmp_path / "out" / ".lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(OutputError, match="another build is at work"):
+            build(annotations, tmp_path / "out", FORM)
+        other.kill()
+
+
+def test_no_room(annotations: Annotations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage._Folder, "free", lambda self: 100)
+    with pytest.raises(OutputError, match=r"no room .* GB are needed"):
+        build(annotations, tmp_path / "out", FORM)
+
+
+FULL = """
+import resource, signal, sys
+from actionzoo.cli.main import main
+from actionzoo.data import build
+build.frame_records = b"".join  # its temporary file would meet the limit first
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+sys.exit(main(["data", "build", sys.argv[1], sys.argv[2], "--model", "mini"]))
+"""
+
+
+def test_a_disk_that_fills_up(tmp_path: Path) -> None:
+    """A limit on the size of files stands for it: the finished shards stay, and nothing half-written does."""
+    write_moving(tmp_path / "set" / "down" / "short.mp4", "down", 1, frames=2)
+    write_moving(tmp_path / "set" / "left" / "long.mp4", "left", 1, frames=24)
+    command = [sys.executable, "-c", FULL, str(tmp_path / "set"), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "cannot write" in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name != ".lock") == [
+        "plan.json", "shard-00000.json", "shard-00000.tfrecord",
+    ]  # fmt: skip
+
+
+def test_damage_is_found(shards: Path, tmp_path: Path) -> None:
+    shutil.copytree(shards, tmp_path / "out")
+    path = tmp_path / "out" / "shard-00002.tfrecord"
+    content = bytearray(path.read_bytes())
+    content[500] ^= 1
+    path.write_bytes(content)
+    source = ShardSource(tmp_path / "out")
+    source.read(1)
+    with pytest.raises(DataError, match=r"shard-00002\.tfrecord is damaged at p2_4\.mp4"):
+        source.read(2)
+    path.unlink()
+    with pytest.raises(DataError, match=r"cannot read .*shard-00002"):
+        source.read(2)
+    (tmp_path / "out" / "manifest.json").write_text("{}")
+    with pytest.raises(DataError, match="cannot be understood"):
+        ShardSource(tmp_path / "out")
+
+
+def test_dask_that_is_missing_or_does_not_answer(
+    annotations: Annotations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = time.monotonic()
+    with pytest.raises(OutputError, match="does not answer"):
+        build(annotations, tmp_path / "a", FORM, scheduler="tcp://127.0.0.1:9")
+    assert time.monotonic() - since < 40
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(OutputError, match=r"actionzoo\[cluster\]"):
+        build(annotations, tmp_path / "b", FORM, workers=2)
+
+
+def test_an_object_store_without_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("S3_ENDPOINT", "127.0.0.1:9000")
+    with pytest.raises(OutputError, match="http://host:9000"):
+        open_shards("s3://bucket/shards")
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        monkeypatch.setenv("S3_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(OutputError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
+            open_shards("s3://bucket/shards")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setitem(sys.modules, "tensorflow_io", None)
+        with pytest.raises(OutputError, match=r"pip install 'actionzoo\[io\]'"):
+            open_shards("s3://bucket/shards")
+    with pytest.raises(OutputError, match="does not answer"):
+        open_shards("s3://bucket/shards")
+    assert os.environ["AWS_MAX_ATTEMPTS"] == "2"
