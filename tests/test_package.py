@@ -115,7 +115,9 @@ def test_every_package_that_is_imported_is_asked_for() -> None:
         if name not in {"actionzoo", *sys.stdlib_module_names}
     }
     assert not {
-        name for name in imported if not asked_for & {d.lower().replace("_", "-") for d in provided_by.get(name, [])}
+        name
+        for name in imported
+        if not asked_for & {d.lower().replace("_", "-") for d in provided_by.get(name, [name])}
     }
 
 

@@ -20,11 +20,12 @@ from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError, TrainingError
 from actionzoo.hub.bundle import save_model
 from actionzoo.hub.record import InputRecord
+from actionzoo.training.board import Board
 from actionzoo.training.checkpoint import load_facts, load_state, save_state
 from actionzoo.training.loop import Loop, Sums
 from actionzoo.training.network import rebuilt
 from actionzoo.training.recipe import Recipe, change, read_recipe
-from actionzoo.training.run import ENVIRONMENT, METRICS, RECIPE, SKIPPED, SPLIT, Run, environment, fingerprint
+from actionzoo.training.run import ENVIRONMENT, LOGS, METRICS, RECIPE, SKIPPED, SPLIT, Run, environment, fingerprint
 from actionzoo.training.start import lengths_of, start_network, start_record, training_form
 from actionzoo.training.strategy import explained_loss, is_chief, make_strategy
 from actionzoo.video.sampling import ClipSpec
@@ -204,7 +205,8 @@ class Training:
         self._sums: list[Sums] = []
         self._saved = 0.0
         params = {"epochs": self.recipe.epochs, "steps": self._epoch_steps}
-        self._callbacks = keras.callbacks.CallbackList(list(callbacks), model=self._network, **params)
+        told = [*callbacks, *([Board(run.folder / LOGS)] if run.writes else [])]
+        self._callbacks = keras.callbacks.CallbackList(told, model=self._network, **params)
 
     def run(self) -> dict[str, Any]:
         """Learn, to the end; the numbers that came out."""

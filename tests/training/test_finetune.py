@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from actionzoo.errors import BrokenVideoError, DataError, OutputError, TrainingError
 from actionzoo.hub.record import read_record
@@ -50,8 +51,8 @@ def test_a_run_holds_everything(videos: Path, recipe: Recipe, tmp_path: Path) ->
     finished = finetune(videos / "set.csv", run, recipe)
     assert finished.parts == {"train": 7, "test": 3}
     assert sorted(path.name for path in run.iterdir() if not path.name.startswith(".")) == [
-        "checkpoint.safetensors", "environment.json", "history.csv", "metrics.json", "model.keras", "recipe.toml",
-        "split.csv",
+        "checkpoint.safetensors", "environment.json", "history.csv", "logs", "metrics.json", "model.keras",
+        "recipe.toml", "split.csv",
     ]  # fmt: skip
     written = read_recipe(run / "recipe.toml")
     assert asdict(Recipe(**written)) == asdict(recipe)
@@ -60,6 +61,13 @@ def test_a_run_holds_everything(videos: Path, recipe: Recipe, tmp_path: Path) ->
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert json.loads((run / "metrics.json").read_text())["loss"] == pytest.approx(float(rows[-1]["loss"]))
+    (events,) = (run / "logs").iterdir()
+    found = [
+        (event.step, value.tag)
+        for event in tf.compat.v1.train.summary_iterator(str(events))
+        for value in event.summary.value
+    ]
+    assert {(1, "loss"), (2, "accuracy")} <= set(found)
     with (run / "split.csv").open() as file:
         assert [row["split"] for row in csv.DictReader(file)] == ["train"] * 7 + ["test"] * 3
     answer = predict(str(videos / "down" / "8_p8.mp4"), model=str(run))

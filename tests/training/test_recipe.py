@@ -1,0 +1,151 @@
+"""Recipes: in files and back, the papers' numbers, and what is fitted to a set."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from actionzoo.errors import TrainingError
+from actionzoo.hub.record import InputRecord
+from actionzoo.models import create_model
+from actionzoo.names import NETWORKS
+from actionzoo.training import Recipe, choose_recipe, papers_recipe
+from actionzoo.training.learner import Learner, schedule
+from actionzoo.training.recipe import read_recipe
+from actionzoo.training.start import start_record, training_form
+
+
+def test_a_recipe_comes_back_from_its_file(tmp_path: Path) -> None:
+    recipe = Recipe(
+        model='my "model" ü.keras', options={"fusion": "sum", "height": 64}, frozen=("a*", "b"), drops=(0.5,), seed=3
+    )
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe.to_toml(), "utf-8")
+    assert asdict(Recipe(**read_recipe(path))) == asdict(recipe)
+    assert set(tomllib.loads(path.read_text("utf-8"))) == set(asdict(recipe))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("learning_rat = 1.0", "no 'learning_rat'; did you mean learning_rate"),
+        ("epochs = 1.5", "epochs is of the kind int"),
+        ("epochs = true", "epochs is of the kind int"),
+        ("epochs = ", "cannot be read as a recipe"),
+        ("momentum = 1.0", "momentum is from 0 to below 1"),
+        ("drops = [0.9, 0.5]", "rising"),
+        ('schedule = "steps"', "needs drops"),
+        ('batch_norm = "off"', "train, partial, frozen"),
+        ("factors = [0.1]", "0 drops but 1 factors"),
+    ],
+)
+def test_files_that_are_no_recipe(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(TrainingError, match=words) as raised:
+        choose_recipe(str(path), "mini", None, 10)
+    assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+def test_every_network_has_the_papers_recipe(network: str) -> None:
+    recipe = papers_recipe(network)
+    assert (recipe.optimizer, recipe.momentum, recipe.weight_decay, recipe.bias_factor) == ("sgd", 0.9, 5e-4, 2.0)
+    assert recipe.short_side == 256
+
+
+def test_the_papers_rates() -> None:
+    """Places from reference: ST-MulNet 1e-3 twice, then 1e-4, 1e-5, 1e-6; VGG-16 appearance 3, 5, 2, 2 tens."""
+    rate = schedule(papers_recipe("st_mulnet50"), 1.0, 500)
+    assert [float(rate(step)) for step in (0, 199, 201, 301, 401)] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-5, 1e-6])
+    rate = schedule(papers_recipe("appearance_vgg16"), 1.0, 1200)
+    assert [float(rate(step)) for step in (0, 301, 801, 1001)] == pytest.approx([1e-3, 5e-4, 5e-5, 5e-6])
+    second = papers_recipe("st_resnet50", second_stage=True)
+    assert (second.num_frames, second.epochs) == (11, 2)
+    with pytest.raises(ValueError, match="only ST-ResNets"):
+        papers_recipe("st_mulnet50", second_stage=True)
+
+
+def test_which_recipe_is_taken() -> None:
+    assert choose_recipe("auto", "mini", None, 5000) == Recipe()
+    assert choose_recipe("auto", "st_resnet50", None, 50) == Recipe(model="st_resnet50", init="imagenet")
+    assert choose_recipe("auto", "st_resnet18", None, 50).init == "random"
+    assert choose_recipe("auto", "st_resnet50", None, 5000) == papers_recipe("st_resnet50")
+    assert choose_recipe("papers", "st_resnet50", "stage1.keras", 50).init == "stage1.keras"
+    with pytest.raises(TrainingError, match="--recipe small"):
+        choose_recipe("papers", "mini", None, 50)
+
+
+def test_sgd_is_the_papers() -> None:
+    """v = 0.9 v - rate (gradient + 0.0005 w) for kernels; biases twice as fast and without decay."""
+    clip = keras.Input((4,))
+    model = keras.Model(clip, keras.layers.Dense(2, name="fc")(clip))
+    model.set_weights([np.full((4, 2), 2.0), np.full(2, 2.0)])
+    recipe = Recipe(
+        optimizer="sgd", schedule="constant", learning_rate=0.1, weight_decay=5e-4, bias_factor=2.0, trained_factor=0.5
+    )
+    learner = Learner(model, recipe, 10)
+    kernel, bias = np.full((4, 2), 2.0), np.full(2, 2.0)
+    speeds = np.zeros_like(kernel), np.zeros_like(bias)
+    for step in range(1, 4):
+        gradients = np.full((4, 2), 0.3 * step, np.float32), np.full(2, 0.7 * step, np.float32)
+        learner.apply([keras.ops.convert_to_tensor(g) for g in gradients], model.trainable_weights)
+        speeds[0][:] = 0.9 * speeds[0] - 0.05 * (gradients[0] + 5e-4 * kernel)
+        speeds[1][:] = 0.9 * speeds[1] - 0.1 * gradients[1]
+        kernel, bias = kernel + speeds[0], bias + speeds[1]
+    got = model.get_weights()
+    np.testing.assert_allclose(got[0], kernel, rtol=1e-5)
+    np.testing.assert_allclose(got[1], bias, rtol=1e-5)
+
+
+def test_trained_layers_learn_more_slowly_than_new_ones() -> None:
+    model = create_model("st_resnet18", 3, 2, height=32, width=32, stack_length=1, channel_factor=0.0625)
+    learner = Learner(model, Recipe(), 100)
+    assert set(learner.optimizers) == {1.0, 0.5}
+    count = len(model.get_layer("logits_motion").weights) + len(model.get_layer("logits_appearance").weights)
+    assert len(learner.optimizers[1.0].variables) < len(learner.optimizers[0.5].variables)
+    assert sum("logits" in v.path for v in learner.optimizers[1.0].variables) >= 2 * count
+    assert set(Learner(model, Recipe(init="random"), 100).optimizers) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("lengths", "fps", "stride"),
+    [
+        ([(6.0, 30.0)] * 3, 15.0, 7),  # long enough for mini's 46 frames
+        ([(2.0, 30.0)] * 3, 15.0, 3),  # 30 frames: (30 - 11) / 5
+        ([(3.0, 5.0)] * 3, 5.0, 1),  # slower than mini is
+        ([(0.4, 25.0), (0.5, 25.0)], 15.0, 1),
+        ([], 15.0, 7),
+    ],
+)
+def test_clips_are_fitted_to_the_videos(lengths: list[tuple[float, float]], fps: float, stride: int) -> None:
+    record = start_record(Recipe(), ("a", "b"), lengths)
+    assert (record.fps, record.stride, record.num_frames) == (fps, stride, 6)
+    assert (record.height, record.width, record.flow) == (112, 144, "dis-fine")
+    assert start_record(Recipe(stride=4, fps=12.0), ("a", "b"), lengths).stride == 4
+
+
+def test_the_papers_crops_come_from_larger_frames() -> None:
+    recipe = papers_recipe("st_resnet50")
+    record = start_record(recipe, ("a", "b"), [])
+    expected = InputRecord(
+        ("a", "b"), 224, 224, fps=25.0, num_frames=5, stride=10, flow="tvl1", resize="stretch", mirror=True
+    )
+    assert record == expected
+    form = training_form(recipe, record)
+    assert (form.resize, form.size((240, 320))) == ("short", (256, 340))
+    small = training_form(replace(recipe, short_side=0), start_record(Recipe(model="st_resnet50"), ("a", "b"), []))
+    assert (small.resize, small.flow) == ("fit", "dis")
+
+
+def test_a_set_gets_as_many_epochs_as_it_needs() -> None:
+    assert Recipe().fitted(48).epochs == 60
+    assert Recipe().fitted(300).epochs == 11
+    assert Recipe().fitted(900).epochs == 8
+    assert Recipe(epochs=3, batch_size=16).fitted(100, replicas=3).batch_size == 18
+    assert Recipe().fitted(5).batch_size == 5
