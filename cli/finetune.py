@@ -166,7 +166,7 @@ def _say(done: Finished, data: str) -> None:
         out.write(
             f"{100 * metrics['val_accuracy']:.1f} % right of the {parts['val']} videos that chose the best epoch\n"
         )
-    out.write(f"{100 * metrics['waited']:.1f} % of the time was spent waiting for clips\n")
+    out.write(f"{100 * done.waited:.1f} % of the time was spent waiting for clips\n")
     if parts.get("test"):
         out.write(f"how good it is: actionzoo evaluate {folder} {printable(data)}\n")
 

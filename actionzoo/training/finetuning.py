@@ -46,6 +46,7 @@ class Finished:
         record: the input record of its model.
         metrics: its numbers, as in `metrics.json`.
         parts: how many videos each part has.
+        waited: share of the time that was waited for clips.
         skipped: videos that could not be read and were left out, with their reasons.
     """
 
@@ -53,6 +54,7 @@ class Finished:
     record: InputRecord
     metrics: dict[str, Any]
     parts: dict[str, int]
+    waited: float
     skipped: tuple[tuple[Path, str], ...] = ()
 
 
@@ -99,9 +101,10 @@ def finetune(
         if skipped:
             run.write(SKIPPED, "".join(f"{json.dumps(str(path))},{json.dumps(reason)}\n" for path, reason in skipped))
         with explained_loss():
-            metrics = Training(run, source, record, recipe, devices, callbacks, resume=resume).run()
+            training = Training(run, source, record, recipe, devices, callbacks, resume=resume)
+            metrics = training.run()
     parts = Counter(str(video.split) for video in source.videos)
-    return Finished(folder, record, metrics, dict(parts), skipped)
+    return Finished(folder, record, metrics, dict(parts), training.waited, skipped)
 
 
 def _opened(
@@ -303,13 +306,18 @@ class Training:
         if self._validation is not None:
             self._save_model(self._files.last)
         row = self._history[self._best() if self._validation is not None else -1]
-        waited = sum(row["waited"] * row["seconds"] for row in self._history) / sum(r["seconds"] for r in self._history)
-        metrics = {
-            name: value for name, value in row.items() if name in ("loss", "accuracy", "val_loss", "val_accuracy")
-        }
-        metrics |= {"epochs": len(self._history), "waited": round(waited, 4)}
+        metrics = {f"training_{name}": row[name] for name in ("loss", "accuracy")}
+        if self._validation is not None:
+            metrics |= {f"validation_{name}": row[f"val_{name}"] for name in ("loss", "accuracy")}
+        metrics["epochs"] = len(self._history)
         self._files.write(METRICS, json.dumps(metrics, indent=1) + "\n")
         return metrics
+
+    @property
+    def waited(self) -> float:
+        """The share of the time that was waited for clips."""
+        seconds = sum(row["seconds"] for row in self._history)
+        return float(sum(row["waited"] * row["seconds"] for row in self._history) / seconds)
 
 
 def _indices(source: Source, part: str) -> list[int]:
