@@ -110,9 +110,9 @@ def build(
         tasks = _tasks(storage, there, annotations, form, workers, estimated)
         waiting = [task for task in tasks if _facts_name(task.name) not in there]
         done = len(tasks) - len(waiting)
-        if progress is not None:
-            progress(done, len(tasks))
         with _spread(workers, scheduler) as run:
+            if progress is not None:
+                progress(done, len(tasks))
             for _ in run(waiting):
                 done += 1
                 if progress is not None:

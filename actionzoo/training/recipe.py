@@ -21,7 +21,7 @@ FEW_VIDEOS = 1000
 """Up to so many training videos a set is small: it gets a fixed number of steps instead of a number of epochs."""
 
 SMALL_STEPS = 400
-SMALL_EPOCHS = (8, 60)
+SMALL_EPOCHS = (8, 100)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Recipe:
         """The same recipe with epochs and batch size for this number of training videos.
 
         >>> Recipe().fitted(48).epochs
-        60
+        67
         """
         size = self.batch_size or min(8, videos)
         if self.batch_size > videos:

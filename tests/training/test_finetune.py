@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import math
 import os
@@ -266,3 +267,25 @@ def test_a_folder_in_use_or_with_other_data(videos: Path, recipe: Recipe, tmp_pa
     other.write_text("\n".join([rows[0], *(f"{videos}/{row}" for row in rows[1:-4] + rows[-3:])]) + "\n")
     with pytest.raises(TrainingError, match="other videos"):
         learn(videos, run, None, data=other, resume=True)
+
+
+def test_a_full_disk_keeps_what_was_written(
+    videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finetuning, "SAVE_EVERY_S", 0.0)
+    run, real = tmp_path / "run", os.fsync
+    written: list[int] = []
+
+    def full(descriptor: int) -> None:
+        written.append(descriptor)
+        if len(written) > 8:  # the beginnings and the first epoch are there
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match=r"cannot write .*: No space left on device"):
+        learn(videos, run, replace(recipe, epochs=5))
+    monkeypatch.undo()
+    assert not list(run.glob(".*.part"))
+    assert predict(str(videos / "down" / "8_p8.mp4"), model=str(run)).label in ("down", "left")
+    assert len(learn(videos, run, None, resume=True)) in (6, 8)

@@ -144,7 +144,8 @@ def test_the_papers_crops_come_from_larger_frames() -> None:
 
 
 def test_a_set_gets_as_many_epochs_as_it_needs() -> None:
-    assert Recipe().fitted(48).epochs == 60
+    assert Recipe().fitted(24).epochs == 100
+    assert Recipe().fitted(48).epochs == 67
     assert Recipe().fitted(300).epochs == 11
     assert Recipe().fitted(900).epochs == 8
     assert Recipe(epochs=3, batch_size=16).fitted(100, replicas=3).batch_size == 18
