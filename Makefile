@@ -42,7 +42,8 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/installed
 
-$(VENV)-s3/installed: pyproject.toml constraints-s3.txt $(VENV)/created
+$(VENV)-s3/installed: pyproject.toml constraints-s3.txt | $(VENV)/created
+	@$(BIN)/python -c 'import sys; sys.exit("tensorflow-io has wheels for Python 3.11 and 3.12 only" * (sys.version_info >= (3, 13)))'
 	@echo "Installing actionzoo with TensorFlow 2.17 into $(VENV)-s3 (once)"
 	@$(BIN)/python -m venv --clear $(VENV)-s3
 	@$(VENV)-s3/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-s3.txt \

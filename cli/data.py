@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -124,9 +125,10 @@ def build(
     """
     form = PAPERS if model is None else Form.of(resolve_model(model).record)
     annotations = read_annotations(data, split=split, group=group)
+    announce = partial(_announce, workers=None if scheduler else workers)
     with bar("building") as progress:
         done = build_shards(
-            annotations, out, form, workers=workers, scheduler=scheduler, estimated=_announce, progress=progress
+            annotations, out, form, workers=workers, scheduler=scheduler, estimated=announce, progress=progress
         )
     for path, reason in done.failed:
         complain(DataError(f"{path}: {reason}"))
@@ -136,9 +138,10 @@ def build(
         raise typer.Exit(3)
 
 
-def _announce(estimate: Estimate) -> None:
-    minutes = max(1, round(estimate.seconds / 60))
-    sys.stderr.write(f"about {estimate.size / 1e6:,.1f} MB, {minutes} minutes\n")
+def _announce(estimate: Estimate, workers: int | None) -> None:
+    minutes = max(1, round(estimate.seconds / (workers or 1) / 60))
+    by = "of one core" if workers is None else f"on {workers} core{'s' * (workers > 1)}"
+    sys.stderr.write(f"about {estimate.size / 1e6:,.1f} MB, {minutes} minute{'s' * (minutes > 1)} {by}\n")
 
 
 @app.command("puppets")

@@ -6,11 +6,13 @@ behind it; a build that is started again makes only shards that have no facts. T
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import json
 import logging
 import math
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import numpy as np
 
 from actionzoo.data.annotations import Annotated, Annotations
-from actionzoo.data.recordings import Form, read_timed
+from actionzoo.data.recordings import Form, Recording, read_timed
 from actionzoo.data.shards import (
     FOOTER,
     MANIFEST,
@@ -41,8 +44,8 @@ SHARD_BYTES = 64 << 20
 SHARDS = 32
 """At least so many there are, if there are as many videos: for workers to share."""
 
-SAMPLES = 3
-"""Videos that are encoded to tell how long it will take and how much room."""
+SAMPLES, TRIED = 3, 20
+"""Videos that are encoded to tell how long it will take and how much room, and how many are tried to find so many."""
 
 INSTALL = "pip install 'actionzoo[cluster]'"
 
@@ -51,7 +54,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a build will take: bytes, and seconds on the workers it is given."""
+    """What a build will take: bytes, and seconds of one worker."""
 
     size: int
     seconds: float
@@ -107,8 +110,8 @@ def build(
     storage = open_storage(out)
     with _alone(storage):
         there = set(storage.names())
-        tasks = _tasks(storage, there, annotations, form, workers, estimated)
-        waiting = [task for task in tasks if _facts_name(task.name) not in there]
+        tasks = _tasks(storage, there, annotations, form, estimated)
+        waiting = [task for task in tasks if not {task.name, _facts_name(task.name)} <= there]
         done = len(tasks) - len(waiting)
         with _spread(workers, scheduler) as run:
             if progress is not None:
@@ -125,15 +128,14 @@ def build(
 
 def build_shard(task: _Task) -> dict[str, Any]:
     """Make one shard and write it with its facts, which are returned. Raises OutputError."""
-    bound, offset = flow_bound(task.form), 0
+    offset = 0
     encoded, records, failed = [], [], []
     for video in task.videos:
         try:
-            recording, times = read_timed(video.path, video.label, task.form)
+            data, recording, times = _encoded(video, task.classes, task.form)
         except VideoError as error:
             failed.append([str(video.path), error.reason])
             continue
-        data = encode_record(recording, times, video, task.classes, bound)
         facts = record_facts(data, offset, recording, times, video)
         offset = facts.offset + facts.length + FOOTER
         encoded.append(data)
@@ -152,6 +154,22 @@ def build_shard(task: _Task) -> dict[str, Any]:
     return shard
 
 
+def _build_elsewhere(task: _Task) -> dict[str, Any]:
+    """`build_shard` in a worker of Dask's, which then ends without running what S3's client leaves for the end."""
+    if multiprocessing.parent_process() is not None and task.place.startswith("s3://"):
+        atexit.register(os._exit, 0)
+    return build_shard(task)
+
+
+def _encoded(video: Annotated, classes: tuple[str, ...], form: Form) -> tuple[bytes, Recording, list[float]]:
+    """The record of a video, and what is in it. Raises VideoError."""
+    recording, times = read_timed(video.path, video.label, form)
+    try:
+        return encode_record(recording, times, video, classes, flow_bound(form)), recording, times
+    except ValueError as error:  # protobuf's limit of 2 GB
+        raise VideoError(video.path, "is too long for one record; cut it into pieces") from error
+
+
 def _facts_name(shard: str) -> str:
     return f"{Path(shard).stem}.json"
 
@@ -161,7 +179,6 @@ def _tasks(
     there: set[str],
     annotations: Annotations,
     form: Form,
-    workers: int,
     estimated: Callable[[Estimate], None] | None,
 ) -> list[_Task]:
     """The shards to make: as planned before, or as planned now."""
@@ -176,7 +193,7 @@ def _tasks(
         if MANIFEST in there:
             raise DataError(f"{storage.place} holds shards whose plan is lost; give another place")
         each, seconds = _sampled(annotations, form)
-        found = Estimate(each * len(annotations.videos), seconds * len(annotations.videos) / workers)
+        found = Estimate(each * len(annotations.videos), seconds * len(annotations.videos))
         if estimated is not None:
             estimated(found)
         free = storage.free()
@@ -218,21 +235,22 @@ def _state(path: Path) -> list[int]:
 
 
 def _sampled(annotations: Annotations, form: Form) -> tuple[int, float]:
-    """Bytes and seconds a video, by trying a few. Raises DataError if none of them can be read."""
+    """Bytes and seconds a video, by trying a few. Raises DataError if none of many can be read."""
     videos = annotations.videos
-    chosen = [videos[place] for place in sorted({0, len(videos) // 2, len(videos) - 1})[:SAMPLES]]
+    spread = np.random.default_rng(0).permutation(len(videos))[:TRIED]
     sizes, seconds, reason = [], [], ""
-    for video in chosen:
+    for video in (videos[int(place)] for place in spread):
         since = time.perf_counter()
         try:
-            recording, times = read_timed(video.path, video.label, form)
+            sizes.append(len(_encoded(video, annotations.classes, form)[0]))
         except VideoError as error:
             reason = f"{video.path}: {error.reason}"
             continue
-        sizes.append(len(encode_record(recording, times, video, annotations.classes, flow_bound(form))))
         seconds.append(time.perf_counter() - since)
+        if len(sizes) == SAMPLES:
+            break
     if not sizes:
-        raise DataError(f"none of {len(chosen)} videos that were tried can be read; {reason}")
+        raise DataError(f"none of {len(spread)} videos that were tried can be read; {reason}")
     return max(1, sum(sizes) // len(sizes)), sum(seconds) / len(seconds)
 
 
@@ -294,8 +312,11 @@ def _spread(workers: int, scheduler: str | None) -> Iterator[Run]:
             raise OutputError(f"the Dask scheduler {scheduler} does not answer; check the address") from error
 
         def run(tasks: Sequence[_Task]) -> Iterator[dict[str, Any]]:
-            futures = [client.submit(build_shard, task, pure=False) for task in tasks]
-            for future in distributed.as_completed(futures):
-                yield future.result()
+            futures = [client.submit(_build_elsewhere, task, pure=False) for task in tasks]
+            try:
+                for future in distributed.as_completed(futures):
+                    yield future.result()
+            except distributed.KilledWorker as error:
+                raise OutputError("a worker died over and over, perhaps for lack of memory; take fewer") from error
 
         yield run

@@ -38,13 +38,13 @@ Lengths = Sequence[tuple[float, float]]
 def start_record(recipe: Recipe, classes: tuple[str, ...], lengths: Lengths) -> InputRecord:
     """What the network will look at.
 
-    A trained model keeps its size and flow. Its frame rate is no higher than that of the videos, and where they are too
-    short for its clips the stride is made smaller. Values in the recipe go before both. Without lengths nothing is
-    fitted.
+    A trained model keeps its size and flow. Its frame rate is no higher than that of the videos; where they are too
+    short for its clips it is higher than the model's, as far as they have frames, and the stride is made smaller.
+    Values in the recipe go before both. Without lengths nothing is fitted.
     """
     record = replace(_record(recipe), classes=classes)
-    rate = recipe.fps or min([record.fps, *([median(fps for _, fps in lengths)] if lengths else [])])
-    record = replace(record, fps=rate, num_frames=recipe.num_frames or record.num_frames)
+    record = replace(record, num_frames=recipe.num_frames or record.num_frames)
+    record = replace(record, fps=recipe.fps or _rate(record, lengths))
     return replace(record, stride=recipe.stride or _stride(record, lengths))
 
 
@@ -115,6 +115,17 @@ def lengths_of(videos: Sequence[Path]) -> Lengths:
         if info.duration_s:
             found.append((info.duration_s, info.fps))
     return found
+
+
+def _rate(record: InputRecord, lengths: Lengths) -> float:
+    """The record's frame rate, or that of slower videos; for short videos as high as a clip at stride 1 needs."""
+    if not lengths:
+        return record.fps
+    own, seconds = median(fps for _, fps in lengths), median(seconds for seconds, _ in lengths)
+    needed = replace(record, stride=1).span / seconds
+    if needed <= record.fps or own <= record.fps:
+        return min(record.fps, own)
+    return own / max(1, int(own / needed))  # every frame, or every second one, ...
 
 
 def _stride(record: InputRecord, lengths: Lengths) -> int:

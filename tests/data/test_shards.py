@@ -146,7 +146,8 @@ def test_a_kill_at_any_moment_loses_nothing(
             open_shards(out)
     told: list[tuple[int, int]] = []
     build(annotations, out, FORM, progress=lambda *done: told.append(done))
-    assert told[0] == (sum(path.endswith(".json") for path in finished), 6)
+    whole = sum(f"{path[:11]}.json" in finished for path in finished if path.endswith(".tfrecord"))
+    assert told[0] == (whole, 6)
     for path in shards.iterdir():
         if path.name not in (".lock", "plan.json"):
             assert (out / path.name).read_bytes() == path.read_bytes()
@@ -172,6 +173,18 @@ def test_broken_videos_are_listed(videos: Path, tmp_path: Path, capsys: pytest.C
     only.write_text(f"path,label\n{broken},left\n{tmp_path / 'missing.mp4'},down\n")
     assert main(["data", "build", str(only), str(tmp_path / "none")]) == 1
     assert "can be read" in capsys.readouterr().err
+
+
+def test_a_video_of_one_frame(tmp_path: Path) -> None:
+    for label in ("down", "left"):
+        write_moving(tmp_path / "set" / label / "one.mp4", label, 1, frames=1)
+    build(read_annotations(tmp_path / "set"), tmp_path / "out", FORM)
+    source = ShardSource(tmp_path / "out")
+    recording = source.read(0)
+    assert recording.frames.shape == (1, 32, 48, 3)
+    assert recording.flow.shape == (0, 32, 48, 2)
+    assert np.asarray(recording.flow).shape == (0, 32, 48, 2)
+    assert source.lengths == []
 
 
 def test_another_build_in_the_same_place(annotations: Annotations, shards: Path) -> None:
@@ -226,7 +239,7 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_damage_is_found(shards: Path, tmp_path: Path) -> None:
+def test_damage_is_found_and_mended(annotations: Annotations, shards: Path, tmp_path: Path) -> None:
     shutil.copytree(shards, tmp_path / "out")
     path = tmp_path / "out" / "shard-00002.tfrecord"
     content = bytearray(path.read_bytes())
@@ -239,6 +252,8 @@ def test_damage_is_found(shards: Path, tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(DataError, match=r"cannot read .*shard-00002"):
         source.read(2)
+    build(annotations, tmp_path / "out", FORM)  # makes what is missing
+    source.read(2)
     (tmp_path / "out" / "manifest.json").write_text("{}")
     with pytest.raises(DataError, match="cannot be understood"):
         ShardSource(tmp_path / "out")
