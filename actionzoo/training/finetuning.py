@@ -190,7 +190,8 @@ class Training:
     ) -> None:
         train, held = (Subset(source, _indices(source, name)) for name in (TRAIN, VALIDATION))
         self._files, self._source, self.record, self._strategy, self._resume = run, source, record, strategy, resume
-        self.recipe = recipe.fitted(len(train), strategy.num_replicas_in_sync)
+        fitted = recipe.fitted(len(train), strategy.num_replicas_in_sync)
+        self.recipe = replace(fitted, num_frames=record.num_frames, stride=record.stride, fps=record.fps)
         self._data = fingerprint(source)
         keras.utils.set_random_seed(self.recipe.seed)
         with strategy.scope():
@@ -263,17 +264,18 @@ class Training:
         if self._validation is not None:
             seen = self._loop.validate(self._validation)
             logs |= {"val_loss": seen.loss, "val_accuracy": seen.right / seen.clips}
+        self._loop.check_weights(epoch)
         self._history.append({"epoch": epoch + 1, **logs})
+        self._callbacks.on_epoch_end(epoch, logs)
         if self._validation is not None and self._best() == epoch:
             self._save_model(self._files.model)
-        last = self._stops() or (epoch + 1) * self._epoch_steps == self._steps
+        done = (epoch + 1) * self._epoch_steps
+        last = done == self._steps or self._stops() or bool(getattr(self._network, "stop_training", False))
         if last or time.monotonic() - self._saved > SAVE_EVERY_S:
-            self._save((epoch + 1) * self._epoch_steps)
-        self._callbacks.on_epoch_end(epoch, logs)
-        if last or getattr(self._network, "stop_training", False):
-            return True
-        self._callbacks.on_epoch_begin(epoch + 1)
-        return False
+            self._save(done)
+        if not last:
+            self._callbacks.on_epoch_begin(epoch + 1)
+        return last
 
     def _best(self) -> int:
         """The epoch with the lowest validation loss, counted from 0."""

@@ -86,9 +86,14 @@ class Loop:
             sums = Sums(1, loss, int(clips), int(right), now - since, waited)
             since = now
             if not math.isfinite(loss):
-                raise TrainingError(f"the loss is not a number any more (step {step}); take a lower --learning-rate")
+                raise _no_numbers("loss is", f"step {step}")
             if done(step, sums):
                 return
+
+    def check_weights(self, epoch: int) -> None:
+        """Raises TrainingError if a weight is no number: such weights must not take the place of good ones."""
+        if not all(np.isfinite(np.asarray(weight)).all() for weight in self.model.weights):
+            raise _no_numbers("weights are", f"epoch {epoch + 1}")
 
     def validate(self, batches: Batches) -> Sums:
         """What the network makes of clips that it does not learn from. Raises as `train`."""
@@ -156,3 +161,10 @@ class Loop:
         real = tf.cast(shares > 0, tf.float32)
         right = tf.cast(tf.equal(tf.argmax(scores["answer"], -1, tf.int32), labels), tf.float32)
         return tf.reduce_sum(right * real), tf.reduce_sum(real)
+
+
+def _no_numbers(what: str, where: str) -> TrainingError:
+    return TrainingError(
+        f"the {what} not a number any more ({where}); the run folder keeps the weights of before; take a lower "
+        "--learning-rate"
+    )

@@ -49,7 +49,7 @@ class Run:
         self.folder, self.writes = folder, writes
         if resume and not (folder / CHECKPOINT).is_file():
             raise TrainingError(f"{folder} holds no training to go on with; leave --resume out to begin one")
-        if not resume and writes and (folder / RECIPE).exists():
+        if not resume and writes and (folder / CHECKPOINT).exists():
             raise OutputError(
                 f"{folder} holds a training already; add --resume to go on with it, or name another folder"
             )

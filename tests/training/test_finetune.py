@@ -204,6 +204,40 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_weights(videos: Path, reci
     assert all(np.isfinite(weight).all() for weight in keras.saving.load_model(run / "model.keras").get_weights())
 
 
+def test_weights_that_are_no_numbers_replace_no_good_ones(
+    videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last step of an epoch, whose loss was still a number."""
+    monkeypatch.setattr(finetuning, "SAVE_EVERY_S", 0.0)
+    run = tmp_path / "run"
+
+    class Poison(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+            if self.params["steps"] == batch + 1 and (run / "history.csv").read_text().count("\n") > 1:
+                self.model.get_layer("logits_motion").kernel.assign(np.full((32, 2), np.nan))
+
+    with pytest.raises(TrainingError, match=r"weights are not a number any more \(epoch 2\).*--learning-rate"):
+        finetune(videos / "set.csv", run, replace(recipe, epochs=4), callbacks=[Poison()])
+    assert all(np.isfinite(weight).all() for weight in keras.saving.load_model(run / "model.keras").get_weights())
+    assert len(learn(videos, run, None, resume=True)) == 6
+
+
+def test_a_start_that_broke_off_can_be_made_again(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.toml").write_text("half")
+    assert learn(videos, tmp_path / "run", recipe)
+
+
+def test_a_callback_may_stop_it(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+            self.model.stop_training = True
+
+    finished = finetune(videos / "set.csv", tmp_path / "run", replace(recipe, epochs=9), callbacks=[Stop()])
+    assert finished.metrics["epochs"] == 1
+    assert len(learn(videos, tmp_path / "run", None, resume=True)) == 16
+
+
 def test_broken_videos_stop_it_or_are_left_out_and_listed(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
     data = tmp_path / "set"
     shutil.copytree(videos, data)
