@@ -48,6 +48,14 @@ def evaluate(
         ),
     ] = "auto",
     frames: Annotated[int, typer.Option(min=1, metavar="N", help="Of the papers' clip.")] = 25,
+    views: Annotated[
+        int | None,
+        typer.Option(
+            metavar="1|2|10",
+            show_default=False,
+            help="Of a clip: itself, also its mirror image, or ten crops. [default: 2 for papers, else the model's]",
+        ),
+    ] = None,
     average: Annotated[Literal["logits", "softmax"], typer.Option(help="What is averaged over clips.")] = "logits",
     part: Annotated[
         str | None,
@@ -77,7 +85,10 @@ def evaluate(
         from actionzoo.training.strategy import make_strategy
     devices = make_strategy(strategy)
     files = resolve_model(model, offline=offline)
-    how = Protocol(files.record, protocol, frames=frames, average=average)
+    try:
+        how = Protocol(files.record, protocol, frames=frames, average=average, views=views)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--views") from error
     shards = open_shards(data)
     if shards is None:
         chosen, which = choose(read_annotations(data, split=split, group=group), files, part, force=force)

@@ -31,12 +31,14 @@ from actionzoo.models.dense import fully_convolutional
 from actionzoo.models.graph import with_towers
 from actionzoo.video.resize import pad_to
 from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip, spread_centres
+from actionzoo.video.sampling import views as ten_views
 
 PROTOCOLS = ("auto", "papers", "windows")
 PAPERS_FRAMES = 25
 WHOLE_FRAME = 256 / 224
 """The short side of a whole frame in the papers' test, as a multiple of the side they learned from."""
 
+VIEWS = (1, 2, 10)
 BATCH = 8
 SHOWN = 3
 
@@ -60,14 +62,26 @@ class Protocol:
         name: "papers", "windows", or "auto": windows for models that look at whole frames anyway (`resize` "fit"),
             the papers' test for others.
         frames: of the papers' clip.
-        average: "logits" or "softmax", over clips and mirror images.
+        average: "logits" or "softmax", over clips and views.
+        views: of each clip: 1 is the clip, 2 also its mirror image, 10 the corners and the centre of whole frames and
+            their mirror images (NIPS'14); by default 2 for the papers' test, and else what the record says.
+
+    Raises ValueError for unknown values, and for ten views of a model that sees whole frames.
     """
 
     def __init__(
-        self, record: InputRecord, name: str = "auto", *, frames: int = PAPERS_FRAMES, average: str = "logits"
+        self,
+        record: InputRecord,
+        name: str = "auto",
+        *,
+        frames: int = PAPERS_FRAMES,
+        average: str = "logits",
+        views: int | None = None,
     ) -> None:
-        if name not in PROTOCOLS or average not in ("logits", "softmax"):
-            raise ValueError(f"a protocol is one of {', '.join(PROTOCOLS)}, and averages logits or softmax")
+        if name not in PROTOCOLS or average not in ("logits", "softmax") or views not in (None, *VIEWS):
+            raise ValueError(
+                f"a protocol is one of {', '.join(PROTOCOLS)}, averages logits or softmax over {VIEWS} views"
+            )
         self.name = ("windows" if record.resize == "fit" else "papers") if name == "auto" else name
         self.record, self.frames, self.average = record, frames, average
         self.spec = ClipSpec(record.num_frames, record.stride, record.stack_length)
@@ -76,6 +90,12 @@ class Protocol:
             side = round(min(record.height, record.width) * WHOLE_FRAME)
             form = replace(form, height=side, width=side, resize="short")
         self.form = form
+        self.views = views or (2 if self.name == "papers" or record.mirror else 1)
+        if self.views == 10 and form.resize != "short":
+            raise ValueError(
+                "ten views are cut out of frames that are larger than what the model sees: only for the "
+                "papers' test of models that do not see whole frames anyway"
+            )
 
     def network(self, model: keras.Model) -> keras.Model:
         """The network for this test, with all its scores."""
@@ -85,17 +105,19 @@ class Protocol:
         """What the network is shown of a video: appearance `(time, height, width, 3)`, motion `(..., 2*L)`."""
         count = len(recording.frames)
         if self.name == "papers":
-            views = [spread_centres(count, self.frames, self.spec.stack_length)]
+            clips = [spread_centres(count, self.frames, self.spec.stack_length)]
         else:
-            views = clip_centres(count, self.spec)
+            clips = clip_centres(count, self.spec)
         size, flow = (self.record.height, self.record.width), np.asarray(recording.flow, np.float32)
-        for centres in views:
+        for centres in clips:
             clip = gather_clip(recording.frames, flow, centres, self.spec.stack_length)
             if self.form.resize == "fit":
                 clip = pad_to(clip[0], size), pad_to(clip[1], size)
-            yield clip
-            if self.name == "papers" or self.record.mirror:
-                yield flip(*clip)
+            if self.views == 10:
+                yield from ten_views(*clip, size)
+            else:
+                yield clip
+                yield from [flip(*clip)] * (self.views == 2)
 
 
 def evaluate(

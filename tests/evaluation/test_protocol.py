@@ -96,6 +96,21 @@ def test_the_papers_test_is_one_clip_and_its_mirror_image() -> None:
     assert protocol.form.size((240, 320)) == (72, 96)  # 256/224 of 64, even
 
 
+def test_ten_views_are_the_corners_the_centre_and_their_mirror_images() -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (30, 72, 96, 3)).astype(np.uint8)
+    recording = Recording("v", 0, frames, rng.normal(size=(29, 72, 96, 2)).astype(np.float16))
+    clips = list(Protocol(STRETCH, views=10, frames=3).clips(recording))
+    assert [appearance.shape for appearance, _ in clips] == [(3, 64, 64, 3)] * 10
+    centres = np.floor(np.linspace(1, 28, 3) + 0.5).astype(int)
+    np.testing.assert_array_equal(clips[3][0], frames[centres, 8:, 32:])
+    np.testing.assert_array_equal(clips[8][1][..., 0], -clips[3][1][:, :, ::-1, 0])
+    assert len(list(Protocol(STRETCH, views=1).clips(recording))) == 1
+    with pytest.raises(ValueError, match="ten views"):
+        Protocol(RECORD, views=10)
+    assert main(["evaluate", "mini", ".", "--views", "3"]) == 2
+
+
 @pytest.mark.parametrize("average", ["logits", "softmax"])
 def test_scores_are_averaged_over_the_mirror_images(data: Path, papers_model: Path, average: str) -> None:
     files = resolve_model(papers_model)
