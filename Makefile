@@ -43,7 +43,7 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
 	@touch $@ $(VENV)/installed
 
 $(VENV)-s3/installed: pyproject.toml constraints-s3.txt | $(VENV)/created
-	@$(BIN)/python -c 'import sys; sys.exit("tensorflow-io has wheels for Python 3.11 and 3.12 only" * (sys.version_info >= (3, 13)))'
+	@$(BIN)/python -c 'import sys; sys.version_info < (3, 13) or sys.exit("tensorflow-io needs Python 3.11 or 3.12")'
 	@echo "Installing actionzoo with TensorFlow 2.17 into $(VENV)-s3 (once)"
 	@$(BIN)/python -m venv --clear $(VENV)-s3
 	@$(VENV)-s3/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-s3.txt \
