@@ -40,6 +40,14 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "ST-ResNet, direct": ("st_resnet18", {"connection": "direct"}),
     "ST-MulNet": ("st_mulnet18", {}),
 }
+PAIRS = (
+    ("ST-ResNet", "temporal filters, late"),
+    ("ST-ResNet", "ST-ResNet, direct"),
+    ("ST-ResNet", "ST-MulNet"),
+    ("sum", "conv"),
+)
+"""Networks that differ in one thing."""
+
 OPTIONS = {"height": 88, "width": 112, "channel_factor": 0.25, "preprocessing": "torchvision"}
 STEPS = 300
 BATCH = 8
@@ -84,7 +92,10 @@ def summarise(data: Annotations, work: Path) -> dict[str, Any]:
             "by_seed": [round(100 * float(row.mean()), 1) for row in table],
             "against_late": _mean(gain, groups),
         }
-    return {"steps": STEPS, "recipe": RECIPE.to_toml(), "networks": rows}
+    pairs = {
+        f"{one} - {other}": _mean(right[one].mean(axis=0) - right[other].mean(axis=0), groups) for one, other in PAIRS
+    }
+    return {"pairs": pairs, "steps": STEPS, "recipe": RECIPE.to_toml(), "networks": rows}
 
 
 def _right(name: str, output: str, data: Annotations, work: Path) -> np.ndarray:
@@ -125,6 +136,8 @@ def main() -> None:
         cells = [f"{mean:.1f} ± {error:.1f}" for mean, error in (row["right"], row["without_point"])]
         gain = "{:+.1f} ± {:.1f}".format(*row["against_late"])
         print(f"| {name} | {' | '.join(cells)} | {gain} | {', '.join(map(str, row['by_seed']))} |")
+    for pair, (gain, error) in found["pairs"].items():
+        print(f"{pair}: {gain:+.1f} ± {error:.1f}")
 
 
 if __name__ == "__main__":
