@@ -5,7 +5,7 @@
 Run from the root of the repository, with torch and Dask installed, on a machine that does nothing else.
 
 step: forward, loss, backward and an SGD step with momentum on one batch that stays in memory; our loop's compiled step
-and torch eager, each in a process of its own on all cores, three times each in turn; the median step of all.
+and torch eager, each in a process of its own on all cores, twice each in turn; the median step of all.
 workers: `mini` learns from rendered puppets, alone on one core and as two workers on a core each, with one global
 batch; clips a second of the epochs behind the first, and the share of the time that was waited for clips.
 build: shards in the papers' form (short side 256, TV-L1) of the clips, with one process and with two, from the first
@@ -36,7 +36,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "two_stream_resnet18": {"size": 112, "batch": 8, "options": {"fusion": "late"}},
     "st_resnet50": {"size": 224, "batch": 1, "options": {"dropout": 0.0}},
 }
-FRAMES, CLASSES, CALLS, TURNS = 5, 101, 8, 3
+FRAMES, CLASSES, CALLS, TURNS = 5, 101, 5, 2
 EPOCHS = 5
 
 

@@ -52,5 +52,5 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe(tiny_model: Path) -> Recipe:
     """Two epochs of two steps, the second of which is filled up."""
-    how = {"optimizer": "sgd", "learning_rate": 0.01, "stride_range": 0}
+    how = {"optimizer": "sgd", "learning_rate": 0.003, "stride_range": 0}
     return Recipe(model=str(tiny_model), num_frames=2, stride=2, fps=15.0, epochs=2, batch_size=4, **how)
