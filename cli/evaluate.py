@@ -80,7 +80,7 @@ def evaluate(
     with silent():
         from actionzoo.evaluation import Protocol, measure
         from actionzoo.evaluation import evaluate as test
-        from actionzoo.evaluation.report import write_report
+        from actionzoo.evaluation.report import make_folder, write_report
         from actionzoo.evaluation.selection import choose, source_of
         from actionzoo.training.strategy import make_strategy
     devices = make_strategy(strategy)
@@ -95,6 +95,9 @@ def evaluate(
     else:
         chosen, which = choose(Annotations(shards.classes, shards.videos), files, part, force=force)
     videos = chosen if shards is None else source_of(shards, chosen, how.form)
+    if report is not None:
+        make_folder(report)
+    typer.echo(f"{printable(which)}; protocol {how.name}", err=True)
     with bar("testing") as progress:
         done = test(files, videos, how, strategy=devices, progress=progress)
     metrics = measure(done.scores)
@@ -111,15 +114,14 @@ def evaluate(
     if as_json:
         print_json({**facts, **asdict(metrics)})
     else:
-        _print(metrics, which, done.protocol)
+        _print(metrics)
     for path, reason in done.broken:
         complain(DataError(f"{path}: {reason}"))
     if done.broken:
         raise typer.Exit(3)
 
 
-def _print(metrics: Metrics, which: str, protocol: str) -> None:
-    typer.echo(f"{printable(which)}; protocol {protocol}")
+def _print(metrics: Metrics) -> None:
     typer.echo(summary(metrics))
     console = standard_console()
     table = columns(console, "class", "right", "of", "%", "taken for it, % right", "mistaken for", whole=("class",))
@@ -132,7 +134,8 @@ def _print(metrics: Metrics, which: str, protocol: str) -> None:
 def summary(metrics: Metrics) -> str:
     """The result in one line."""
     low, high = metrics.top1_interval
-    text = f"{_percent(metrics.top1)} % right ({_percent(low)} to {_percent(high)}: 95 %, over {metrics.groups} groups)"
+    interval = f"{_percent(low)} to {_percent(high)}: 95 %, over {metrics.groups} groups"
+    text = f"{_percent(metrics.top1)} % of {metrics.videos} videos right ({interval})"
     text += f", mean of classes {_percent(metrics.mean_class)} %"
     if len(metrics.per_class) > 5:
         text += f", top 5 {_percent(metrics.top5)} %"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from actionzoo.errors import OutputError
 from actionzoo.hub.openvino import silent
 
 from ._output import printable
@@ -31,6 +31,7 @@ def fuse(
     with silent():
         from actionzoo.evaluation import fuse as join
         from actionzoo.evaluation import measure, read_scores
+        from actionzoo.evaluation.scores import write_whole
     files, shares = _with_weights(scores, weights or [])
     many = [read_scores(path) for path in files]
     fused = join(many, shares, average)
@@ -38,7 +39,7 @@ def fuse(
         typer.echo(f"{printable(path)}  {summary(measure(own))}")
     typer.echo(f"fused  {summary(measure(fused))}")
     if output is not None:
-        _write(output, fused.to_npz())
+        write_whole(output, fused.to_npz())
 
 
 def _with_weights(given: list[str], weights: list[float]) -> tuple[list[str], list[float]]:
@@ -52,7 +53,7 @@ def _with_weights(given: list[str], weights: list[float]) -> tuple[list[str], li
     if len(files) < 2:
         raise typer.BadParameter("give two files or more", param_hint="A.npz B.npz")
     shares = shares or [1.0] * len(files)
-    if len(shares) != len(files) or min(shares) < 0 or not sum(shares):
+    if len(shares) != len(files) or not all(0 <= share < inf for share in shares) or not sum(shares):
         raise typer.BadParameter(f"give {len(files)} weights, none below 0 and not all 0", param_hint="--weights")
     return files, shares
 
@@ -63,12 +64,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -124,8 +124,11 @@ def bootstrap(
         return 0.0, 1.0
     sums = np.bincount(clusters, values, minlength=count)
     sizes = np.bincount(clusters, minlength=count)
-    drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    rng = np.random.default_rng(seed)
+    means = []
+    for _ in range(resamples):  # one at a time: a set may have more groups than resamples times groups fit into memory
+        drawn = rng.integers(0, count, count)
+        means.append(sums[drawn].sum() / sizes[drawn].sum())
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 

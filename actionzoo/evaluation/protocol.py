@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from numpy.typing import NDArray
 
 from actionzoo.data.annotations import Annotations
 from actionzoo.data.recordings import Form, Recording, Source, VideoSource
-from actionzoo.errors import DataError, VideoError
+from actionzoo.errors import DataError, ModelError, VideoError
 from actionzoo.evaluation.scores import Scores, softmax
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.record import InputRecord
 from actionzoo.hub.resolve import ModelFiles
 from actionzoo.models.dense import fully_convolutional
 from actionzoo.models.graph import with_towers
+from actionzoo.models.temporal import TemporalPooling
 from actionzoo.video.resize import pad_to
 from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip, spread_centres
 from actionzoo.video.sampling import views as ten_views
@@ -98,7 +100,12 @@ class Protocol:
             )
 
     def network(self, model: keras.Model) -> keras.Model:
-        """The network for this test, with all its scores."""
+        """The network for this test, with all its scores. Raises ModelError if the papers' clip is too short for it."""
+        shortest = max((layer.window for layer in model.layers if isinstance(layer, TemporalPooling)), default=1)
+        if self.name == "papers" and self.frames < shortest:
+            raise ModelError(
+                f"the network pools over {shortest} frames, a clip has {self.frames}; give --frames {shortest}"
+            )
         return with_towers(fully_convolutional(model) if self.name == "papers" else model)
 
     def clips(self, recording: Recording) -> Iterator[Clip]:
@@ -108,11 +115,12 @@ class Protocol:
             clips = [spread_centres(count, self.frames, self.spec.stack_length)]
         else:
             clips = clip_centres(count, self.spec)
-        size, flow = (self.record.height, self.record.width), np.asarray(recording.flow, np.float32)
+        size = self.record.height, self.record.width
         for centres in clips:
-            clip = gather_clip(recording.frames, flow, centres, self.spec.stack_length)
-            if self.form.resize == "fit":
-                clip = pad_to(clip[0], size), pad_to(clip[1], size)
+            clip = gather_clip(recording.frames, recording.flow, centres, self.spec.stack_length)
+            if self.form.resize != "stretch":  # to fit, or where an upright video is narrower than the model's picture
+                whole = _at_least(size, clip[0].shape[1:3])
+                clip = pad_to(clip[0], whole), pad_to(clip[1], whole)
             if self.views == 10:
                 yield from ten_views(*clip, size)
             else:
@@ -139,7 +147,8 @@ def evaluate(
 
     Raises:
         DataError: the model does not know a class of the set, or no video can be read.
-        ModelError: the model cannot be loaded.
+        ModelError: the model cannot be loaded, pools over more frames than a clip has, or gives scores that are no
+            numbers.
     """
     import tensorflow as tf
 
@@ -168,6 +177,12 @@ def evaluate(
     ]
     if not len(good):
         raise DataError(f"none of {len(source)} videos can be read; the first is {broken[0][0]}: {broken[0][1]}")
+    lost = [index for index in good if not np.isfinite(rows[index]).all()]
+    if lost:  # no accuracy: a comparison with nan is neither right nor wrong
+        raise ModelError(
+            f"{files.name} gives scores that are no numbers for {len(lost)} of {len(good)} videos, such as "
+            f"{source.videos[lost[0]].path}; its training diverged, or its weights are damaged"
+        )
     scores = Scores(
         files.record.classes,
         tuple(str(source.videos[index].path) for index in good),
@@ -187,6 +202,10 @@ def known_labels(classes: Sequence[str], files: ModelFiles) -> list[int]:
         hint = f"; did you mean {near[0]}?" if near else f"; it knows {', '.join(known[:SHOWN]) or 'no names'}"
         raise DataError(f"{files.name} does not know the class {unknown[0]!r} of the videos{hint}")
     return [known.index(name) for name in classes]
+
+
+def _at_least(size: tuple[int, int], picture: tuple[int, ...]) -> tuple[int, int]:
+    return max(size[0], picture[0]), max(size[1], picture[1])
 
 
 class _Runner:
@@ -210,8 +229,9 @@ class _Runner:
 
     def scores(self, recording: Recording) -> NDArray[np.float32]:
         """What the network says about a video, `(outputs, classes)`, in the order of `names`."""
-        clips = list(self._protocol.clips(recording))
-        parts = [self._run(clips[start : start + self._batch]) for start in range(0, len(clips), self._batch)]
+        clips, parts = self._protocol.clips(recording), []
+        while batch := list(islice(clips, self._batch)):  # a long video has more clips than fit into memory
+            parts.append(self._run(batch))
         said = np.concatenate(parts)
         mean = np.log(softmax(said).mean(axis=0) + 1e-30) if self._protocol.average == "softmax" else said.mean(axis=0)
         return np.asarray(mean, np.float32)

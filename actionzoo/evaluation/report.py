@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 
 from actionzoo.errors import OutputError
 from actionzoo.evaluation.metrics import Metrics
-from actionzoo.evaluation.scores import ANSWER, Scores, softmax
+from actionzoo.evaluation.scores import ANSWER, Scores, softmax, write_whole
 
 LABELLED = 30
 """Up to so many classes, a figure writes counts and names in full size."""
@@ -53,18 +54,21 @@ def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[
         "classes.png": _png(draw_classes(metrics)),
         "reliability.png": _png(draw_reliability(metrics)),
     }
-    written = []
+    make_folder(folder)
     for name, content in files.items():
-        path = folder / name
-        beside = path.with_name(f".{name}.part")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(content)
-            beside.replace(path)
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-        written.append(path)
-    return written
+        write_whole(folder / name, content)
+    return [folder / name for name in files]
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a report, and see that files can be written there, before a long test. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = "a file is in its place" if isinstance(error, FileExistsError) else error.strerror or error
+        raise OutputError(f"cannot write a report into {folder}: {reason}") from error
 
 
 def _predictions(scores: Scores) -> bytes:

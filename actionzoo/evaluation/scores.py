@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.errors import DataError
+from actionzoo.errors import DataError, OutputError
 
 ANSWER = "answer"
 AVERAGES = ("logits", "softmax")
 _TEXTS = ("classes", "paths", "groups")
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What numpy and zipfile raise for damaged files; RuntimeError for ciphers and compressions that they lack."""
 
 
 @dataclass(frozen=True)
@@ -60,49 +64,87 @@ class Scores:
 def read_scores(path: str | Path) -> Scores:
     """Scores of an NPZ file. Raises DataError if it is none, or its parts do not fit together."""
     try:
-        with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        texts = {name: tuple(str(text) for text in arrays[name]) for name in _TEXTS}
-        logits = {
-            name.removeprefix("logits_"): array.astype(np.float32)
-            for name, array in arrays.items()
-            if name.startswith("logits_")
-        }
-        scores = Scores(labels=arrays["labels"].astype(np.int64), logits=logits, **texts)
-        shape = len(scores.paths), len(scores.classes)
-        fits = ANSWER in logits and all(array.shape == shape for array in logits.values())
-        fits = fits and len(scores.labels) == len(scores.groups) == len(scores.paths) > 0
-        if not fits or not np.isin(scores.labels, range(len(scores.classes))).all():
-            raise ValueError("its parts do not fit together")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} holds no scores ({error}); give a scores.npz of `actionzoo evaluate`") from error
+        with open(path, "rb") as content:
+            scores = _from_arrays(_arrays(content))
+    except _UNREADABLE as error:
+        reason = f"there is no {error}" if isinstance(error, KeyError) else error
+        raise DataError(f"{path} holds no scores ({reason}); give a scores.npz of `actionzoo evaluate`") from error
     return scores
+
+
+def _arrays(content: IO[bytes]) -> dict[str, NDArray[Any]]:
+    file = np.load(content, allow_pickle=False)
+    if not isinstance(file, np.lib.npyio.NpzFile):
+        raise ValueError("it is one array")
+    with file:
+        return {name: file[name] for name in file.files}
+
+
+def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
+    """Scores of the arrays of a file. Raises KeyError for a missing one, ValueError for one that cannot be meant."""
+    texts, labels = {name: arrays[name] for name in _TEXTS}, arrays["labels"]
+    logits = {name.removeprefix("logits_"): array for name, array in arrays.items() if name.startswith("logits_")}
+    if any(array.ndim != 1 or array.dtype.kind != "U" for array in texts.values()) or labels.dtype.kind not in "iu":
+        raise ValueError("its names are no texts or its labels no whole numbers")
+    if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in logits.values()):
+        raise ValueError("its scores are no numbers")
+    videos, classes = len(texts["paths"]), len(texts["classes"])
+    fits = ANSWER in logits and all(array.shape == (videos, classes) for array in logits.values())
+    fits = fits and videos > 0 and labels.shape == texts["groups"].shape == (videos,)
+    if not fits or not np.isin(labels, range(classes)).all():
+        raise ValueError("its parts do not fit together")
+    for name in ("classes", "paths"):
+        if len(set(texts[name].tolist())) < len(texts[name]):
+            raise ValueError(f"its {name} are there twice")
+    return Scores(
+        labels=labels.astype(np.int64),
+        logits={name: array.astype(np.float32) for name, array in logits.items()},
+        **{name: tuple(array.tolist()) for name, array in texts.items()},
+    )
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place, then rename it: it is there whole, or as it was. Raises OutputError."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        try:
+            beside.write_bytes(content)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def fuse(many: Sequence[Scores], weights: Sequence[float], average: str = "logits") -> Scores:
     """Weighted mean of what several networks said about the same videos (late fusion, NIPS'14).
 
     Args:
-        many: scores of the same videos, in any order.
-        weights: one for each of them.
+        many: scores of the same videos, in any order. Where they lie may differ, what they are called there may not:
+            if the paths are not equal, they are compared below the folder that all videos of a test share.
+        weights: one for each of them, none below 0 and not all 0.
         average: "logits", or "softmax" for probabilities, whose logarithms are the result then.
 
     Raises:
         DataError: they are about other videos, labels or classes.
+        ValueError: the weights cannot be meant.
 
     >>> one, two = (Scores(("a", "b"), ("v",), np.array([1]), ("",), {"answer": np.array([[x, 0.0]])}) for x in (1, -3))
     >>> fuse([one, two], [1, 1]).answers
     array([1])
     """
+    if len(weights) != len(many) or not sensible(weights):
+        raise ValueError(f"{len(many)} weights are wanted, none below 0 and not all 0. Received: {list(weights)}")
     first = many[0]
     places = []
     for number, scores in enumerate(many, start=1):
         if scores.classes != first.classes:
             raise DataError(f"scores 1 and {number} are of other classes; evaluate both models on the same data")
-        if sorted(scores.paths) != sorted(first.paths):
+        names, wanted = _same_names(scores.paths, first.paths)
+        if sorted(names) != sorted(wanted):
             raise DataError(f"scores 1 and {number} are of other videos; evaluate both models on the same data")
-        order = {path: place for place, path in enumerate(scores.paths)}
-        places.append([order[path] for path in first.paths])
+        order = {name: place for place, name in enumerate(names)}
+        places.append([order[name] for name in wanted])
         if (scores.labels[places[-1]] != first.labels).any():
             raise DataError(f"scores 1 and {number} disagree on labels; evaluate both models on the same data")
     parts = np.stack([scores.logits[ANSWER][order] for scores, order in zip(many, places, strict=True)])
@@ -112,6 +154,32 @@ def fuse(many: Sequence[Scores], weights: Sequence[float], average: str = "logit
     else:
         total = (shares * parts).sum(axis=0)
     return Scores(first.classes, first.paths, first.labels, first.groups, {ANSWER: total.astype(np.float32)})
+
+
+def sensible(weights: Sequence[float]) -> bool:
+    """Whether a mean can be weighted so: with finite numbers, none below 0 and not all 0.
+
+    >>> sensible([0.0, 2.0]), sensible([0.0, 0.0]), sensible([1.0, float("nan")])
+    (True, False, False)
+    """
+    return all(0 <= weight < float("inf") for weight in weights) and sum(weights) > 0
+
+
+def _same_names(paths: tuple[str, ...], others: tuple[str, ...]) -> tuple[Sequence[str], Sequence[str]]:
+    """Names by which two tests' videos can be compared: their paths, or those below what all of a test share.
+
+    >>> _same_names(("set/hug/1.avi", "set/kick/1.avi"), ("/copy/kick/1.avi", "/copy/hug/1.avi"))
+    (['hug/1.avi', 'kick/1.avi'], ['kick/1.avi', 'hug/1.avi'])
+    """
+    if set(paths) == set(others):
+        return paths, others
+    return _below(paths), _below(others)
+
+
+def _below(paths: tuple[str, ...]) -> list[str]:
+    places = [os.path.abspath(path) for path in paths]
+    shared = os.path.commonpath([os.path.dirname(place) for place in places])
+    return [os.path.relpath(place, shared).replace(os.sep, "/") for place in places]
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:

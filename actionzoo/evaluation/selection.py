@@ -44,19 +44,20 @@ def choose(
         DataError: the model has learned from some of them, or there is no such part.
     """
     trained = _trained_with(files)
-    if part == ALL:
-        chosen, text = annotations, f"all {len(annotations.videos)} videos"
-    elif part is not None or any(video.split for video in annotations.videos):
-        chosen = annotations.part(part or TEST)
-        text = f"{len(chosen.videos)} videos of the part {part or TEST!r}"
-    else:
+    whole = len(annotations.videos)
+    own = any(video.split for video in annotations.videos)
+    if not own:
         parts = {_key(video): video.split for video in trained}
-        known = [replace(video, split=parts.get(_key(video))) for video in annotations.videos]
-        kept = tuple(video for video in known if video.split == TEST)
-        if kept:
-            chosen, text = replace(annotations, videos=kept), f"{len(kept)} videos that the training kept for a test"
-        else:
-            chosen, text = annotations, f"all {len(annotations.videos)} videos"
+        annotations = replace(
+            annotations, videos=tuple(replace(video, split=parts.get(_key(video))) for video in annotations.videos)
+        )
+    kept = any(video.split == TEST for video in annotations.videos)
+    if part == ALL or (part is None and not own and not kept):
+        chosen, text = annotations, f"all {whole} videos"
+    else:
+        chosen = annotations.part(part or TEST)
+        text = f"{len(chosen.videos)} of {whole} videos: the part {part or TEST!r}"
+        text += "" if own else f" that {files.name} was trained with"
     seen = _Known(video for video in trained if video.split in LEARNED_FROM)
     learned = [video for video in chosen.videos if video in seen]
     if learned and not force:

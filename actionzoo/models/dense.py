@@ -47,6 +47,5 @@ def _dense(layer: Any) -> Any:
         return layers.Identity(name=layer.name)
     if isinstance(layer, layers.GlobalAveragePooling2D) and layer.name.endswith("_pool5"):
         _, height, width, _ = layer.input.shape
-        if height == width:
-            return DenseAveragePooling(height, name=layer.name)
+        return DenseAveragePooling(height if height == width else (height, width), name=layer.name)
     return type(layer).from_config(layer.get_config())

@@ -6,7 +6,7 @@ output of the unit before it and returns its *sum*, before the ReLU, because ST-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -194,27 +194,28 @@ class DenseAveragePooling(layers.Layer):
     counts as often as windows cover it. Maps no larger than the window are averaged plainly.
 
     Args:
-        window: side of the pooling window.
+        window: side of the pooling window, or its (height, width).
         **kwargs: of a Keras layer.
     """
 
-    def __init__(self, window: int = 7, **kwargs: Any) -> None:
+    def __init__(self, window: int | Sequence[int] = 7, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.window = window
+        self._sides = (window, window) if isinstance(window, int) else tuple(window)
 
     def call(self, x: Any) -> Any:
         dynamic = ops.shape(x)
-        for axis in (1, 2):
-            share = self._shares(x.shape[axis] or dynamic[axis])
+        for axis, side in zip((1, 2), self._sides, strict=True):
+            share = self._shares(x.shape[axis] or dynamic[axis], side)
             shape = [1, 1, 1, 1]
             shape[axis] = -1
             x = x * ops.reshape(ops.cast(share, x.dtype), shape)
         return ops.sum(x, axis=(1, 2))
 
-    def _shares(self, length: Any) -> Any:
-        """What each of `length` rows counts in the mean over all windows, `(length,)`."""
+    def _shares(self, length: Any, side: int) -> Any:
+        """What each of `length` rows counts in the mean over all windows of `side` rows, `(length,)`."""
         xp: Any = np if isinstance(length, int) else ops
-        window = xp.minimum(self.window, length)
+        window = xp.minimum(side, length)
         places = length - window + 1
         rows = xp.arange(length)
         covered = xp.minimum(xp.minimum(rows + 1, length - rows), xp.minimum(window, places))

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,15 +106,15 @@ def stack_indices(centre: int, flows: int, stack_length: int) -> NDArray[np.int6
 
 def gather_clip(
     frames: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
-    flows: NDArray[np.float32] | Sequence[NDArray[np.float32]],
+    flows: NDArray[np.floating[Any]] | Sequence[NDArray[np.float32]],
     centres: Sequence[int] | NDArray[np.int64],
     stack_length: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """One clip as the two inputs of a model.
 
-    frames `(frames, height, width, 3)` and flows `(frames-1, height, width, 2)`, arrays or lists, become appearance
-    `(T, height, width, 3)` and motion `(T, height, width, 2L)`, whose channels interleave u and v as the papers' do. No
-    flow at all (a video of one frame) counts as zero flow.
+    frames `(frames, height, width, 3)` and flows `(frames-1, height, width, 2)`, arrays of any precision or lists,
+    become appearance `(T, height, width, 3)` and motion `(T, height, width, 2L)`, whose channels interleave u and v as
+    the papers' do. No flow at all (a video of one frame) counts as zero flow.
 
     >>> frames, flows = np.zeros((12, 4, 6, 3), np.uint8), np.zeros((11, 4, 6, 2), np.float32)
     >>> appearance, motion = gather_clip(frames, flows, [5, 6], stack_length=10)

@@ -7,23 +7,28 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from actionzoo.cli.main import main
 from actionzoo.data.annotations import read_annotations
-from actionzoo.data.recordings import Recording
-from actionzoo.errors import DataError
-from actionzoo.evaluation import Protocol, evaluate, measure, read_scores
+from actionzoo.data.recordings import Recording, VideoSource
+from actionzoo.errors import DataError, ModelError
+from actionzoo.evaluation import Protocol, evaluate, read_scores
+from actionzoo.evaluation import protocol as protocol_module
 from actionzoo.evaluation.selection import choose
 from actionzoo.hub.bundle import save_model
 from actionzoo.hub.record import InputRecord
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.inference import Predictor
 from actionzoo.models import create_model
+from actionzoo.video.sampling import clip_centres
 from tests.training.conftest import RECORD, TINY, write_moving
 
 STRETCH = InputRecord(
@@ -119,8 +124,6 @@ def test_scores_are_averaged_over_the_mirror_images(data: Path, papers_model: Pa
     done = evaluate(files, annotations, protocol)
     assert done.protocol == "papers"
     network = protocol.network(keras.saving.load_model(papers_model))
-    from actionzoo.data.recordings import VideoSource
-
     clips = protocol.clips(VideoSource(annotations, protocol.form).read(0))
     said = [network({"appearance": a[None].astype("f"), "motion": m[None]})["motion"].numpy()[0] for a, m in clips]
     if average == "softmax":
@@ -184,7 +187,10 @@ def test_videos_that_were_learned_from_are_refused(data: Path, model: Path, tmp_
     files, annotations = resolve_model(own), read_annotations(data)
     chosen, which = choose(annotations, files)
     assert [video.path.name for video in chosen.videos] == ["p1_2.mp4", "p1_3.mp4"]
-    assert which == "2 videos that the training kept for a test"
+    assert which == f"2 of 6 videos: the part 'test' that {own} was trained with"
+    assert choose(annotations, files, "test") == (chosen, which)
+    with pytest.raises(DataError, match=r"no video is in the part 'tset'; there are test, train, val"):
+        choose(annotations, files, "tset")
     with pytest.raises(DataError, match=r"has learned from 4 of these videos, such as .*p0_0\.mp4.*--force"):
         choose(annotations, files, "all")
     assert len(choose(annotations, files, "all", force=True)[0].videos) == 6
@@ -197,48 +203,64 @@ def test_videos_that_were_learned_from_are_refused(data: Path, model: Path, tmp_
         choose(read_annotations(elsewhere), files)
 
 
-def test_the_command(data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    broken = tmp_path / "set"
-    for number in range(3):
-        write_moving(broken / "down" / f"{number}.mp4", "down", number)
-    write_moving(broken / "left" / "3.mp4", "left", 3)
-    (broken / "left" / "4.mp4").write_text("no video")
-    report = tmp_path / "report"
-    assert main(["evaluate", str(model), str(broken), "--report", str(report)]) == 3
-    out, err = capsys.readouterr()
-    assert "4.mp4" in err
-    assert "all 5 videos; protocol windows" in out
-    written = json.loads((report / "metrics.json").read_text())
-    scores = read_scores(report / "scores.npz")
-    assert written["top1"] == measure(scores).top1
-    assert written["broken"][0][0].endswith("4.mp4")
-    with (report / "predictions.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["label"] for row in rows] == ["down", "down", "down", "left"]
-    assert sum(int(row["right"]) for row in rows) == round(4 * written["top1"])
-    for name in ("confusion", "classes", "reliability"):
-        assert (report / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert main(["fuse", str(report / "scores.npz"), str(report / "scores.npz"), "--weights", "1", "2"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    alone = lines[0].removeprefix(str(report / "scores.npz")).partition(";")[0]
-    assert lines[2] == f"fused{alone}"  # the mean of a score and itself
+def test_long_videos_are_never_in_memory_as_a_whole(data: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of clips is run before the clips of the next are cut."""
+    cut, at_work = [], []
+    recording = VideoSource(read_annotations(data), Protocol(RECORD).form).read(0)
+    gather = protocol_module.gather_clip
+
+    def counting(*given: Any) -> Any:
+        cut.append(given)
+        return gather(*given)
+
+    def run(self: Any, clips: Any) -> np.ndarray:
+        at_work.append((len(cut), len(clips)))
+        return np.zeros((len(clips), len(self.names), 2), np.float32)
+
+    long = Recording("v", 0, np.repeat(recording.frames[:1], 200, axis=0), np.repeat(recording.flow[:1], 199, axis=0))
+    monkeypatch.setattr(protocol_module, "gather_clip", counting)
+    monkeypatch.setattr(protocol_module._Runner, "_run", run)
+    protocol = Protocol(RECORD)
+    network = protocol.network(keras.saving.load_model(model))
+    protocol_module._Runner(network, tf.distribute.get_strategy(), protocol).scores(long)
+    assert len(at_work) > 5
+    views = protocol.views
+    assert at_work[0] == (protocol_module.BATCH // views, protocol_module.BATCH)
+    assert at_work[-1][0] == len(cut) == len(clip_centres(200, protocol.spec))
 
 
-@pytest.mark.parametrize("weights", [["1"], ["1", "2", "3"], ["0", "0"], ["1", "-1"]])
-def test_weights_that_make_no_sense(weights: list[str]) -> None:
-    assert main(["fuse", "a.npz", "b.npz", "--weights", *weights]) == 2
+def test_scores_that_are_no_numbers_are_no_accuracy(data: Path, model: Path, tmp_path: Path) -> None:
+    network = keras.saving.load_model(model)
+    layer = network.get_layer("logits_motion")
+    layer.set_weights([np.full_like(array, np.nan) for array in layer.get_weights()])
+    diverged = tmp_path / "model.keras"
+    save_model(network, RECORD, diverged)
+    with pytest.raises(ModelError, match=r"no numbers for 6 of 6 videos, such as .*p0_0\.mp4"):
+        evaluate(resolve_model(diverged), read_annotations(data), Protocol(RECORD))
 
 
-def test_unknown_classes(data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for label in ("lef", "down"):
-        write_moving(tmp_path / label / "1.mp4", "left", 1)
-    assert main(["evaluate", str(model), str(tmp_path)]) == 1
-    assert "does not know the class 'lef' of the videos; did you mean left?" in capsys.readouterr().err
+def test_clips_that_are_shorter_than_what_the_network_pools() -> None:
+    network = create_model("st_resnet18", 2, 5, temporal_pool="max", **TINY | {"height": 64, "width": 64})
+    record = replace(STRETCH, num_frames=5)
+    with pytest.raises(ModelError, match=r"pools over 5 frames, a clip has 4; give --frames 5"):
+        Protocol(record, frames=4).network(network)
+    assert set(Protocol(record, frames=5).network(network).output) == {"answer", "appearance", "motion"}
 
 
-def test_nothing_that_can_be_read(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for label in ("left", "down"):
-        (tmp_path / label).mkdir()
-        (tmp_path / label / "1.mp4").write_text("no video")
-    assert main(["evaluate", str(model), str(tmp_path)]) == 1
-    assert "none of 2 videos can be read" in capsys.readouterr().err
+def test_an_upright_video_is_as_wide_as_the_models_picture() -> None:
+    """VGG's fc6 needs every column that it learned from, and the short side is one of a lying picture."""
+    record = replace(STRETCH, width=96)
+    protocol = Protocol(record, frames=3)
+    height, width = protocol.form.size((320, 240))
+    assert width < 96
+    frames = np.full((20, height, width, 3), 7, np.uint8)
+    recording = Recording("v", 0, frames, np.ones((19, height, width, 2), np.float16))
+    for appearance, motion in protocol.clips(recording):
+        assert appearance.shape[1:3] == motion.shape[1:3] == (height, 96)
+        assert (appearance == 7).mean() == pytest.approx(width / 96)
+    network = create_model(
+        "two_stream_vgg16", 2, 5, height=64, width=96, channel_factor=0.0625, stack_length=2, dropout=0.0
+    )
+    clips = list(Protocol(replace(record, num_frames=5), frames=5).clips(recording))
+    dense = protocol_module.fully_convolutional(network)
+    assert dense({"appearance": clips[0][0][None].astype("f"), "motion": clips[0][1][None]}).shape == (1, 2)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from actionzoo.errors import DataError
-from actionzoo.evaluation.scores import Scores, fuse, read_scores
+from actionzoo.errors import DataError, OutputError
+from actionzoo.evaluation.scores import Scores, fuse, read_scores, write_whole
 
 SCORES = Scores(
     ("bend", "grüßen"),
@@ -37,8 +38,26 @@ def test_they_come_back(tmp_path: Path) -> None:
         {"paths": ("a/1.mp4",)},
         {"logits": {"motion": SCORES.logits["motion"]}},
         {"logits": {"answer": np.zeros((2, 3), np.float32)}},
+        {"logits": {"answer": np.full((2, 2), np.nan, np.float32)}},
+        {"logits": {"answer": np.zeros((2, 2), complex)}},
+        {"labels": np.array([0.7, 1.2])},
+        {"classes": (("a", "b"), ("c", "d"))},
+        {"classes": ("a", "a")},
+        {"paths": ("a/1.mp4", "a/1.mp4")},
     ],
-    ids=["unknown label", "too few labels", "too few paths", "no answer", "other classes"],
+    ids=[
+        "unknown label",
+        "too few labels",
+        "too few paths",
+        "no answer",
+        "other classes",
+        "scores that are no numbers",
+        "complex scores",
+        "labels that are no indices",
+        "classes in a table",
+        "a class twice",
+        "a video twice",
+    ],
 )
 def test_parts_that_do_not_fit(tmp_path: Path, broken: dict[str, object]) -> None:
     (tmp_path / "scores.npz").write_bytes(replace(SCORES, **broken).to_npz())  # type: ignore[arg-type]
@@ -59,6 +78,63 @@ def test_pickles_are_not_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "scores.npz", labels=np.array([{}], dtype=object))
     with pytest.raises(DataError, match="holds no scores"):
         read_scores(tmp_path / "scores.npz")
+
+
+def test_one_array_is_no_scores(tmp_path: Path) -> None:
+    np.save(tmp_path / "scores.npy", np.zeros(3))
+    with pytest.raises(DataError, match="it is one array"):
+        read_scores(tmp_path / "scores.npy")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_damaged_files_never_raise_anything_else(tmp_path: Path, compressed: bool) -> None:
+    """Any byte of the file may be wrong: in the directory of the archive, in a header, in what is compressed."""
+    path = tmp_path / "scores.npz"
+    path.write_bytes(SCORES.to_npz())
+    if compressed:
+        with np.load(path) as file:
+            np.savez_compressed(path, **dict(file))
+    content = path.read_bytes()
+    refused = 0
+    for place in range(0, len(content), 3):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            read_scores(path)
+        except DataError:
+            refused += 1
+    assert refused > len(content) / 3 / 4
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "a.npz"
+    write_whole(place, b"first")
+
+    def half(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OutputError, match=r"cannot write .*a\.npz: No space left"):
+        write_whole(place, b"second")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.npz": b"first"}
+
+
+def test_the_same_videos_elsewhere_are_fused_by_their_names() -> None:
+    one = replace(SCORES, paths=("set/hug/1.avi", "set/kick/1.avi"))
+    turned = {"answer": SCORES.logits["answer"][::-1]}
+    two = replace(SCORES, paths=("/copy/kick/1.avi", "/copy/hug/1.avi"), labels=np.array([1, 0]), logits=turned)
+    fused = fuse([one, two], [1, 1])
+    assert fused.paths == one.paths
+    np.testing.assert_array_equal(fused.logits["answer"], SCORES.logits["answer"])
+    with pytest.raises(DataError, match="other videos"):
+        fuse([one, replace(two, paths=("/copy/kick/1.avi", "/copy/hug/2.avi"))], [1, 1])
+
+
+@pytest.mark.parametrize("weights", [[1], [1, -1], [0, 0], [np.nan, 1], [np.inf, 1]])
+def test_weights_that_no_mean_has(weights: list[float]) -> None:
+    with pytest.raises(ValueError, match="2 weights are wanted"):
+        fuse([SCORES, SCORES], weights)
 
 
 @pytest.mark.parametrize(
