@@ -71,7 +71,7 @@ def finetune(
         typer.Option(metavar="LAYERS", show_default=False, help="Patterns of names, such as 'appearance_*,*_conv1*'."),
     ] = None,
     bn: Annotated[
-        str | None, typer.Option(metavar="HOW", show_default=False, help="Batch norms: train, partial or frozen.")
+        str | None, typer.Option(metavar="HOW", show_default=False, help="Batch norms: train, synchronized, partial, frozen.")
     ] = None,
     test: Annotated[
         float | None,

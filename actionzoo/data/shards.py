@@ -82,15 +82,16 @@ def encode_record(
 ) -> bytes:
     """The serialised `tf.train.Example` of a video."""
     tf = tensorflow()
-    code = encode_flow(np.asarray(recording.flow, np.float32), bound)
+    # One field at a time stays in the processor's cache.
+    codes = [encode_flow(np.asarray(field, np.float32), bound) for field in recording.flow]
     features = {
         "name": [recording.name.encode("utf-8", "surrogateescape")],
         "class": [classes[video.label].encode()],
         "group": [(video.group or "").encode()],
         "split": [(video.split or "").encode()],
         "frames": [_jpeg(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)) for frame in recording.frames],
-        "flow_u": [_jpeg(field) for field in code[..., 0]],
-        "flow_v": [_jpeg(field) for field in code[..., 1]],
+        "flow_u": [_jpeg(code[..., 0]) for code in codes],
+        "flow_v": [_jpeg(code[..., 1]) for code in codes],
     }
     numbers = {"label": [video.label], "height": [recording.frames.shape[1]], "width": [recording.frames.shape[2]]}
     made = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value)) for name, value in features.items()}

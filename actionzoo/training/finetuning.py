@@ -196,9 +196,10 @@ class Training:
         keras.utils.set_random_seed(self.recipe.seed)
         with strategy.scope():
             base = start_network(self.recipe, record)
-            several = strategy.num_replicas_in_sync > 1
             self._network = rebuilt(
-                base, synchronized=several, dtype="mixed_bfloat16" if recipe.mixed_precision else "float32"
+                base,
+                synchronized=recipe.batch_norm == "synchronized",
+                dtype="mixed_bfloat16" if recipe.mixed_precision else None,
             )
             self._batches = self._clips(train, augmentation(self.recipe), self.recipe.seed)
             self._validation = self._clips(held, None, 0) if len(held) else None
@@ -300,7 +301,7 @@ class Training:
             self._save_model(self._files.model)
 
     def _save_model(self, path: Path) -> None:
-        """The network as it is now, in float32, with everything trainable again."""
+        """The network as it is now, in full precision, with everything trainable again."""
         if self._files.writes:
             save_model(rebuilt(self._network), self.record, path)
 

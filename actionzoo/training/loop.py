@@ -153,7 +153,8 @@ class Loop:
     def _total(self, scores: Any, labels: Any, shares: Any) -> Any:
         """The losses of the towers, each a mean over the whole batch of which these clips are a part."""
         wanted = tf.one_hot(labels, self._classes)
-        return tf.add_n([tf.reduce_sum(self._loss(wanted, scores[name]) * shares) for name in self._losses])
+        losses = [self._loss(wanted, scores[name]) for name in self._losses]
+        return tf.add_n([tf.reduce_sum(loss * tf.cast(shares, loss.dtype)) for loss in losses])
 
     @staticmethod
     def _counts(scores: Any, labels: Any, shares: Any) -> tuple[Any, Any]:

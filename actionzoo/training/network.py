@@ -20,7 +20,7 @@ def rebuilt(
     num_frames: int | None = None,
     dropout: float | None = None,
     synchronized: bool = False,
-    dtype: str = "float32",
+    dtype: str | None = None,
     fresh: bool = False,
 ) -> keras.Model:
     """A copy of a network of the zoo with some of its settings changed.
@@ -31,17 +31,20 @@ def rebuilt(
         num_frames: length of a clip, T; `None` keeps it.
         dropout: its rate; `None` keeps it.
         synchronized: batch norms look at the clips of all devices.
-        dtype: policy of the layers, "float32" or "mixed_bfloat16"; classifiers stay in float32.
+        dtype: policy of the layers, such as "mixed_bfloat16"; `None` and the classifiers take `keras.config.floatx()`.
         fresh: all weights are drawn anew.
 
     Returns:
         The copy, with the weights of all layers but new classifiers.
     """
 
+    full = keras.config.floatx()
+
     def copy(layer: Any) -> Any:
-        config = layer.get_config() | {"dtype": dtype, "trainable": True}
-        if layer.name.startswith("logits"):
-            config |= {"dtype": "float32"} | ({"units": classes} if classes and "units" in config else {})
+        last = layer.name.startswith("logits")
+        config = layer.get_config() | {"dtype": full if last else dtype or full, "trainable": True}
+        if last and classes and "units" in config:
+            config["units"] = classes
         if isinstance(layer, layers.BatchNormalization):
             config["synchronized"] = synchronized
         if isinstance(layer, layers.Dropout) and dropout is not None:
@@ -72,7 +75,7 @@ class Freezer:
 
     Layers whose names match one of `patterns` are frozen. At each share of the training in `unfreeze` a part of them,
     in equal numbers from the classifiers down, begins to learn. A batch norm that is frozen does not move its
-    statistics either. `batch_norm` is "train", "partial" or "frozen".
+    statistics either. `batch_norm` is that of a recipe.
 
     Raises TrainingError if a pattern matches no layer, or nothing would ever learn.
     """
@@ -110,7 +113,7 @@ class Freezer:
 def _still_norms(trained: list[Any], batch_norm: str) -> list[Any]:
     """The batch norms that do not learn: none, all but each stream's first one, or all."""
     norms = [layer for layer in trained if isinstance(layer, layers.BatchNormalization)]
-    if batch_norm == "train":
+    if batch_norm in ("train", "synchronized"):
         return []
     first = {layer.name.partition("_")[0]: layer for layer in reversed(norms)}
     return [norm for norm in norms if batch_norm == "frozen" or norm not in first.values()]

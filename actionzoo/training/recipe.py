@@ -15,7 +15,7 @@ from actionzoo.errors import TrainingError
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("steps", "cosine", "constant")
 CROPS = ("zoom", "multi_scale", "corners", "none")
-BATCH_NORMS = ("train", "partial", "frozen")
+BATCH_NORMS = ("train", "synchronized", "partial", "frozen")
 
 FEW_VIDEOS = 1000
 """Up to so many training videos a set is small: it gets a fixed number of steps instead of a number of epochs."""
@@ -48,7 +48,8 @@ class Recipe:
         weight_decay: of kernels; in SGD a part of the gradient as in the papers, in AdamW decoupled.
         dropout: rate before the classifiers; -1 leaves the network's.
         label_smoothing: share of the probability that goes to all classes alike.
-        batch_norm: "train", "partial" (only each stream's first one learns, as in TSN) or "frozen" (none moves).
+        batch_norm: "train" (each replica by its own clips, as in the papers), "synchronized" (by the clips of all
+            replicas), "partial" (only each stream's first one learns, as in TSN) or "frozen" (none moves).
         frozen: patterns of names of layers that do not learn, such as "appearance_*".
         unfreeze: shares of the training at which the frozen layers begin to learn, the last quarter of them first, and
             so on: (0.1, 0.2, 0.3, 0.4) frees everything.

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,8 @@ def test_the_same_curve_on_one_process_two_devices_and_two_workers(
             model="two_stream_vgg16", init="random", options=TINY_VGG, num_frames=2, stride=2, fps=15.0, epochs=2,
             batch_size=4, optimizer="sgd", learning_rate=3e-4, weight_decay=5e-4, bias_factor=2.0, dropout=0.0,
         )  # fmt: skip
+    else:
+        recipe = replace(recipe, batch_norm="synchronized")
     one = start(videos, tmp_path / "one", "auto", recipe)
     two = start(videos, tmp_path / "two", "mirrored", recipe, cpus=2)
     alone, mirrored = finish(one)[0], finish(two)[0]
@@ -115,7 +117,15 @@ def test_the_same_curve_on_one_process_two_devices_and_two_workers(
         assert losses == pytest.approx(alone, abs=1e-5)
 
 
+def test_batch_norms_that_look_at_the_clips_of_their_own_device(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    alone = finish(start(videos, tmp_path / "one", "auto", recipe))[0]
+    apart = finish(start(videos, tmp_path / "two", "mirrored", recipe, cpus=2))[0]
+    assert apart == pytest.approx(alone, rel=0.5)
+    assert apart != pytest.approx(alone, rel=1e-4)
+
+
 def test_a_worker_that_dies_and_all_of_them_started_again(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    recipe = replace(recipe, batch_norm="synchronized")
     whole = finish(start(videos, tmp_path / "whole", "auto", recipe))[0]
     run = tmp_path / "run"
     survivor, killed = two_workers(videos, run, recipe, stop_at=3)

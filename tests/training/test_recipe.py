@@ -40,7 +40,7 @@ def test_a_recipe_comes_back_from_its_file(tmp_path: Path) -> None:
         ("momentum = 1.0", "momentum is from 0 to below 1"),
         ("drops = [0.9, 0.5]", "rising"),
         ('schedule = "steps"', "needs drops"),
-        ('batch_norm = "off"', "train, partial, frozen"),
+        ('batch_norm = "off"', "train, synchronized, partial, frozen"),
         ("factors = [0.1]", "0 drops but 1 factors"),
     ],
 )

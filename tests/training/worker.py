@@ -21,6 +21,7 @@ def main() -> int:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(cpus))
     import keras
 
+    keras.config.set_floatx("float64")  # the same steps, whatever the order of the sums
     from actionzoo.errors import ActionzooError
     from actionzoo.training import Recipe, finetune, finetuning
     from actionzoo.training.recipe import change
