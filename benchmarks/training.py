@@ -6,10 +6,11 @@ Run from the root of the repository, with torch and Dask installed, on a machine
 
 step: forward, loss, backward and an SGD step with momentum on one batch that stays in memory; our loop's compiled step
 and torch eager, each in a process of its own on all cores, twice each in turn; the median step of all.
-workers: `mini` learns from rendered puppets, alone on one core and as two workers on a core each, with one global
-batch; clips a second of the epochs behind the first, and the share of the time that was waited for clips.
-build: shards in the papers' form (short side 256, TV-L1) of the clips, with one process and with two, from the first
-video to the last: without the estimate and the start of the processes, which a long build does not notice.
+workers: `mini` learns from rendered puppets, alone on one core and as two workers on a core each, with the same
+batches, of 8 clips (the default) and of 24; clips a second of the epochs behind the first, and the share of the time
+that was waited for clips.
+build: shards in the papers' form (short side 256, TV-L1) of the clips, each twice, with one process and with two, from
+the first video to the last, with what the processes import, without the estimate.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "st_resnet50": {"size": 224, "batch": 1, "options": {"dropout": 0.0}},
 }
 FRAMES, CLASSES, CALLS, TURNS = 5, 101, 5, 2
-EPOCHS = 5
+EPOCHS, BATCHES = 5, (8, 24)
 
 
 def batch_of(network: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -57,10 +58,13 @@ def our_step(network: str) -> list[float]:
 
     from actionzoo.models import create_model
     from actionzoo.training.loop import Loop
+    from actionzoo.training.network import rebuilt
+    from actionzoo.training.norm import FusedBatchNormalization
     from actionzoo.training.recipe import Recipe
 
     what, (clips, labels) = STEPS[network], batch_of(network)
     model = create_model(network, CLASSES, FRAMES, height=what["size"], width=what["size"], **what["options"])
+    model = rebuilt(model, norm=FusedBatchNormalization)
     recipe = Recipe(init="random", optimizer="sgd", schedule="constant", learning_rate=1e-6, batch_size=what["batch"])
     loop = Loop(model, recipe, 100, tf.distribute.get_strategy())
     loop._freezer.update(0)
@@ -125,13 +129,13 @@ def measure_steps() -> dict[str, Any]:
     return rows
 
 
-def measure_workers() -> dict[str, Any]:
+def measure_workers(batch: int) -> dict[str, Any]:
     """Clips a second of one worker on one core and of two on a core each."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "puppets")
         run = [sys.executable, "-m", "actionzoo"]
         subprocess.run([*run, "data", "puppets", data, "--clips", "8"], check=True, stdout=subprocess.DEVNULL)
-        common = ["--test", "0", "--epochs", str(EPOCHS), "--batch-size", "8"]
+        common = ["--test", "0", "--epochs", str(EPOCHS), "--batch-size", str(batch)]
         rates, waits = {}, {}
         for count in (1, 2):
             out = Path(folder, f"run{count}")
@@ -156,7 +160,9 @@ def measure_workers() -> dict[str, Any]:
             waits[count] = statistics.median(row["waited"] for row in rows)
     ratio = rates[2] / rates[1]
     print(
-        f"clips a second: one worker {rates[1]:.1f}, two {rates[2]:.1f}, {ratio:.2f} times; waited {waits}", flush=True
+        f"batch {batch}: clips a second: one worker {rates[1]:.1f}, two {rates[2]:.1f}, {ratio:.2f} times; "
+        f"waited {waits}",
+        flush=True,
     )
     return {
         "one": round(rates[1], 2),
@@ -174,7 +180,7 @@ def measure_build(clips: Path) -> dict[str, Any]:
     from actionzoo.video.files import videos_below
     from actionzoo.video.reader import probe
 
-    paths = [Path(path) for path in videos_below(clips)]
+    paths = [Path(path) for path in videos_below(clips)] * 2
     data = Annotations(("a", "b"), tuple(Annotated(path, number % 2) for number, path in enumerate(paths)))
     seconds = sum(probe(path).duration_s or 0 for path in paths)
     took, size = {}, 0
@@ -219,7 +225,7 @@ def main() -> None:
     if "step" in options.parts:
         found["step"] = measure_steps()
     if "workers" in options.parts:
-        found["workers"] = measure_workers()
+        found["workers"] = {f"batch_{batch}": measure_workers(batch) for batch in BATCHES}
     if "build" in options.parts:
         found["build"] = measure_build(options.clips)
     if options.json:

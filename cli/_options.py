@@ -7,6 +7,32 @@ from typing import Annotated, Literal
 
 import typer
 
+Videos = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        show_default=False,
+        help="Class folders, a CSV with path,label[,group][,split], or UCF101 or HMDB51 with their official lists.",
+    ),
+]
+VideosOrShards = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        show_default=False,
+        help="Class folders, a CSV with path,label[,group][,split], UCF101 or HMDB51, or shards of `data build`.",
+    ),
+]
+Split = Annotated[int, typer.Option(min=1, max=3, metavar="N", help="Of UCF101 and HMDB51: the official split.")]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        show_default=False,
+        help="What names a video's group in its path, in parentheses, such as '_p(\\d+)_'.",
+    ),
+]
+Strategy = Annotated[str, typer.Option(metavar="NAME", help="auto, mirrored or multiworker (TF_CONFIG).")]
 FlowMethod = Literal["dis", "dis-fine", "tvl1", "farneback", "tvl1-opencv"]
 Model = Annotated[
     str,

@@ -20,6 +20,7 @@ from actionzoo.errors import DataError
 from actionzoo.hub.resolve import resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
+from ._options import Group, Split, Videos
 from ._output import complain, printable
 from ._progress import bar
 
@@ -45,25 +46,9 @@ def _group() -> None:
 
 @app.command("check")
 def check(
-    data: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATA",
-            show_default=False,
-            help="Class folders, a CSV with path,label[,group][,split], or UCF101 or HMDB51 with their official lists.",
-        ),
-    ],
-    split: Annotated[
-        int, typer.Option(min=1, max=3, metavar="N", help="Of UCF101 and HMDB51: the official split.")
-    ] = 1,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX",
-            show_default=False,
-            help="What names a video's group in its path, in parentheses, such as '_p(\\d+)_'.",
-        ),
-    ] = None,
+    data: Videos,
+    split: Split = 1,
+    group: Group = None,
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads. [default: one a core]", show_default=False)
     ] = None,
@@ -89,14 +74,7 @@ def check(
 
 @app.command("build")
 def build(
-    data: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATA",
-            show_default=False,
-            help="Class folders, a CSV with path,label[,group][,split], or UCF101 or HMDB51 with their official lists.",
-        ),
-    ],
+    data: Videos,
     out: Annotated[str, typer.Argument(metavar="OUT", show_default=False, help="A folder, or s3://bucket/path.")],
     model: Annotated[
         str | None,
@@ -107,13 +85,8 @@ def build(
             "second, TV-L1]",
         ),
     ] = None,
-    split: Annotated[
-        int, typer.Option(min=1, max=3, metavar="N", help="Of UCF101 and HMDB51: the official split.")
-    ] = 1,
-    group: Annotated[
-        str | None,
-        typer.Option(metavar="REGEX", show_default=False, help="What names a video's group in its path: '_p(\\d+)_'."),
-    ] = None,
+    split: Split = 1,
+    group: Group = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes on this machine.")] = 1,
     scheduler: Annotated[
         str | None, typer.Option(metavar="tcp://HOST:PORT", show_default=False, help="A Dask cluster instead.")

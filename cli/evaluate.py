@@ -15,7 +15,7 @@ from actionzoo.hub.openvino import silent
 from actionzoo.hub.resolve import resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
-from ._options import Offline
+from ._options import Group, Offline, Split, Strategy, VideosOrShards
 from ._output import complain, printable
 from ._progress import bar
 
@@ -28,14 +28,7 @@ def evaluate(
         str,
         typer.Argument(metavar="MODEL", show_default=False, help="A run folder, .keras file, catalog name or hf://."),
     ],
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            show_default=False,
-            help="Class folders, a CSV with path,label[,group][,split], UCF101 or HMDB51, or shards of `data build`.",
-        ),
-    ],
+    data: VideosOrShards,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", show_default=False, help="Also write numbers, tables and figures there."),
@@ -63,12 +56,9 @@ def evaluate(
             metavar="NAME", show_default=False, help="Of the set: test, train, all ... [default: test, if there is one]"
         ),
     ] = None,
-    split: Annotated[int, typer.Option(min=1, max=3, metavar="N", help="Of UCF101 and HMDB51.")] = 1,
-    group: Annotated[
-        str | None,
-        typer.Option(metavar="REGEX", show_default=False, help="What names a video's group in its path: '_p(\\d+)_'."),
-    ] = None,
-    strategy: Annotated[str, typer.Option(metavar="NAME", help="auto, mirrored or multiworker (TF_CONFIG).")] = "auto",
+    split: Split = 1,
+    group: Group = None,
+    strategy: Strategy = "auto",
     force: Annotated[bool, typer.Option("--force", help="Even on videos that the model has learned from.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     offline: Offline = False,

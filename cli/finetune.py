@@ -18,6 +18,7 @@ from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
 from actionzoo.hub.openvino import silent
 
+from ._options import Group, Strategy, VideosOrShards
 from ._output import complain, printable, standard_output
 
 if TYPE_CHECKING:
@@ -30,14 +31,7 @@ ROWS = 12
 
 
 def finetune(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            show_default=False,
-            help="Class folders, a CSV with path,label[,group][,split], UCF101 or HMDB51, or shards of `data build`.",
-        ),
-    ],
+    data: VideosOrShards,
     output: Annotated[Path, typer.Option(metavar="RUN", help="The folder for all that comes out.")] = OUTPUT,
     model: Annotated[
         str, typer.Option(metavar="NAME", help="A trained model, or a network of `models list`.")
@@ -71,7 +65,8 @@ def finetune(
         typer.Option(metavar="LAYERS", show_default=False, help="Patterns of names, such as 'appearance_*,*_conv1*'."),
     ] = None,
     bn: Annotated[
-        str | None, typer.Option(metavar="HOW", show_default=False, help="Batch norms: train, synchronized, partial, frozen.")
+        str | None,
+        typer.Option(metavar="HOW", show_default=False, help="Batch norms: train, synchronized, partial or frozen."),
     ] = None,
     test: Annotated[
         float | None,
@@ -89,12 +84,9 @@ def finetune(
     split: Annotated[
         int | None, typer.Option(min=1, max=3, metavar="N", show_default=False, help="Of UCF101 and HMDB51.")
     ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(metavar="REGEX", show_default=False, help="What names a video's group in its path: '_p(\\d+)_'."),
-    ] = None,
+    group: Group = None,
     mixed_precision: Annotated[bool, typer.Option("--mixed-precision", help="Compute in bfloat16.")] = False,
-    strategy: Annotated[str, typer.Option(metavar="NAME", help="auto, mirrored or multiworker (TF_CONFIG).")] = "auto",
+    strategy: Strategy = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in RUN.")] = False,
     skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out videos that cannot be read.")] = False,
     seed: Annotated[int | None, typer.Option(min=0, metavar="S", show_default=False)] = None,

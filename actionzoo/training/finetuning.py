@@ -24,6 +24,7 @@ from actionzoo.training.board import Board
 from actionzoo.training.checkpoint import load_facts, load_state, save_state
 from actionzoo.training.loop import Loop, Sums
 from actionzoo.training.network import rebuilt
+from actionzoo.training.norm import FusedBatchNormalization
 from actionzoo.training.recipe import Recipe, change, read_recipe
 from actionzoo.training.run import ENVIRONMENT, LOGS, METRICS, RECIPE, SKIPPED, SPLIT, Run, environment, fingerprint
 from actionzoo.training.start import lengths_of, start_network, start_record, training_form
@@ -196,9 +197,11 @@ class Training:
         keras.utils.set_random_seed(self.recipe.seed)
         with strategy.scope():
             base = start_network(self.recipe, record)
+            synchronized = recipe.batch_norm == "synchronized"
             self._network = rebuilt(
                 base,
-                synchronized=recipe.batch_norm == "synchronized",
+                norm=keras.layers.BatchNormalization if synchronized else FusedBatchNormalization,
+                synchronized=synchronized,
                 dtype="mixed_bfloat16" if recipe.mixed_precision else None,
             )
             self._batches = self._clips(train, augmentation(self.recipe), self.recipe.seed)

@@ -19,6 +19,7 @@ def rebuilt(
     classes: int | None = None,
     num_frames: int | None = None,
     dropout: float | None = None,
+    norm: type[layers.BatchNormalization] = layers.BatchNormalization,
     synchronized: bool = False,
     dtype: str | None = None,
     fresh: bool = False,
@@ -30,14 +31,14 @@ def rebuilt(
         classes: new classifiers, for so many classes; `None` keeps those that are there, with their weights.
         num_frames: length of a clip, T; `None` keeps it.
         dropout: its rate; `None` keeps it.
-        synchronized: batch norms look at the clips of all devices.
+        norm: the kind of its batch norms.
+        synchronized: they look at the clips of all devices.
         dtype: policy of the layers, such as "mixed_bfloat16"; `None` and the classifiers take `keras.config.floatx()`.
         fresh: all weights are drawn anew.
 
     Returns:
         The copy, with the weights of all layers but new classifiers.
     """
-
     full = keras.config.floatx()
 
     def copy(layer: Any) -> Any:
@@ -46,7 +47,7 @@ def rebuilt(
         if last and classes and "units" in config:
             config["units"] = classes
         if isinstance(layer, layers.BatchNormalization):
-            config["synchronized"] = synchronized
+            return norm.from_config(config | {"synchronized": synchronized})
         if isinstance(layer, layers.Dropout) and dropout is not None:
             config["rate"] = dropout
         return type(layer).from_config(config)

@@ -14,7 +14,7 @@ from actionzoo.cli.main import main
 from actionzoo.evaluation import Scores, measure, read_scores
 from actionzoo.hub.bundle import save_model
 from actionzoo.models import create_model
-from tests.training.conftest import RECORD, TINY, write_moving
+from tests.moving import RECORD, TINY, write_moving
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from actionzoo.cli.main import main
 from actionzoo.data.puppets import write_dataset
-from tests.training.conftest import write_moving
+from tests.moving import write_moving
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_from_six_folders_to_an_evaluated_model(tmp_path: Path, command: Callabl
         (["--model", "st_resnet5"], 1, "a network of that kind is st_resnet50"),
         (["--recipe", "missing.toml"], 1, "missing.toml cannot be read as a recipe"),
         (["--recipe", "papers"], 1, "the papers have no recipe for mini; take --recipe small"),
-        (["--bn", "frosen"], 2, "train, partial, frozen"),
+        (["--bn", "frosen"], 2, "train, synchronized, partial, frozen"),
         (["--strategy", "many"], 2, "not auto, mirrored or multiworker"),
         (["--strategy", "multiworker"], 1, "TF_CONFIG"),
         (["--batch-size", "100"], 1, "fewer than a batch of 100"),

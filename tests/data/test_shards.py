@@ -25,7 +25,7 @@ from actionzoo.data.build import Built, build
 from actionzoo.data.recordings import Form, read_recording
 from actionzoo.data.shards import ShardSource, open_shards
 from actionzoo.errors import DataError, OutputError
-from tests.training.conftest import write_moving
+from tests.moving import write_moving
 
 FORM = Form(32, 48, 15, "dis-fine")
 

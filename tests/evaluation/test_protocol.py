@@ -29,7 +29,7 @@ from actionzoo.hub.resolve import resolve_model
 from actionzoo.inference import Predictor
 from actionzoo.models import create_model
 from actionzoo.video.sampling import clip_centres
-from tests.training.conftest import RECORD, TINY, write_moving
+from tests.moving import RECORD, TINY, write_moving
 
 STRETCH = InputRecord(
     ("down", "left"), 64, 64, fps=15, num_frames=2, stride=2, stack_length=2, flow="dis-ultrafast", resize="stretch"

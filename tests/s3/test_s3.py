@@ -24,7 +24,7 @@ from actionzoo.data.annotations import read_annotations  # noqa: E402
 from actionzoo.data.build import build  # noqa: E402
 from actionzoo.data.recordings import Form  # noqa: E402
 from actionzoo.data.shards import ShardSource  # noqa: E402
-from tests.training.conftest import write_moving  # noqa: E402
+from tests.moving import write_moving  # noqa: E402
 
 FORM = Form(32, 48, 15, "dis-fine")
 

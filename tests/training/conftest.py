@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from actionzoo.hub.bundle import save_model
-from actionzoo.hub.record import InputRecord
 from actionzoo.models import create_model
 from actionzoo.training import Recipe
-from actionzoo.video.writer import VideoWriter
-
-RECORD = InputRecord(("down", "left"), 32, 48, fps=15.0, num_frames=2, stride=2, stack_length=2, flow="dis-ultrafast")
-TINY = {"height": 32, "width": 48, "stack_length": 2, "channel_factor": 0.0625, "dropout": 0.0}
-
-
-def write_moving(path: Path, direction: str, seed: int, frames: int = 12) -> None:
-    """A texture that moves left or down, two pixels a frame."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    texture = np.random.default_rng(seed).integers(0, 256, (24, 40, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
-    with VideoWriter(path, 15, (32, 48)) as video:
-        for time in range(frames):
-            top, left = (60 - 2 * time, 50) if direction == "down" else (30, 2 * time)
-            video.write(np.ascontiguousarray(texture[top : top + 32, left : left + 48]))
+from tests.moving import RECORD, TINY, write_moving
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from actionzoo.hub.record import read_record
 from actionzoo.inference import predict
 from actionzoo.training import Recipe, finetune, finetuning
 from actionzoo.training.recipe import read_recipe
-from tests.training.conftest import TINY, write_moving
+from tests.moving import TINY, write_moving
 
 
 class Losses(keras.callbacks.Callback):
