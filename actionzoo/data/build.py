@@ -41,7 +41,7 @@ from actionzoo.errors import DataError, OutputError, VideoError
 SHARD_BYTES = 64 << 20
 """About so large is a shard at most."""
 
-SHARDS = 32
+SHARDS = 128
 """At least so many there are, if there are as many videos: for workers to share."""
 
 SAMPLES, TRIED = 3, 20

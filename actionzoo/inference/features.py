@@ -7,9 +7,8 @@ no flow.
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -122,17 +121,15 @@ class LayerNetwork:
     def __init__(self, model: Any, layer: str, name: str) -> None:
         import keras
 
-        from actionzoo.models.graph import makers
+        from actionzoo.models.graph import inputs_of, is_folded, layer_output
 
+        output = layer_output(model, layer, name)
         try:
-            made_by = makers(model)
+            inputs = inputs_of(model, output)
         except ValueError as error:
             raise ModelError(f"{name} has no features to give: {error}") from error
-        output = _output_of(model, layer, name)
-        behind = {id(operation) for operation in _operations_to(model, output)}
-        inputs = [tensor for tensor in model.inputs if id(made_by[id(tensor)]) in behind]
         self._model = keras.Model(inputs, output)
-        self._folded = _is_folded(model, output)
+        self._folded = is_folded(model, output)
         self.inputs = tuple(str(tensor.name) for tensor in inputs)
 
     def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
@@ -197,41 +194,3 @@ def save_features(out: IO[bytes], found: Sequence[Features]) -> None:
         model=np.array(found[0].model),
         layer=np.array(found[0].layer),
     )
-
-
-def _output_of(model: Any, layer: str, name: str) -> Any:
-    """The tensor that a layer gives. Raises ModelError."""
-    layers = {found.name: found for found in model.layers}
-    if layer not in layers:
-        near = difflib.get_close_matches(layer, layers, n=3)
-        meant = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise ModelError(f"{name} has no layer {layer!r}{meant} (`actionzoo models show {name} --layers` lists them)")
-    output = layers[layer].output
-    if not hasattr(output, "shape") or len(output.shape) < 2:
-        raise ModelError(f"{name}: the layer {layer} does not give one tensor with channels; choose another")
-    return output
-
-
-def _is_folded(model: Any, output: Any) -> bool:
-    """Whether the first axis of a tensor is (batch * time): a FoldTime comes before it, and no UnfoldTime between."""
-    from actionzoo.models.temporal import FoldTime, UnfoldTime
-
-    nearest = _operations_to(model, output, stop_at=(FoldTime, UnfoldTime))
-    return any(isinstance(operation, FoldTime) for operation in nearest)
-
-
-def _operations_to(model: Any, output: Any, stop_at: tuple[type, ...] = ()) -> Iterator[Any]:
-    """Each operation of a functional model that `output` depends on; those of the kinds `stop_at` end their branch."""
-    import keras
-
-    from actionzoo.models.graph import makers
-
-    made_by = makers(model)
-    waiting, met = [output], set[int]()
-    while waiting:
-        operation = made_by[id(waiting.pop())]
-        if id(operation) not in met:
-            met.add(id(operation))
-            yield operation
-            if not isinstance(operation, (*stop_at, keras.layers.InputLayer)):
-                waiting += keras.tree.flatten(operation.input)

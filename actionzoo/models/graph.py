@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
+
+from actionzoo.errors import ModelError
+from actionzoo.models.temporal import FoldTime, UnfoldTime
 
 
 def makers(model: keras.Model) -> dict[int, Any]:
@@ -40,3 +45,42 @@ def with_towers(model: keras.Model) -> keras.Model:
         if f"logits_{stream}" in names:
             outputs[stream] = model.get_layer(f"logits_{stream}").output
     return keras.Model(model.input, outputs)
+
+
+def layer_output(model: Any, layer: str, name: str) -> Any:
+    """The tensor that a layer gives. Raises ModelError."""
+    layers = {found.name: found for found in model.layers}
+    if layer not in layers:
+        near = difflib.get_close_matches(layer, layers, n=3)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ModelError(f"{name} has no layer {layer!r}{meant} (`actionzoo models show {name} --layers` lists them)")
+    output = layers[layer].output
+    if not hasattr(output, "shape") or len(output.shape) < 2:
+        raise ModelError(f"{name}: the layer {layer} does not give one tensor with channels; choose another")
+    return output
+
+
+def is_folded(model: Any, output: Any) -> bool:
+    """Whether the first axis of a tensor is (batch * time): a FoldTime comes before it, and no UnfoldTime between."""
+    nearest = operations_to(model, output, stop_at=(FoldTime, UnfoldTime))
+    return any(isinstance(operation, FoldTime) for operation in nearest)
+
+
+def operations_to(model: Any, output: Any, stop_at: tuple[type, ...] = ()) -> Iterator[Any]:
+    """Each operation of a functional model that `output` depends on; those of the kinds `stop_at` end their branch."""
+    made_by = makers(model)
+    waiting, met = [output], set[int]()
+    while waiting:
+        operation = made_by[id(waiting.pop())]
+        if id(operation) not in met:
+            met.add(id(operation))
+            yield operation
+            if not isinstance(operation, (*stop_at, keras.layers.InputLayer)):
+                waiting += keras.tree.flatten(operation.input)
+
+
+def inputs_of(model: Any, output: Any) -> list[Any]:
+    """The inputs of a functional model that one of its tensors depends on, in the model's order."""
+    made_by = makers(model)
+    behind = {id(operation) for operation in operations_to(model, output)}
+    return [tensor for tensor in model.inputs if id(made_by[id(tensor)]) in behind]

@@ -21,6 +21,7 @@ from actionzoo.errors import ActionzooError, TrainingError
 from actionzoo.models.graph import with_towers
 from actionzoo.training.learner import Learner
 from actionzoo.training.network import Freezer
+from actionzoo.training.norm import FusedBatchNormalization
 from actionzoo.training.recipe import Recipe
 
 
@@ -60,6 +61,7 @@ class Loop:
         self.learner = Learner(model, recipe, steps)
         self._freezer = Freezer(model, recipe.frozen, recipe.unfreeze, recipe.batch_norm)
         self._network = with_towers(model)
+        self._norms = [layer for layer in model.layers if isinstance(layer, FusedBatchNormalization)]
         self._losses = [name for name in self._network.output if name != "answer"] or ["answer"]
         self._loss = keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=recipe.label_smoothing, reduction=None
@@ -127,7 +129,11 @@ class Loop:
             yield step, element, time.perf_counter() - since
 
     def _learned(self, clips: Any, labels: Any, shares: Any) -> Any:
-        return self._summed(self.strategy.run(self._replica_learns, (clips, labels, shares)))
+        *results, moments = self.strategy.run(self._replica_learns, (clips, labels, shares))
+        for norm in self._norms:
+            if norm.name in moments:
+                norm.move(*(self.strategy.experimental_local_results(moment)[0] for moment in moments[norm.name]))
+        return self._summed(results)
 
     def _tested(self, clips: Any, labels: Any, shares: Any) -> Any:
         return self._summed(self.strategy.run(self._replica_tests, (clips, labels, shares)))
@@ -144,7 +150,19 @@ class Loop:
             loss, [weight.value for weight in weights], unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         self.learner.apply(gradients, weights)
-        return loss, *self._counts(scores, labels, shares)
+        return loss, *self._counts(scores, labels, shares), self._moments()
+
+    def _moments(self) -> dict[str, Any]:
+        """Mean and variance of the batch for each batch norm that learns: over all replicas, in one message."""
+        found = {}
+        for norm in self._norms:
+            if norm.batch is not None:
+                found[norm.name], norm.batch = norm.batch, None
+        if not found:
+            return found
+        replica = tf.distribute.get_replica_context()
+        flat = replica.all_reduce(tf.distribute.ReduceOp.MEAN, tf.nest.flatten(found))
+        return dict(tf.nest.pack_sequence_as(found, flat))
 
     def _replica_tests(self, clips: Any, labels: Any, shares: Any) -> Any:
         scores = self._network(clips, training=False)

@@ -18,6 +18,8 @@ def learn(layer: keras.layers.Layer, clips: np.ndarray, wanted: np.ndarray) -> l
             tape.watch(given)
             output = layer(given, training=True)
             loss = tf.reduce_sum(output * wanted)
+        if isinstance(layer, FusedBatchNormalization) and layer.batch is not None:
+            layer.move(*layer.batch)
         found = tape.gradient(loss, [weight.value for weight in layer.trainable_weights] + [given])
     return [np.asarray(value) for value in (output, *found, *layer.weights)]
 
