@@ -25,6 +25,7 @@ COMMANDS = {
     "finetune": "Train a network on your own videos.",
     "evaluate": "Measure how good a model is.",
     "fuse": "Average the scores of several models.",
+    "visualize": "Paint what a network has learned.",
     "models": "List and describe the networks.",
     "weights": "List, fetch, check, import and publish trained weights.",
     "features": "Write what a layer computes about videos.",

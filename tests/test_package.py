@@ -43,6 +43,7 @@ HEAVY = {
     "actionzoo.models",
     "actionzoo.training",
     "actionzoo.video.tvl1",  # numba
+    "actionzoo.visualization",  # Keras
     "huggingface_hub",
     "jax",
     "keras",

@@ -1,0 +1,94 @@
+"""Where in a clip a network sees a class: Grad-CAM, for frames and flow.
+
+Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks", ICCV'17: the channels of a layer, weighted by the
+mean gradient of the class's score, added up; what is below zero is cut off. Each stream has a layer, and so a map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+
+from actionzoo.errors import ModelError
+from actionzoo.models.graph import layer_output
+
+STREAMS = ("appearance", "motion")
+FULL = ("relu6", "relu7")
+"""Fully connected layers of VGG: convolutions, but each sees nearly the whole picture."""
+
+
+def default_layers(model: keras.Model) -> dict[str, str]:
+    """The last layer of each stream that still has places, by stream.
+
+    >>> from actionzoo.models import create_model
+    >>> default_layers(create_model("st_resnet18", 6, 2, height=64, width=64, channel_factor=0.125))
+    {'appearance': 'appearance_stage5_unit1_relu', 'motion': 'motion_stage5_unit1_relu'}
+    """
+    found = {}
+    for layer in model.layers:
+        stream, _, name = layer.name.partition("_")
+        spatial = isinstance(layer, keras.layers.ReLU) and len(layer.output.shape) in (4, 5)
+        if stream in STREAMS and spatial and name not in FULL:
+            found[stream] = layer.name
+    return {stream: found[stream] for stream in STREAMS if stream in found}
+
+
+def grad_cam(
+    model: keras.Model, clip: Mapping[str, np.ndarray], index: int, layers: Mapping[str, str] | None = None
+) -> dict[str, np.ndarray]:
+    """Where a clip speaks for a class.
+
+    Args:
+        model: a network of the zoo; it runs on TensorFlow.
+        clip: its inputs without a batch axis, `appearance (T, height, width, 3)`, `motion (T, height, width, 2L)`.
+        index: the class.
+        layers: one for each map, by any name; by default `default_layers`.
+
+    Returns:
+        By the same names, `(T, height, width)` float32 from 0 to 1, in parts of the largest value of the clip; all
+        zero where nothing speaks for the class.
+
+    Raises:
+        ModelError: the model has no such layer, or it does not lead to the scores; Keras runs on another backend.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ModelError(f"Grad-CAM needs TensorFlow, and Keras runs on {keras.backend.backend()}")
+    import tensorflow as tf
+
+    layers = default_layers(model) if layers is None else layers
+    outputs = {name: layer_output(model, layer, model.name) for name, layer in layers.items()}
+    for name, output in outputs.items():
+        if len(output.shape) not in (4, 5):
+            raise ModelError(f"{model.name}: the layer {layers[name]} has no places; choose one before the pooling")
+    seen = keras.Model({tensor.name: tensor for tensor in model.inputs}, {**outputs, "": model.output})
+    given = {tensor.name: tf.constant(clip[tensor.name][None], tf.float32) for tensor in model.inputs}
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        values = seen(given, training=False)
+        score = values[""][0, index]
+    gradients = tape.gradient(score, {name: values[name] for name in outputs})
+    height, width = next(iter(clip.values())).shape[1:3]
+    maps = {}
+    for name, layer in layers.items():
+        if gradients[name] is None:
+            raise ModelError(f"{model.name}: the scores do not depend on the layer {layer}")
+        maps[name] = _enlarged(_map(values[name], gradients[name]), height, width)
+    return maps
+
+
+def _map(values: Any, gradients: Any) -> np.ndarray:
+    """`(T, height, width)` of a layer: each frame's channels, weighted by the frame's mean gradient."""
+    shape = values.shape[-3:]
+    values, gradients = (np.asarray(value, np.float32).reshape(-1, *shape) for value in (values, gradients))
+    weights = gradients.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(np.maximum((weights * values).sum(axis=-1), 0))
+
+
+def _enlarged(maps: np.ndarray, height: int, width: int) -> np.ndarray:
+    largest = maps.max(initial=0.0)
+    shares = maps / largest if largest > 0 else maps
+    return np.stack([cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR) for share in shares])

@@ -1,0 +1,136 @@
+"""Painted clips against real ones: how much more a channel of `mini` responds, and whether it names the class.
+
+    python -m benchmarks.visualize REAL [--json benchmarks/visualize.json]
+
+REAL is a folder of class folders. Some channels of five layers, spread evenly, are painted at medium speed, and every
+class at three speeds. A channel passes if it responds to the painted clip at least 10 times as much as to the real
+clips on average, and 1.5 times as much as to the best of them; a class, if the network names it with a probability of
+at least 0.95: as it was painted, with frames and flow read back from 8 bits, and moved by a pixel. Channels that
+respond to no real clip are left out, and counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+from actionzoo.data.annotations import read_annotations
+from actionzoo.data.recordings import Form, VideoSource
+from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.record import InputRecord
+from actionzoo.hub.resolve import resolve_model
+from actionzoo.video.flow import decode_flow, encode_flow
+from actionzoo.visualization import SPEEDS, Painted, channel_target, class_target, maximize
+from actionzoo.visualization.driving import Responder
+from actionzoo.visualization.painting import stacked
+from actionzoo.visualization.presets import preset_for
+from benchmarks._machine import machine
+
+LAYERS = (
+    "appearance_conv1_relu",
+    "motion_conv1_relu",
+    "motion_stage3_unit1_relu",
+    "appearance_stage5_unit1_relu",
+    "motion_stage5_unit1_relu",
+)
+CHANNELS = 6
+
+
+def real_clips(responder: Responder, folder: Path, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The clips of some videos of a set, spread evenly."""
+    source = VideoSource(read_annotations(folder), Form.of(responder.record))
+    chosen = np.linspace(0, len(source) - 1, count).round().astype(int)
+    return [clip for index in chosen for clip in responder.clips(source.read(int(index)))]
+
+
+def measure_layer(model: keras.Model, record: InputRecord, layer: str, real: list[Any]) -> dict[str, Any]:
+    """How often channels of a layer pass, and the ratios."""
+    usual = Responder(model, record, layer).responses(real)
+    live = np.flatnonzero(usual.max(axis=0) > 1e-6)
+    channels = live[np.linspace(0, len(live) - 1, CHANNELS).round().astype(int)]
+    targets = [channel_target(model, layer, int(channel), "mini") for channel in channels]
+    painted = maximize(model, record, targets, ["medium"], preset=preset_for(model))
+    values = np.array([clip.response for clip in painted])
+    mean, best = values / usual[:, channels].mean(axis=0), values / usual[:, channels].max(axis=0)
+    return {
+        "dead": int(usual.shape[1] - len(live)),
+        "tried": len(channels),
+        "passed": int(((mean >= 10) & (best >= 1.5)).sum()),
+        "above_mean": [round(float(value), 1) for value in mean],
+        "above_best": [round(float(value), 1) for value in best],
+    }
+
+
+def measure_class(model: keras.Model, record: InputRecord, name: str) -> dict[str, Any]:
+    """Probabilities, how much the flow changes, and seconds, of a class at all speeds."""
+    since = time.perf_counter()
+    painted = maximize(
+        model, record, [class_target(model, record, name, "mini")], list(SPEEDS), preset=preset_for(model)
+    )
+    seconds = time.perf_counter() - since
+    rows: dict[str, Any] = {"seconds": round(seconds, 1)}
+    for clip in painted:
+        assert clip.flow is not None
+        rows[clip.speed] = {
+            "probability": [round(chance, 4) for chance in probabilities(model, record, clip)],
+            "change": round(float(np.abs(np.diff(clip.flow, axis=0)).mean()), 3),
+            "high_frequencies": round(high_frequencies(clip.flow), 3),
+        }
+    return rows
+
+
+def probabilities(model: keras.Model, record: InputRecord, clip: Painted) -> list[float]:
+    """Of the class: as painted, from 8 bits, and moved by a pixel."""
+    assert clip.appearance is not None
+    assert clip.flow is not None
+    coded = decode_flow(encode_flow(clip.flow))
+    given = [(clip.appearance, clip.flow), (clip.appearance, coded)]
+    given.append((np.roll(clip.appearance, 1, axis=2), np.roll(coded, 1, axis=2)))
+    batch = {
+        "appearance": np.stack([frames for frames, _ in given]).astype(np.float32),
+        "motion": np.asarray(stacked(np.stack([flow for _, flow in given]), record)),
+    }
+    logits = np.asarray(model.predict_on_batch(batch))
+    chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return [float(value) for value in (chances / chances.sum(axis=1, keepdims=True))[:, clip.target.channel]]
+
+
+def high_frequencies(flow: np.ndarray) -> float:
+    """The share of the flow's energy above a tenth of the sampling rate in space; its mean is left out."""
+    energy = np.abs(np.fft.fft2(flow - flow.mean(axis=(1, 2), keepdims=True), axes=(1, 2))) ** 2
+    frequency = np.hypot(np.fft.fftfreq(flow.shape[1])[:, None], np.fft.fftfreq(flow.shape[2])[None])
+    return float(energy[:, frequency > 0.1].sum() / energy.sum())
+
+
+def main() -> None:
+    """Measure, print, and write the numbers."""
+    parser = argparse.ArgumentParser(description="Measure painted clips against real ones.")
+    parser.add_argument("real", type=Path)
+    parser.add_argument("--videos", type=int, default=24)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    files = resolve_model("mini")
+    model, record = load_keras(files), files.record
+    real = real_clips(Responder(model, record, LAYERS[0]), options.real, options.videos)
+    found: dict[str, Any] = {"machine": machine(), "clips": len(real), "layers": {}, "classes": {}}
+    for layer in LAYERS:
+        found["layers"][layer] = measure_layer(model, record, layer, real)
+        print(layer, found["layers"][layer], flush=True)
+    for name in record.classes:
+        found["classes"][name] = measure_class(model, record, name)
+        print(name, found["classes"][name], flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

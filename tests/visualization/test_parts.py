@@ -1,0 +1,75 @@
+"""The parts of painting against formulas in numpy."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from actionzoo.hub.record import InputRecord
+from actionzoo.visualization import regularizers, transforms
+from actionzoo.visualization.canvas import Canvas
+from actionzoo.visualization.targets import odds, responses
+
+RECORD = InputRecord((), 32, 48, num_frames=2, stride=2, stack_length=3)
+
+
+def test_regularizers() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 7, 2)).astype(np.float32)
+    np.testing.assert_allclose(regularizers.norm(x), (np.linalg.norm(x, axis=-1) ** 3).mean((1, 2, 3)), rtol=1e-5)
+    steps = (np.diff(x, axis=2) ** 2).mean((1, 2, 3, 4)) + (np.diff(x, axis=3) ** 2).mean((1, 2, 3, 4))
+    np.testing.assert_allclose(regularizers.spatial_variation(x), steps, rtol=1e-5)
+    changes = (np.diff(x, axis=1) ** 2).mean((1, 2, 3, 4))
+    np.testing.assert_allclose(regularizers.temporal_variation(x), changes, rtol=1e-5)
+    assert np.array_equal(regularizers.temporal_variation(x[:, :1]), [0, 0])
+
+
+def test_a_canvas_begins_grey_and_still_and_alike_in_a_batch() -> None:
+    canvas = Canvas(("appearance", "motion"), 2, RECORD, {"appearance": 4, "motion": 2}, 5.0, 0)
+    clips = {name: np.asarray(clip) for name, clip in canvas.clips().items()}
+    assert {name: clip.shape for name, clip in clips.items()} == {
+        "appearance": (2, 2, 40, 56, 3),
+        "motion": (2, 5, 20, 28, 2),
+    }
+    assert np.abs(clips["appearance"] - 127.5).max() < 40
+    assert np.abs(clips["motion"]).max() < 1
+    for clip in clips.values():
+        np.testing.assert_array_equal(clip[0], clip[1])
+
+
+def test_flow_stays_within_its_bound() -> None:
+    canvas = Canvas(("motion",), 1, RECORD, {"motion": 2}, 5.0, 0)
+    canvas.set_weights([10_000 * weight for weight in canvas.get_weights()])
+    lengths = np.linalg.norm(np.asarray(canvas.clips()["motion"]), axis=-1)
+    assert 4.9 < lengths.max() <= 5.0
+
+
+def test_where_nothing_is_moved_the_middle_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transforms, "ZOOM", 0.0)
+    clip = np.random.default_rng(0).normal(size=(2, 3, 12, 14, 2)).astype(np.float32)
+    seen = transforms.moved({"motion": clip}, {"motion": 2}, 0.0, keras.random.SeedGenerator(0))
+    np.testing.assert_allclose(seen["motion"], clip[:, :, 2:-2, 2:-2], atol=1e-5)
+
+
+def test_both_streams_move_alike_and_flow_grows_with_the_picture() -> None:
+    ramp = np.broadcast_to(np.arange(40, dtype=np.float32)[None, None, None, :, None], (1, 2, 30, 40, 3))
+    still = np.ones((1, 2, 15, 20, 2), np.float32)
+    for draw in range(5):
+        seed = keras.random.SeedGenerator(draw)
+        seen = transforms.moved({"appearance": ramp, "motion": still}, {"appearance": 4, "motion": 2}, 0.05, seed)
+        columns = np.asarray(seen["appearance"])[0, 0, 10, :, 0]
+        zoom = float(np.asarray(seen["motion"])[0, 0, 5, 5, 0])
+        assert 1 - transforms.ZOOM <= zoom <= 1 + transforms.ZOOM
+        np.testing.assert_allclose(np.diff(columns[3:-3]), 1 / zoom, rtol=1e-3)
+
+
+def test_responses_are_means_over_places_also_where_time_is_folded() -> None:
+    values = np.random.default_rng(0).normal(size=(2 * 3, 4, 5, 6)).astype(np.float32)
+    expected = values.reshape(2, 60, 6).mean(axis=1)[[0, 1], [5, 2]]
+    np.testing.assert_allclose(responses(values, 2, np.array([5, 2])), expected, rtol=1e-5)
+
+
+def test_odds() -> None:
+    logits = np.array([[1.0, 2.0, 3.0]], np.float32)
+    chance = np.exp(2) / np.exp([1, 2, 3]).sum()
+    np.testing.assert_allclose(odds(logits, np.array([1])), np.log(chance / (1 - chance)), rtol=1e-5)
