@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from actionzoo.data.annotations import Annotations, read_annotations
+from actionzoo.data.recordings import VideoSource
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
-from actionzoo.hub.openvino import silent
-from actionzoo.hub.resolve import resolve_model
+from actionzoo.hub.openvino import load_keras, silent
+from actionzoo.hub.resolve import ModelFiles, resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Group, Offline, Split, Strategy, VideosOrShards
@@ -21,6 +22,7 @@ from ._progress import bar
 
 if TYPE_CHECKING:
     from actionzoo.evaluation import Metrics
+    from actionzoo.visualization.page import Page
 
 
 def evaluate(
@@ -59,6 +61,14 @@ def evaluate(
     split: Split = 1,
     group: Group = None,
     strategy: Strategy = "auto",
+    paint: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="For the report, paint the N classes that are confused most; on a CPU this takes time.",
+        ),
+    ] = 6,
     force: Annotated[bool, typer.Option("--force", help="Even on videos that the model has learned from.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     offline: Offline = False,
@@ -73,6 +83,7 @@ def evaluate(
         from actionzoo.evaluation.report import make_folder, write_report
         from actionzoo.evaluation.selection import choose, source_of
         from actionzoo.training.strategy import make_strategy
+        from actionzoo.visualization.page import Page
     devices = make_strategy(strategy)
     files = resolve_model(model, offline=offline)
     try:
@@ -84,12 +95,12 @@ def evaluate(
         chosen, which = choose(read_annotations(data, split=split, group=group), files, part, force=force)
     else:
         chosen, which = choose(Annotations(shards.classes, shards.videos), files, part, force=force)
-    videos = chosen if shards is None else source_of(shards, chosen, how.form)
+    videos = VideoSource(chosen, how.form) if shards is None else source_of(shards, chosen, how.form)
     if report is not None:
         make_folder(report)
     typer.echo(f"{printable(which)}; protocol {how.name}", err=True)
     with bar("testing") as progress:
-        done = test(files, videos, how, strategy=devices, progress=progress)
+        done = test(files, videos, how, controls=report is not None, strategy=devices, progress=progress)
     metrics = measure(done.scores)
     facts: dict[str, Any] = {
         "model": files.name,
@@ -101,6 +112,7 @@ def evaluate(
     facts |= {"broken": [[str(path), reason] for path, reason in done.broken]} if done.broken else {}
     if report is not None:
         write_report(report, done.scores, metrics, facts)
+        _write_pages(report, files, Page(done, metrics, videos, files.record, facts), paint)
     if as_json:
         print_json({**facts, **asdict(metrics)})
     else:
@@ -111,7 +123,31 @@ def evaluate(
         raise typer.Exit(3)
 
 
+def _write_pages(folder: Path, files: ModelFiles, page: Page, paint: int) -> None:
+    """The page without paintings, which take time, and then again with them."""
+    from actionzoo.visualization.gallery import paint_gallery
+    from actionzoo.visualization.page import SPEEDS, confused_classes, write_page
+    from actionzoo.visualization.presets import preset_for
+    from actionzoo.visualization.targets import class_target
+
+    path = write_page(folder, page)
+    labels = confused_classes(page.done)[:paint]
+    if not labels:
+        return
+    typer.echo(f"{path} is there; painting {len(labels)} classes for it ...", err=True)
+    network = load_keras(files)
+    targets = [class_target(network, files.record, files.record.classes[label], files.name) for label in labels]
+    with bar("painting") as progress:
+        shown = paint_gallery(
+            network, files.record, targets, SPEEDS, folder / "painted", preset=preset_for(network),
+            progress=lambda step, count, _: progress(step, count),
+        )  # fmt: skip
+        write_page(folder, replace(page, shown=list(shown)))
+
+
 def _print(metrics: Metrics) -> None:
+    from actionzoo.evaluation.metrics import summary
+
     typer.echo(summary(metrics))
     console = standard_console()
     table = columns(console, "class", "right", "of", "%", "taken for it, % right", "mistaken for", whole=("class",))
@@ -119,18 +155,6 @@ def _print(metrics: Metrics) -> None:
         cells = [_percent(row.recall), _percent(row.precision), printable(row.confused_with or "-")]
         table.add_row(printable(row.name), str(row.right), str(row.videos), *cells)
     print_table(console, table)
-
-
-def summary(metrics: Metrics) -> str:
-    """The result in one line."""
-    low, high = metrics.top1_interval
-    interval = f"{_percent(low)} to {_percent(high)}: 95 %, over {metrics.groups} groups"
-    text = f"{_percent(metrics.top1)} % of {metrics.videos} videos right ({interval})"
-    text += f", mean of classes {_percent(metrics.mean_class)} %"
-    if len(metrics.per_class) > 5:
-        text += f", top 5 {_percent(metrics.top5)} %"
-    streams = ", ".join(f"{name} {_percent(share)} %" for name, share in metrics.streams.items())
-    return text + (f"; alone: {streams}" if len(metrics.streams) > 1 else "")
 
 
 def _percent(share: Any) -> str:

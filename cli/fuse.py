@@ -11,7 +11,6 @@ import typer
 from actionzoo.hub.openvino import silent
 
 from ._output import printable
-from .evaluate import summary
 
 
 def fuse(
@@ -31,6 +30,7 @@ def fuse(
     with silent():
         from actionzoo.evaluation import fuse as join
         from actionzoo.evaluation import measure, read_scores
+        from actionzoo.evaluation.metrics import summary
         from actionzoo.evaluation.scores import write_whole
     files, shares = _with_weights(scores, weights or [])
     many = [read_scores(path) for path in files]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.evaluation.scores import ANSWER, Scores, softmax
+from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores, softmax
 
 RESAMPLES = 2000
 BINS = 10
@@ -88,7 +88,7 @@ def measure(scores: Scores, *, resamples: int = RESAMPLES, seed: int = 0) -> Met
         top1_interval=bootstrap(right, scores.clusters, resamples, seed),
         top5=top_k(logits, labels, 5),
         mean_class=float(np.mean([row.recall for row in rows if row.recall is not None])),
-        streams={name: top_k(own, labels, 1) for name, own in scores.logits.items() if name != ANSWER},
+        streams={name: top_k(scores.logits[name], labels, 1) for name in STREAMS if name in scores.logits},
         log_loss=float(-np.log(np.maximum(certain, 1e-30)).mean()),
         calibration_error=sum(abs(sure - good) * count for sure, good, count in reliability) / len(labels),
         per_class=rows,
@@ -159,3 +159,19 @@ def _class_result(classes: tuple[str, ...], table: NDArray[np.int64], index: int
         right / taken if taken else None,
         classes[wrong] if others[wrong] else None,
     )
+
+
+def summary(metrics: Metrics) -> str:
+    """The result in one line."""
+    low, high = (_percent(share) for share in metrics.top1_interval)
+    interval = f"{low} to {high}: 95 %, over {metrics.groups} groups"
+    text = f"{_percent(metrics.top1)} % of {metrics.videos} videos right ({interval})"
+    text += f", mean of classes {_percent(metrics.mean_class)} %"
+    if len(metrics.per_class) > 5:
+        text += f", top 5 {_percent(metrics.top5)} %"
+    streams = ", ".join(f"{name} {_percent(share)} %" for name, share in metrics.streams.items())
+    return text + (f"; alone: {streams}" if len(metrics.streams) > 1 else "")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from actionzoo.data.annotations import Annotations
 from actionzoo.data.recordings import Form, Recording, Source, VideoSource
 from actionzoo.errors import DataError, ModelError, VideoError
-from actionzoo.evaluation.scores import Scores, softmax
+from actionzoo.evaluation.controls import CONTROLS, TRAITS, control_recordings, traits
+from actionzoo.evaluation.scores import ANSWER, Scores, softmax
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.record import InputRecord
 from actionzoo.hub.resolve import ModelFiles
@@ -49,11 +50,19 @@ Clip = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Scores, the protocol that gave them, and the videos that could not be read, with their reasons."""
+    """What came out of a test.
+
+    Attributes:
+        scores: of the videos that could be read.
+        protocol: that gave them.
+        broken: videos that could not be read, with their reasons.
+        traits: of the same videos as the scores, `(videos,)` by name; see `actionzoo.evaluation.controls`.
+    """
 
     scores: Scores
     protocol: str
     broken: tuple[tuple[Path, str], ...]
+    traits: dict[str, NDArray[np.float32]]
 
 
 class Protocol:
@@ -133,6 +142,7 @@ def evaluate(
     data: Annotations | Source,
     protocol: Protocol,
     *,
+    controls: bool = False,
     strategy: Any = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluated:
@@ -142,6 +152,8 @@ def evaluate(
         files: the model.
         data: the videos; their classes are those of the model, or some of them.
         protocol: what it is shown.
+        controls: also give scores of two control clips of each video, "background" and "shape"
+            (`actionzoo.evaluation.controls`).
         strategy: of tf.distribute: its replicas share the clips of a video, its machines the videos.
         progress: called with the number of videos that are done, and of all.
 
@@ -158,18 +170,22 @@ def evaluate(
     with strategy.scope():
         runner = _Runner(protocol.network(load_keras(files)), strategy, protocol)
     own = range(_worker(strategy), len(source), _workers(strategy))
-    rows = np.zeros((len(source), len(runner.names), len(files.record.classes)), np.float32)
+    names = (*runner.names, *(CONTROLS if controls else ()))
+    rows = np.zeros((len(source), len(names), len(files.record.classes)), np.float32)
+    facts = np.zeros((len(source), len(TRAITS)), np.float32)
     reasons: dict[int, str] = {}
     for done, index in enumerate(own, start=1):
         try:
-            rows[index] = runner.scores(source.read(index))
+            recording = source.read(index)
+            rows[index] = runner.scores(recording, controls)
+            facts[index] = traits(recording)
         except VideoError as error:
             reasons[index] = error.reason
         if progress is not None:
             progress(done, len(own))
     failed = np.isin(np.arange(len(source)), list(reasons)).astype(np.float32)
     if _workers(strategy) > 1:
-        rows, failed = (_added_up(strategy, array) for array in (rows, failed))
+        rows, facts, failed = (_added_up(strategy, array) for array in (rows, facts, failed))
     good = np.flatnonzero(failed == 0)
     broken = [
         (source.videos[index].path, reasons.get(int(index), "another worker could not read it"))
@@ -188,9 +204,11 @@ def evaluate(
         tuple(str(source.videos[index].path) for index in good),
         np.array([labels[source.videos[index].label] for index in good]),
         tuple(source.videos[index].group or "" for index in good),
-        {name: rows[good, place] for place, name in enumerate(runner.names)},
+        {name: rows[good, place] for place, name in enumerate(names)},
     )
-    return Evaluated(scores, protocol.name, tuple(broken))
+    return Evaluated(
+        scores, protocol.name, tuple(broken), {name: facts[good, place] for place, name in enumerate(TRAITS)}
+    )
 
 
 def known_labels(classes: Sequence[str], files: ModelFiles) -> list[int]:
@@ -227,9 +245,22 @@ class _Runner:
         # Keras' own predict would gather what the other machines say about other videos.
         self._forward = tf.function(lambda clips: strategy.run(outputs, args=(clips,)), reduce_retracing=True)
 
-    def scores(self, recording: Recording) -> NDArray[np.float32]:
-        """What the network says about a video, `(outputs, classes)`, in the order of `names`."""
-        clips, parts = self._protocol.clips(recording), []
+    def scores(self, recording: Recording, controls: bool = False) -> NDArray[np.float32]:
+        """What the network says about a video, `(outputs, classes)`, in the order of `names`.
+
+        What it answers to the controls follows, if these are wanted.
+        """
+        said = self._mean(self._protocol.clips(recording))
+        if not controls:
+            return said
+        answer = self.names.index(ANSWER)
+        stills = control_recordings(recording)
+        # All clips of what does not move are the same, but for their views.
+        first = (islice(self._protocol.clips(stills[name]), self._protocol.views) for name in CONTROLS)
+        return np.concatenate([said, *(self._mean(clips)[answer : answer + 1] for clips in first)])
+
+    def _mean(self, clips: Iterator[Clip]) -> NDArray[np.float32]:
+        parts = []
         while batch := list(islice(clips, self._batch)):  # a long video has more clips than fit into memory
             parts.append(self._run(batch))
         said = np.concatenate(parts)

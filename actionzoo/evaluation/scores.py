@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from actionzoo.errors import DataError, OutputError
 
 ANSWER = "answer"
+STREAMS = ("appearance", "motion")
 AVERAGES = ("logits", "softmax")
 _TEXTS = ("classes", "paths", "groups")
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
@@ -32,7 +33,8 @@ class Scores:
         paths: of the videos.
         labels: `(videos,)`.
         groups: `(videos,)` names; empty for a video whose group nobody knows.
-        logits: by name, `(videos, classes)`: "answer", and "appearance" and "motion" where streams have scores.
+        logits: by name, `(videos, classes)`: "answer", "appearance" and "motion" where streams have scores, and
+            answers to control clips, "background" and "shape", where they were asked for.
     """
 
     classes: tuple[str, ...]

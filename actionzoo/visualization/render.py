@@ -121,10 +121,10 @@ def write_animation(path: Path, frames: np.ndarray, fps: float) -> None:
     path.write_bytes(encoded_animation(frames, fps, path.suffix.removeprefix(".")))
 
 
-def encoded_animation(frames: np.ndarray, fps: float, kind: str = "webp") -> bytes:
-    """`(N, height, width, 3)` uint8 as the bytes of a GIF or WebP that plays for ever."""
+def encoded_animation(frames: np.ndarray, fps: float, kind: str = "webp", quality: int = 75) -> bytes:
+    """`(N, height, width, 3)` uint8 as the bytes of a GIF or WebP that plays for ever; quality 0 to 100 of a WebP."""
     first, *others = [Image.fromarray(frame) for frame in frames]
     file = io.BytesIO()
-    options = {"quality": 75, "method": 4} if kind == "webp" else {}
+    options = {"quality": quality, "method": 4} if kind == "webp" else {}
     first.save(file, kind, save_all=True, append_images=others, duration=max(20, round(1000 / fps)), loop=0, **options)
     return file.getvalue()

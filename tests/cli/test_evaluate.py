@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ from tests.moving import RECORD, TINY, write_moving
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file of a miniature network that has learned nothing."""
     path = tmp_path_factory.mktemp("model") / "model.keras"
+    keras.utils.set_random_seed(0)
     save_model(create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY), RECORD, path)
     return path
 
@@ -34,6 +36,7 @@ def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     report = tmp_path / "report"
     assert main(["evaluate", str(model), str(broken), "--report", str(report)]) == 3
     out, err = capsys.readouterr()
+    assert "index.html is there; painting 2 classes for it" in err
     assert "4.mp4" in err
     assert "all 5 videos; protocol windows" in err
     assert " % of 4 videos right (" in out
@@ -46,6 +49,11 @@ def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["down", "down", "down", "left"]
     assert sum(int(row["right"]) for row in rows) == round(4 * written["top1"])
+    page = (report / "index.html").read_text("utf-8")
+    assert "model.keras on set" in page
+    assert "left, taken for down" in page or "down, taken for left" in page
+    assert 'data-picture="class-0-slow"' in page
+    assert len(list((report / "painted").glob("*.webp"))) == 4
     for name in ("confusion", "classes", "reliability"):
         assert (report / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert main(["fuse", str(report / "scores.npz"), str(report / "scores.npz"), "--weights", "1", "2"]) == 0

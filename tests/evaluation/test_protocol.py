@@ -24,6 +24,7 @@ from actionzoo.evaluation import Protocol, evaluate, read_scores
 from actionzoo.evaluation import protocol as protocol_module
 from actionzoo.evaluation.selection import choose
 from actionzoo.hub.bundle import save_model
+from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.record import InputRecord
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.inference import Predictor
@@ -71,6 +72,23 @@ def papers_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY | {"height": 64, "width": 64})
     save_model(used_to(network), STRETCH, path)
     return path
+
+
+def test_controls_are_answers_to_what_does_not_move(data: Path, model: Path) -> None:
+    files = resolve_model(model)
+    how = Protocol(files.record, views=2)
+    done = evaluate(files, read_annotations(data), how, controls=True)
+    assert set(done.scores.logits) == {"answer", "appearance", "motion", "background", "shape"}
+    assert {name: len(values) for name, values in done.traits.items()} == dict.fromkeys(done.traits, 6)
+    source, network = VideoSource(read_annotations(data), how.form), load_keras(files)
+    frames = np.asarray(source.read(4).frames)
+    still = np.median(frames, axis=0).astype(np.uint8)
+    both = np.stack([still, still[:, ::-1]])[:, None].repeat(2, axis=1).astype(np.float32)
+    said = network.predict_on_batch({"appearance": both, "motion": np.zeros((2, 2, 32, 48, 4), np.float32)})
+    np.testing.assert_allclose(done.scores.logits["background"][4], said.mean(axis=0), rtol=1e-4, atol=1e-5)
+    without = evaluate(files, read_annotations(data), how)
+    np.testing.assert_allclose(done.scores.logits["answer"], without.scores.logits["answer"], rtol=1e-5, atol=1e-6)
+    assert "background" not in without.scores.logits
 
 
 def test_windows_are_what_predict_sees(data: Path, model: Path) -> None:
