@@ -10,10 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar; call what it gives with how many are done, and how many there are."""
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+def bar(title: str, value: str = "") -> Iterator[Callable[..., None]]:
+    """A bar; call what it gives with how many are done, how many there are and, if it has a name, a value to show."""
+    columns = [TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    if value:
+        columns.append(TextColumn(value + " {task.fields[value]:.2f}"))
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
-        task = shown.add_task(title, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
+        task = shown.add_task(title, total=None, value=0.0)
+        yield lambda done, total, value=0.0: shown.update(task, completed=done, total=total, value=value)

@@ -137,11 +137,10 @@ def _write_pages(folder: Path, files: ModelFiles, page: Page, paint: int) -> Non
     typer.echo(f"{path} is there; painting {len(labels)} classes for it ...", err=True)
     network = load_keras(files)
     targets = [class_target(network, files.record, files.record.classes[label], files.name) for label in labels]
-    with bar("painting") as progress:
+    with bar("painting", "objective") as progress:
         shown = paint_gallery(
-            network, files.record, targets, SPEEDS, folder / "painted", preset=preset_for(network),
-            progress=lambda step, count, _: progress(step, count),
-        )  # fmt: skip
+            network, files.record, targets, SPEEDS, folder / "painted", preset=preset_for(network), progress=progress
+        )
         write_page(folder, replace(page, shown=list(shown)))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from actionzoo.data.annotations import read_annotations
+from actionzoo.data.recordings import Form, VideoSource, read_recording
 from actionzoo.errors import ModelError
-from actionzoo.hub.openvino import load_keras, silent
+from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 
 from ._options import Offline
@@ -56,38 +59,128 @@ def visualize(
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", show_default=False, help="Of the ascent. [default: the network's]")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="The same seed gives the same picture.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="S", help="The same seed gives the same picture. [default: 0]")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATA", show_default=False, help="Paint nothing: find what drives the channels in these videos."
+        ),
+    ] = None,
+    video: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", show_default=False, help="Paint nothing: show where this video speaks for the class."
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the pictures go.")] = OUTPUT,
     offline: Offline = False,
 ) -> None:
-    """Paint the clips that a class, or a channel of a layer, responds to most: appearance and motion.
+    """Show what a class, or a channel of a layer, responds to most: appearance and motion.
 
-    Each gets a PNG sheet, and for each speed its motion as WebP and MP4. Started again, it paints what is missing.
+    Painted clips come as a PNG sheet and, for each speed, as WebP and MP4; started again, it paints what is missing.
+    With --data: the strongest clips of real videos, and the response by their speed. With --video: Grad-CAM of the
+    surest clip, for the class or, without one, the network's answer.
     """
+    painting = {"--speed": speed, "--steps": steps, "--seed": seed}
+    _check_ways(painting, data, video)
     speeds = list(SPEEDS) if speed is None else _speeds(speed)
-    _check_choice(class_, layer, channel, first)
+    if video:
+        _check_video(class_, channel, first)
+    else:
+        _check_choice(class_, layer, channel, first)
     files = resolve_model(model, offline=offline)
-    with silent():
-        from actionzoo.visualization.gallery import paint_gallery
-        from actionzoo.visualization.presets import preset_for
     network = load_keras(files)
+    if video:
+        _explain(network, files, video, class_[0] if class_ else None, layer, output)
+        return
     if speed is not None and all(tensor.name != "motion" for tensor in network.inputs):
         raise ModelError(f"{files.name} has no motion, so it has no speeds; leave --speed out")
     targets = _targets(network, files, class_, layer, channel, first)
+    if data is not None:
+        _drive(network, files, targets, data, output)
+    else:
+        _paint(network, files, targets, speeds, steps, seed or 0, output)
+
+
+def _paint(
+    network: Any,
+    files: ModelFiles,
+    targets: list[Target],
+    speeds: list[str],
+    steps: int | None,
+    seed: int,
+    output: Path,
+) -> None:
+    """Clips that the targets respond to most."""
+    from actionzoo.visualization.gallery import paint_gallery, write_overview
+    from actionzoo.visualization.presets import preset_for
+
     preset = preset_for(network)
     if steps is not None:
         preset = replace(preset, steps=steps)
-    fresh = 0
-    with bar("painting") as progress:
-        shown = paint_gallery(
-            network, files.record, targets, speeds, output, preset=preset, seed=seed,
-            progress=lambda step, count, _: progress(step, count),
-        )  # fmt: skip
-        for each in shown:
-            fresh += each.fresh
+    shown: list[Any] = []
+    with bar("painting", "objective") as progress:
+        for each in paint_gallery(
+            network, files.record, targets, speeds, output, preset=preset, seed=seed, progress=progress
+        ):
+            shown.append(each)
             typer.echo(_line(each))
+    if len(shown) > 1:
+        typer.echo(printable(write_overview(output, shown)))
+    fresh = sum(each.fresh for each in shown)
     if fresh < len(targets):
         typer.echo(f"{len(targets) - fresh} of {len(targets)} were there already", err=True)
+
+
+def _drive(network: Any, files: ModelFiles, targets: list[Target], data: Path, output: Path) -> None:
+    """Clips of real videos that drive the targets most."""
+    from actionzoo.visualization.gallery import make_folder
+    from actionzoo.visualization.studies import study_drivers
+
+    source = VideoSource(read_annotations(data), Form.of(files.record))
+    make_folder(output)
+    for _, of_layer in groupby(targets, lambda target: target.layer):
+        with bar("looking") as progress:
+            for target, paths in study_drivers(network, files.record, list(of_layer), source, output, progress):
+                typer.echo(printable(f"{target.label}  {paths[0]}  {paths[2]}"))
+
+
+def _explain(
+    network: Any, files: ModelFiles, videos: list[Path], class_: str | None, layer: str | None, output: Path
+) -> None:
+    """Where videos speak for a class."""
+    from actionzoo.visualization.attribution import attend, layers_for
+    from actionzoo.visualization.gallery import file_name, make_folder
+    from actionzoo.visualization.studies import write_attention
+    from actionzoo.visualization.targets import class_target
+
+    label = None if class_ is None else class_target(network, files.record, class_, files.name).channel
+    layers = None if layer is None else layers_for(network, layer, files.name)
+    recordings = [read_recording(path, 0, Form.of(files.record)) for path in videos]
+    make_folder(output)
+    for path, recording in zip(videos, recordings, strict=True):
+        found = attend(network, files.record, recording, label, layers)
+        name = files.record.classes[found.label] if files.record.classes else str(found.label)
+        title = f"{path.name}, {name} {found.probability:.2f}"
+        sheet, _ = write_attention(output, file_name(f"{path.stem}_{name}"), title, found, files.record.fps)
+        typer.echo(printable(f"{path}  {name} {found.probability:.3f}  {sheet}"))
+
+
+def _check_ways(painting: dict[str, Any], data: Path | None, video: list[Path] | None) -> None:
+    if data is not None and video:
+        raise typer.BadParameter("give either --data or --video", param_hint="--data")
+    for option, value in painting.items():
+        if value is not None and (data is not None or video):
+            raise typer.BadParameter("is for painted clips, not for real ones", param_hint=option)
+
+
+def _check_video(classes: list[str] | None, channels: list[int] | None, first: int | None) -> None:
+    if channels or first:
+        raise typer.BadParameter("a video is looked at for a class", param_hint="--channel" if channels else "--first")
+    if classes is not None and (len(classes) > 1 or classes == ["all"]):
+        raise typer.BadParameter("name one class for --video", param_hint="--class")
 
 
 def _speeds(text: str) -> list[str]:

@@ -7,18 +7,81 @@ mean gradient of the class's score, added up; what is below zero is cut off. Eac
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import keras
 import numpy as np
 
+from actionzoo.data.recordings import Recording
 from actionzoo.errors import ModelError
+from actionzoo.evaluation.protocol import Protocol
+from actionzoo.evaluation.scores import STREAMS, softmax
+from actionzoo.hub.record import InputRecord
 from actionzoo.models.graph import layer_output
+from actionzoo.video.sampling import ClipSpec, clip_centres
 
-STREAMS = ("appearance", "motion")
 FULL = ("relu6", "relu7")
 """Fully connected layers of VGG: convolutions, but each sees nearly the whole picture."""
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Where a clip of a video speaks for a class.
+
+    Attributes:
+        label: the class's index.
+        probability: of it, for this clip.
+        frames: of the recording, `(T,)`, that the clip shows.
+        appearance: `(T, height, width, 3)` uint8.
+        motion: `(T, height, width, 2L)` float32.
+        maps: by stream, `(T, height, width)`, as `grad_cam` gives them.
+    """
+
+    label: int
+    probability: float
+    frames: tuple[int, ...]
+    appearance: np.ndarray
+    motion: np.ndarray
+    maps: dict[str, np.ndarray]
+
+
+def attend(
+    model: keras.Model,
+    record: InputRecord,
+    recording: Recording,
+    label: int | None = None,
+    layers: Mapping[str, str] | None = None,
+) -> Attention:
+    """Grad-CAM of the clip of a video whose answer is surest.
+
+    Args:
+        model: a network of the zoo; it runs on TensorFlow.
+        record: what it looks at.
+        recording: the video in the record's form.
+        label: the class; by default the network's answer for the whole video. The clip is the one in which this class
+            has the highest probability.
+        layers: as for `grad_cam`.
+
+    Raises ModelError as `grad_cam` does.
+    """
+    clips = list(Protocol(record, "windows", views=1).clips(recording))
+    logits = np.concatenate([_logits(model, clip) for clip in clips])
+    label = int(logits.mean(axis=0).argmax()) if label is None else label
+    chances = softmax(logits)[:, label]
+    best = int(chances.argmax())
+    appearance, motion = clips[best]
+    centres = clip_centres(len(recording.frames), ClipSpec(record.num_frames, record.stride, record.stack_length))
+    maps = grad_cam(model, {"appearance": appearance, "motion": motion}, label, layers)
+    frames = tuple(int(frame) for frame in centres[best])
+    return Attention(label, float(chances[best]), frames, appearance, motion, maps)
+
+
+def _logits(model: keras.Model, clip: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    given = dict(zip(STREAMS, clip, strict=True))
+    batch = {tensor.name: given[tensor.name][None].astype(np.float32) for tensor in model.inputs}
+    return np.asarray(model.predict_on_batch(batch), np.float32)
 
 
 def default_layers(model: keras.Model) -> dict[str, str]:
@@ -35,6 +98,15 @@ def default_layers(model: keras.Model) -> dict[str, str]:
         if stream in STREAMS and spatial and name not in FULL:
             found[stream] = layer.name
     return {stream: found[stream] for stream in STREAMS if stream in found}
+
+
+def layers_for(model: keras.Model, layer: str, source: str) -> dict[str, str]:
+    """One layer, by the stream to which it belongs: where both have met, the map is that of the appearance.
+
+    `source` is what errors call the model. Raises ModelError for a layer that there isn't.
+    """
+    layer_output(model, layer, source)
+    return {"motion" if layer.startswith("motion") else "appearance": layer}
 
 
 def grad_cam(

@@ -12,6 +12,7 @@ import numpy as np
 
 from actionzoo.data.recordings import Form, Recording, Source, read_recording
 from actionzoo.evaluation.protocol import Protocol
+from actionzoo.evaluation.scores import STREAMS
 from actionzoo.hub.record import InputRecord
 from actionzoo.models.graph import inputs_of, is_folded, layer_output
 from actionzoo.video.sampling import ClipSpec, clip_centres
@@ -77,9 +78,6 @@ class Responder:
         """The mean of each channel over its places, `(clips, channels)`."""
         values = self.maps(clips)
         return np.asarray(values.reshape(len(clips), -1, values.shape[-1]).mean(axis=1))
-
-
-STREAMS = ("appearance", "motion")
 
 
 def find_drivers(

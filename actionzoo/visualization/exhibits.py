@@ -10,7 +10,6 @@ import numpy as np
 from actionzoo.data.recordings import Recording
 from actionzoo.hub.record import InputRecord
 from actionzoo.video.flow import flow_to_colour
-from actionzoo.visualization.gallery import Shown
 from actionzoo.visualization.painting import Painted
 from actionzoo.visualization.render import animation, encoded_animation, usual_maximum
 
@@ -49,17 +48,6 @@ def clip_exhibit(recording: Recording, fps: float, limit: int) -> str:
 def painted_exhibit(clip: Painted, record: InputRecord, limit: int) -> str:
     """A painted clip as `actionzoo visualize` shows it, as the URL of a WebP of at most `limit` bytes."""
     return data_url(animation(clip, record), record.fps, limit)
-
-
-def read_painted(shown: Shown, speed: str) -> Painted:
-    """The clip that lies in the folder of a gallery. Raises OSError."""
-    (path,) = (file for file in shown.files if file.suffix == ".npz")
-    with np.load(path) as arrays:
-        appearance, flow = (
-            arrays[name] if (name := f"{speed}_{kind}") in arrays else None for kind in ("appearance", "flow")
-        )
-    flow = None if flow is None else flow.astype(np.float32)
-    return Painted(shown.target, speed, appearance, flow, shown.responses[speed], shown.probabilities.get(speed))
 
 
 def data_url(frames: np.ndarray, fps: float, limit: int) -> str:

@@ -20,7 +20,8 @@ from actionzoo.errors import OutputError
 from actionzoo.hub.loading import named_weights
 from actionzoo.hub.record import InputRecord
 from actionzoo.visualization.painting import Painted, Preset, maximize, speeds_of
-from actionzoo.visualization.render import animation, draw_sheet, write_animation
+from actionzoo.visualization.render import animation, write_animation
+from actionzoo.visualization.sheets import overview_sheet, painted_sheet
 from actionzoo.visualization.targets import Target
 
 CLIPS = 6
@@ -80,12 +81,7 @@ def paint_gallery(
         OutputError: the folder cannot be written.
     """
     identity = _identity(model, record, speeds, preset, seed)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputError(f"cannot write pictures into {folder}: {error.strerror or error}") from error
+    make_folder(folder)
     for layer, of_layer in groupby(targets, lambda target: target.layer):
         waiting, own = [], speeds_of(model, layer, speeds)
         for target in of_layer:
@@ -100,6 +96,16 @@ def paint_gallery(
             painted = maximize(model, record, some, own, preset=preset, seed=seed, progress=progress)
             for target in some:
                 yield _write(folder, [clip for clip in painted if clip.target == target], record, identity)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for pictures, and see that files can be written there. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"cannot write pictures into {folder}: {error.strerror or error}") from error
 
 
 def file_name(label: str) -> str:
@@ -144,7 +150,7 @@ def _write(folder: Path, painted: Sequence[Painted], record: InputRecord, identi
     target = painted[0].target
     sheet, *moving, arrays = files = _files(folder, target, [clip.speed for clip in painted])
     try:
-        draw_sheet(painted, record).save(sheet)
+        painted_sheet(painted).save(sheet)
         for place, path in enumerate(moving):
             write_animation(path, animation(painted[place // len(KINDS)], record), record.fps)
         arrays.write_bytes(_npz(painted))
@@ -156,6 +162,27 @@ def _write(folder: Path, painted: Sequence[Painted], record: InputRecord, identi
     except OSError as error:
         raise OutputError(f"cannot write {error.filename or folder}: {error.strerror or error}") from error
     return Shown(target, files, responses, chances, fresh=True)
+
+
+def write_overview(folder: Path, shown: Sequence[Shown]) -> Path:
+    """All that was painted on one sheet, `overview.png`. Raises OutputError."""
+    path = folder / "overview.png"
+    try:
+        overview_sheet([read_painted(each, speed) for each in shown for speed in each.responses]).save(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def read_painted(shown: Shown, speed: str) -> Painted:
+    """A clip that lies in the folder of a gallery. Raises OSError."""
+    (path,) = (file for file in shown.files if file.suffix == ".npz")
+    with np.load(path) as arrays:
+        appearance, flow = (
+            arrays[name] if (name := f"{speed}_{kind}") in arrays else None for kind in ("appearance", "flow")
+        )
+    flow = None if flow is None else flow.astype(np.float32)
+    return Painted(shown.target, speed, appearance, flow, shown.responses[speed], shown.probabilities.get(speed))
 
 
 def _npz(painted: Sequence[Painted]) -> bytes:

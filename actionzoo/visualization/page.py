@@ -26,8 +26,8 @@ from actionzoo.evaluation.protocol import Evaluated
 from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores, softmax, write_whole
 from actionzoo.evaluation.shortcuts import ENOUGH, RISK, find_shortcuts
 from actionzoo.hub.record import InputRecord
-from actionzoo.visualization.exhibits import clip_exhibit, painted_exhibit, read_painted
-from actionzoo.visualization.gallery import Shown
+from actionzoo.visualization.exhibits import clip_exhibit, painted_exhibit
+from actionzoo.visualization.gallery import Shown, read_painted
 from actionzoo.visualization.reading import NAMES, pair_sentences, percent, shortcut_sentence
 
 PAGE = "index.html"

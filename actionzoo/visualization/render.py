@@ -1,4 +1,4 @@
-"""Painted clips as pictures: a sheet to look at, and the motion as an animation.
+"""Flow as colours, and painted clips as animations.
 
 Flow is shown in two ways: as in the paper, with the red of a pixel its horizontal part, green its vertical part and
 blue its length; and on the colour wheel of the flow benchmarks.
@@ -7,25 +7,16 @@ blue its length; and on the colour wheel of the flow benchmarks.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from actionzoo.hub.record import InputRecord
 from actionzoo.video.flow import flow_to_colour
 from actionzoo.video.writer import VideoWriter
 from actionzoo.visualization.canvas import stack_fields
 from actionzoo.visualization.painting import Painted
-
-GAP, LINE = 6, 22
-"""Pixels between pictures, and of a line of text."""
-
-HEIGHT = 224
-"""Small pictures are enlarged to about this height."""
-
-INK, PAPER, FAINT = (30, 30, 30), (255, 255, 255), (110, 110, 110)
 
 
 def flow_to_components(flow: np.ndarray, maximum: float | None = None) -> np.ndarray:
@@ -46,48 +37,6 @@ def flow_to_components(flow: np.ndarray, maximum: float | None = None) -> np.nda
 def usual_maximum(flow: np.ndarray) -> float:
     """The speed that is shown in full colour: all but the fastest 200th of the pixels are slower."""
     return float(np.quantile(np.linalg.norm(flow, axis=-1), 0.995))
-
-
-def draw_sheet(painted: Sequence[Painted], record: InputRecord) -> Image.Image:
-    """A row for each clip: a frame, and the flow at the beginning, in the middle and at the end of the clip."""
-    rows = [_row(clip, record) for clip in painted]
-    width = max(sum(picture.width + GAP for _, picture in row) for _, row in rows) + GAP
-    height = sum(max(picture.height for _, picture in row) + 2 * LINE + GAP for _, row in rows) + GAP
-    sheet = Image.new("RGB", (width, height), PAPER)
-    draw, y = ImageDraw.Draw(sheet), GAP
-    for title, row in rows:
-        draw.text((GAP, y), title, INK, ImageFont.load_default(16))
-        x = GAP
-        for caption, picture in row:
-            draw.text((x, y + LINE), caption, FAINT, ImageFont.load_default(12))
-            sheet.paste(picture, (x, y + 2 * LINE))
-            x += picture.width + GAP
-        y += max(picture.height for _, picture in row) + 2 * LINE + GAP
-    return sheet
-
-
-def _row(clip: Painted, record: InputRecord) -> tuple[str, list[tuple[str, Image.Image]]]:
-    sure = "" if clip.probability is None else f", probability {clip.probability:.2f}"
-    title = f"{clip.target.label}, {clip.speed}{sure}" if clip.flow is not None else f"{clip.target.label}{sure}"
-    pictures = []
-    if clip.appearance is not None:
-        pictures.append(("appearance", enlarged(clip.appearance[len(clip.appearance) // 2])))
-    if clip.flow is not None:
-        maximum, last = usual_maximum(clip.flow), len(clip.flow) - 1
-        pictures += [
-            (f"u, v, length: field {place}", enlarged(flow_to_components(clip.flow[place], maximum)))
-            for place in sorted({0, last // 2, last})
-        ]
-        wheel = enlarged(flow_to_colour(clip.flow[last // 2], maximum))
-        pictures.append((f"colour wheel, full at {maximum:.1f} pixels", wheel))
-    return title, pictures
-
-
-def enlarged(picture: np.ndarray, height: int = HEIGHT) -> Image.Image:
-    """RGB `(height, width, 3)`, a whole number of times as large so that it has about the height."""
-    image = Image.fromarray(picture)
-    times = max(1, round(height / image.height))
-    return image.resize((image.width * times, image.height * times), Image.Resampling.BICUBIC)
 
 
 def animation(clip: Painted, record: InputRecord) -> np.ndarray:

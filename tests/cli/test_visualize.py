@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from actionzoo.cli.main import main
 from actionzoo.hub.bundle import save_model
 from actionzoo.models import create_model
-from tests.moving import RECORD, TINY
+from tests.moving import RECORD, TINY, write_moving
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +39,43 @@ def test_a_class(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_the_whole_network(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--layer", "all", "--first", "1", "--speed", "medium", "--steps", "1", "--output", str(tmp_path)]
     assert main(["visualize", str(model), *arguments]) == 0
-    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    *lines, last = capsys.readouterr().out.splitlines()
+    names = [line.split()[0] for line in lines]
     assert {"appearance_conv1_relu", "motion_conv1_relu", "logits"} <= set(names)
-    assert len(names) == len(list(tmp_path.glob("*.png")))
+    assert last == str(tmp_path / "overview.png")
+    assert len(names) + 1 == len(list(tmp_path.glob("*.png")))
+
+
+def test_what_drives_a_channel(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(4):
+        label = ("down", "left")[number % 2]
+        write_moving(tmp_path / "set" / label / f"{number}.mp4", label, number)
+    arguments = ["--layer", "motion_conv1_relu", "--channel", "0", "--channel", "2", "--data", str(tmp_path / "set")]
+    assert main(["visualize", str(model), *arguments, "--output", str(tmp_path / "out")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    with (tmp_path / "out" / "motion_conv1_relu_2_drivers.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["path"] for row in rows}) == 4
+    responses = [float(row["response"]) for row in rows]
+    assert responses == sorted(responses, reverse=True)
+    with (tmp_path / "out" / "motion_conv1_relu_2_tuning.csv").open() as file:
+        curves = list(csv.DictReader(file))
+    usual = [float(row["response"]) for row in curves if row["times"] == "1"]
+    assert usual == pytest.approx([responses[0]] * 2, rel=1e-3)  # both curves pass through the clip as it is
+    for kind in ("drivers", "tuning"):
+        with Image.open(tmp_path / "out" / f"motion_conv1_relu_0_{kind}.png") as image:
+            assert min(image.size) > 100
+
+
+def test_where_a_video_speaks_for_a_class(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_moving(tmp_path / "new.mp4", "left", 0)
+    arguments = ["visualize", str(model), "--video", str(tmp_path / "new.mp4"), "--output", str(tmp_path / "out")]
+    assert main([*arguments, "--class", "down"]) == 0
+    out = capsys.readouterr().out
+    assert re.fullmatch(r"\S+new.mp4  down [01]\.\d+  \S+new_down.png\n", out)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"new_down.png", "new_down.webp"}
+    assert main([*arguments, "--layer", "motion_conv1_relu"]) == 0
+    assert re.search(r"new\.mp4  (down|left) [01]\.\d+ ", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +89,13 @@ def test_the_whole_network(model: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["--class", "lefd"], 1, "has no class 'lefd'; did you mean left?"),
         (["--layer", "motion_conv1_rel", "--first", "1"], 1, "did you mean motion_conv1_relu"),
         (["--layer", "motion_conv1_relu", "--channel", "99"], 1, "has channels 0 to 3, not 99"),
+        (["--class", "left", "--data", "x", "--video", "y"], 2, "give either --data or --video"),
+        (["--class", "left", "--data", "x", "--steps", "3"], 2, "is for painted clips, not for real ones"),
+        (["--video", "x", "--channel", "3"], 2, "a video is looked at for a class"),
+        (["--video", "x", "--class", "left", "--class", "down"], 2, "name one class for --video"),
+        (["--video", "missing.mp4"], 1, "missing.mp4"),
+        (["--video", "x", "--layer", "motion_conv1_rel"], 1, "did you mean motion_conv1_relu"),
+        (["--class", "left", "--data", "missing"], 1, "missing"),
     ],
 )
 def test_wrong_input_is_one_clear_line(

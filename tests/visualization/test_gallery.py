@@ -17,7 +17,8 @@ from actionzoo.hub.record import InputRecord
 from actionzoo.models import create_model
 from actionzoo.visualization import Painted, Preset, Target, channel_target
 from actionzoo.visualization.gallery import Shown, file_name, paint_gallery
-from actionzoo.visualization.render import animation, draw_sheet, encoded_animation, flow_to_components, write_animation
+from actionzoo.visualization.render import animation, encoded_animation, flow_to_components, write_animation
+from actionzoo.visualization.sheets import painted_sheet
 
 RECORD = InputRecord(("a", "b"), 32, 48, fps=10.0, num_frames=2, stride=2, stack_length=3)
 
@@ -72,10 +73,10 @@ def test_a_still_animation_is_one(clip: Painted) -> None:
 
 
 def test_a_sheet_has_a_row_for_each_clip(clip: Painted) -> None:
-    one, two = draw_sheet([clip], RECORD), draw_sheet([clip, clip], RECORD)
+    one, two = painted_sheet([clip]), painted_sheet([clip, clip])
     assert two.width == one.width
     assert two.height - 6 == 2 * (one.height - 6)
-    alone = draw_sheet([Painted(clip.target, "slow", clip.appearance, None, 3.0, None)], RECORD)
+    alone = painted_sheet([Painted(clip.target, "slow", clip.appearance, None, 3.0, None)])
     assert alone.width < one.width / 3
 
 
