@@ -22,6 +22,9 @@ COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]
 CONTRAST = 1.5
 """Of colours whose spectrum has deviation one: so that steps of the usual size fill the range."""
 
+FLOW_SWING = 0.5
+"""Of flow, in parts of its bound, whose spectrum has deviation one: it must not be driven to its bound everywhere."""
+
 START = 0.02
 """Deviation of the spectrum at the beginning."""
 
@@ -99,6 +102,7 @@ class Canvas(layers.Layer):  # type: ignore[misc]
 
     def _field(self, planes: Any) -> Any:
         """Vectors of any length as flow that is shorter than the bound, in the same direction."""
+        planes = FLOW_SWING * planes
         return self._bound * planes * ops.rsqrt(1 + ops.sum(planes * planes, axis=-1, keepdims=True))
 
 

@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,9 @@ def _identity(model: keras.Model, record: InputRecord, speeds: Sequence[str], pr
     for name, weight in named_weights(model).items():
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(np.asarray(weight)).tobytes())
-    digest.update(json.dumps([asdict(record), list(speeds), asdict(preset), seed]).encode())
+    digest.update(
+        json.dumps([metadata.version("actionzoo"), asdict(record), list(speeds), asdict(preset), seed]).encode()
+    )
     return digest.hexdigest()
 
 

@@ -26,7 +26,7 @@ from actionzoo.visualization.transforms import borders, middle, moved
 SPEEDS = {"slow": 30.0, "medium": 1.0, "fast": 0.0}
 """The weight of the flow's variation in time."""
 
-LEAK = 0.1
+LEAK = 0.5
 """How much of what an activation cuts off counts."""
 
 STILL = "still"
@@ -43,18 +43,20 @@ class Preset:
     Attributes:
         steps: of Adam.
         rate: its learning rate, which falls to zero along a cosine.
-        norm: weight of the bounded norm, of frames and of flow.
+        appearance_norm: weight of the bounded norm of frames.
+        motion_norm: that of flow; more, so that what need not move rests.
         appearance_variation: weight of the variation of frames in space, and in time.
         motion_variation: that of flow in space; ten times as large, as in the paper.
         jitter: pixels by which the clip is moved, in parts of the picture's height.
     """
 
     steps: int = 100
-    rate: float = 0.15
-    norm: float = 0.5
-    appearance_variation: float = 5.0
+    rate: float = 0.3
+    appearance_norm: float = 0.1
+    motion_norm: float = 0.5
+    appearance_variation: float = 4.0
     motion_variation: float = 40.0
-    jitter: float = 0.05
+    jitter: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,10 @@ class Painter(keras.Model):  # type: ignore[misc]
         if "appearance" in clips:
             frames = clips["appearance"] / 127.5 - 1
             variation = spatial_variation(frames) + temporal_variation(frames)
-            cost += preset.norm * norm(frames) + preset.appearance_variation * variation
+            cost += preset.appearance_norm * norm(frames) + preset.appearance_variation * variation
         if "motion" in clips:
             flow = clips["motion"] / flow_bound(self.record)
-            cost += preset.norm * norm(flow) + preset.motion_variation * spatial_variation(flow)
+            cost += preset.motion_norm * norm(flow) + preset.motion_variation * spatial_variation(flow)
             cost += self.slowness * preset.motion_variation * temporal_variation(flow)
         return cost
 

@@ -41,7 +41,7 @@ def overview_sheet(painted: Sequence[Painted]) -> Image.Image:
     several = len({clip.speed for clip in painted}) > 1
     rows = []
     for title, clips in groupby(painted, lambda clip: clip.target.label if several else clip.target.layer):
-        cells = [(clip.speed if several else clip.target.label, _small(clip)) for clip in clips]
+        cells = [(clip.speed if several else _caption(clip), _small(clip)) for clip in clips]
         rows.append((title, cells))
     return draw_rows(rows)
 
@@ -127,6 +127,10 @@ def _painted_row(clip: Painted) -> Row:
         wheel = enlarged(flow_to_colour(clip.flow[last // 2], maximum))
         pictures.append((f"colour wheel, full at {maximum:.1f} pixels", wheel))
     return title, pictures
+
+
+def _caption(clip: Painted) -> str:
+    return clip.target.label.removeprefix(clip.target.layer).strip()
 
 
 def _small(clip: Painted) -> Image.Image:

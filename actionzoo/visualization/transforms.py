@@ -10,7 +10,7 @@ from keras import ops
 from actionzoo.hub.record import InputRecord
 from actionzoo.visualization.canvas import COARSE
 
-ZOOM = 0.08
+ZOOM = 0.02
 """The picture is up to so much larger or smaller."""
 
 

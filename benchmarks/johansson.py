@@ -1,0 +1,117 @@
+"""Point-light puppets: does motion alone tell an action, as it does for people (Johansson 1973)?
+
+    python -m benchmarks.johansson [--clips 20] [--json benchmarks/johansson.json --figure docs/johansson.png]
+
+Puppets of a seed that no training has used are rendered twice, whole and as moving dots at their joints, with the same
+movements. `mini` has learned from whole puppets and real people, and has seen no dots. Standard errors are binomial.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from actionzoo.cli.main import main as actionzoo
+from actionzoo.data.annotations import read_annotations
+from actionzoo.data.recordings import Recording, VideoSource
+from actionzoo.evaluation import Protocol, evaluate
+from actionzoo.evaluation.figures import png
+from actionzoo.hub.resolve import resolve_model
+from actionzoo.video.flow import flow_to_colour
+from benchmarks._machine import machine
+
+SEED = 7_300_000
+KINDS = {"whole": [], "points": ["--point-light"]}
+NAMES = ("answer", "appearance", "motion")
+
+
+def render(folder: Path, clips: int) -> None:
+    """Both sets of puppets."""
+    for kind, options in KINDS.items():
+        arguments = ["data", "puppets", str(folder / kind), "--clips", str(clips), "--seed", str(SEED), *options]
+        if actionzoo(arguments) != 0:
+            raise SystemExit("no puppets could be rendered")
+
+
+def test(folder: Path) -> tuple[dict[str, Any], Recording]:
+    """Shares right of both streams and of each alone, of each class too; and a clip."""
+    files = resolve_model("mini")
+    how = Protocol(files.record)
+    source = VideoSource(read_annotations(folder), how.form, folder / "cache")
+    scores = evaluate(files, source, how).scores
+    found: dict[str, Any] = {"videos": len(scores.labels)}
+    for name in NAMES:
+        right = scores.logits[name].argmax(axis=1) == scores.labels
+        error = np.sqrt(right.mean() * (1 - right.mean()) / len(right))
+        by_class = {label: float(right[scores.labels == index].mean()) for index, label in enumerate(scores.classes)}
+        found[name] = {
+            "right": round(float(right.mean()), 4),
+            "standard_error": round(float(error), 4),
+            "classes": by_class,
+        }
+    kick = next(index for index, video in enumerate(source.videos) if source.classes[video.label] == "kick")
+    return found, source.read(kick)
+
+
+def draw(found: dict[str, Any], clips: dict[str, Recording]) -> Figure:
+    """A kick, whole and as points, with its flow; and what each stream makes of such clips."""
+    figure = Figure((10, 4.6), layout="constrained", dpi=120)
+    places = figure.subplot_mosaic("abe\ncde", width_ratios=(1, 1, 1.3))
+    for row, (kind, names) in enumerate(zip(KINDS, ("ab", "cd"), strict=True)):
+        recording = clips[kind]
+        lengths = np.linalg.norm(np.asarray(recording.flow, np.float32), axis=-1).mean(axis=(1, 2))
+        time = int(lengths.argmax())
+        pictures = recording.frames[time], flow_to_colour(np.asarray(recording.flow[time], np.float32))
+        for name, picture, title in zip(names, pictures, ("a frame", "its flow"), strict=True):
+            places[name].imshow(picture)
+            places[name].axis("off")
+            if row == 0:
+                places[name].set_title(title, fontsize=10)
+    bars = places["e"]
+    for place, name in enumerate(("appearance", "motion", "answer")):
+        for side, (kind, colour) in enumerate(zip(KINDS, ("tab:gray", "tab:orange"), strict=True)):
+            row = found[kind][name]
+            bar = bars.bar(
+                place + 0.4 * side - 0.2, 100 * row["right"], 0.38, yerr=100 * row["standard_error"], color=colour,
+                label=f"{kind} puppets" if place == 0 else None,
+            )  # fmt: skip
+            bars.bar_label(bar, [f"{100 * row['right']:.0f}"], padding=2, fontsize=9)
+    bars.axhline(100 / 6, color="black", linewidth=1, linestyle=":")
+    bars.set_xticks(range(3), ["appearance", "motion", "both"])
+    bars.set(ylabel="% right (dotted: chance)", ylim=(0, 112))
+    bars.legend(frameon=False, loc="upper left", fontsize=8)
+    bars.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def main() -> None:
+    """Render, test, print, write, draw."""
+    parser = argparse.ArgumentParser(description="Point-light puppets.")
+    parser.add_argument("--clips", type=int, default=20, help="of each action")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--figure", type=Path)
+    options = parser.parse_args()
+    found: dict[str, Any] = {"machine": machine(), "seed": SEED}
+    with tempfile.TemporaryDirectory() as work:
+        render(Path(work), options.clips)
+        tested = {kind: test(Path(work) / kind) for kind in KINDS}
+        found |= {kind: rows for kind, (rows, _) in tested.items()}
+        for kind in KINDS:
+            print(kind, {name: found[kind][name]["right"] for name in NAMES}, flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        if options.figure:
+            options.figure.write_bytes(png(draw(found, {kind: clip for kind, (_, clip) in tested.items()})))
+
+
+if __name__ == "__main__":
+    main()
