@@ -136,6 +136,7 @@ def draw(found: dict[str, Any]) -> Figure:
     fine.legend(frameon=False)
     for axes in (curves, breadth, fine):
         axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8)
     return figure
 
 

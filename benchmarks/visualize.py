@@ -1,6 +1,6 @@
 """Painted clips against real ones: how much more a channel of `mini` responds, and whether it names the class.
 
-    python -m benchmarks.visualize REAL [--json benchmarks/visualize.json]
+    python -m benchmarks.visualize REAL [--parts layers classes vgg] [--json benchmarks/visualize.json]
 
 REAL is a folder of class folders. Some channels of five layers, spread evenly, are painted at medium speed, and every
 class at three speeds. A channel passes if it responds to the painted clip at least 10 times as much as to the real
@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from actionzoo.data.recordings import Form, VideoSource
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.record import InputRecord
 from actionzoo.hub.resolve import resolve_model
+from actionzoo.models import create_model
 from actionzoo.video.flow import decode_flow, encode_flow
 from actionzoo.visualization import SPEEDS, Painted, channel_target, class_target, maximize
 from actionzoo.visualization.driving import Responder
@@ -43,6 +45,7 @@ LAYERS = (
     "motion_stage5_unit1_relu",
 )
 CHANNELS = 6
+PARTS = ("layers", "classes", "vgg")
 
 
 def real_clips(responder: Responder, folder: Path, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -111,25 +114,71 @@ def high_frequencies(flow: np.ndarray) -> float:
     return float(energy[:, frequency > 0.1].sum() / energy.sum())
 
 
+LAYER_HEADS = ("layer", "tried", "silent", "1.5 times the best clip", "times the mean clip", "times the best clip")
+SPEED_HEADS = ("slow", "medium", "fast")
+CLASS_HEADS = ("class", *(f"{what}: {speed}" for what in ("sure", "change", "fine") for speed in SPEED_HEADS), "s")
+
+
+def tables(found: dict[str, Any]) -> str:
+    """The numbers as Markdown."""
+    lines = [_row(LAYER_HEADS), _row(("---", *["---:"] * (len(LAYER_HEADS) - 1)))]
+    for layer, row in found["layers"].items():
+        better = sum(value >= 1.5 for value in row["above_best"])
+        ranges = (f"{min(row[name]):g} to {max(row[name]):g}" for name in ("above_mean", "above_best"))
+        lines.append(_row((f"`{layer}`", row["tried"], row["dead"], better, *ranges)))
+    lines += ["", _row(CLASS_HEADS), _row(("---", *["---:"] * (len(CLASS_HEADS) - 1)))]
+    for name, row in found["classes"].items():
+        speeds = [row[speed] for speed in SPEED_HEADS]
+        cells = [f"{min(each['probability']):.3f}" for each in speeds]
+        cells += [f"{each['change']:.2f}" for each in speeds]
+        cells += [f"{100 * each['high_frequencies']:.1f} %" for each in speeds]
+        lines.append(_row((name, *cells, f"{row['seconds']:.0f}")))
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def measure_vgg() -> dict[str, Any]:
+    """Seconds for a channel of the fusion of VGG-16 at 224 pixels, three speeds; of random weights, so only seconds."""
+    record = InputRecord(("a", "b"), 224, 224, num_frames=1, stack_length=10)
+    model = create_model("two_stream_vgg16", 2, 1, fusion="conv", temporal_fusion="none")
+    layer = next(layer.name for layer in reversed(model.layers) if layer.name.startswith("fusion"))
+    since = time.perf_counter()
+    maximize(model, record, [channel_target(model, layer, 21, "VGG-16")], list(SPEEDS), preset=preset_for(model))
+    return {"layer": layer, "clips": len(SPEEDS), "seconds": round(time.perf_counter() - since)}
+
+
 def main() -> None:
-    """Measure, print, and write the numbers."""
+    """Measure, print, and write the numbers; parts that are not measured anew stay in the file."""
     parser = argparse.ArgumentParser(description="Measure painted clips against real ones.")
     parser.add_argument("real", type=Path)
     parser.add_argument("--videos", type=int, default=24)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     files = resolve_model("mini")
     model, record = load_keras(files), files.record
-    real = real_clips(Responder(model, record, LAYERS[0]), options.real, options.videos)
-    found: dict[str, Any] = {"machine": machine(), "clips": len(real), "layers": {}, "classes": {}}
-    for layer in LAYERS:
-        found["layers"][layer] = measure_layer(model, record, layer, real)
-        print(layer, found["layers"][layer], flush=True)
-    for name in record.classes:
-        found["classes"][name] = measure_class(model, record, name)
-        print(name, found["classes"][name], flush=True)
+    kept = json.loads(options.json.read_text("utf-8")) if options.json and options.json.exists() else {}
+    found: dict[str, Any] = kept | {"machine": machine()}
+    if "layers" in options.parts:
+        real = real_clips(Responder(model, record, LAYERS[0]), options.real, options.videos)
+        found |= {"clips": len(real), "layers": {}}
+        for layer in LAYERS:
+            found["layers"][layer] = measure_layer(model, record, layer, real)
+            print(layer, found["layers"][layer], flush=True)
+    if "classes" in options.parts:
+        found["classes"] = {}
+        for name in record.classes:
+            found["classes"][name] = measure_class(model, record, name)
+            print(name, found["classes"][name], flush=True)
+    if "vgg" in options.parts:
+        found["vgg"] = measure_vgg()
+        print(found["vgg"], flush=True)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    print(tables(found))
 
 
 if __name__ == "__main__":

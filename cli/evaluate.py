@@ -80,7 +80,8 @@ def evaluate(
     with silent():
         from actionzoo.evaluation import Protocol, measure
         from actionzoo.evaluation import evaluate as test
-        from actionzoo.evaluation.report import make_folder, write_report
+        from actionzoo.evaluation.report import write_report
+        from actionzoo.evaluation.scores import make_folder
         from actionzoo.evaluation.selection import choose, source_of
         from actionzoo.training.strategy import make_strategy
         from actionzoo.visualization.page import Page
@@ -112,13 +113,14 @@ def evaluate(
     facts |= {"broken": [[str(path), reason] for path, reason in done.broken]} if done.broken else {}
     if report is not None:
         write_report(report, done.scores, metrics, facts)
-        _write_pages(report, files, Page(done, metrics, videos, files.record, facts), paint)
     if as_json:
         print_json({**facts, **asdict(metrics)})
     else:
         _print(metrics)
     for path, reason in done.broken:
         complain(DataError(f"{path}: {reason}"))
+    if report is not None:  # last: painting takes time
+        _write_pages(report, files, Page(done, metrics, videos, files.record, facts), paint)
     if done.broken:
         raise typer.Exit(3)
 

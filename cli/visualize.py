@@ -136,7 +136,7 @@ def _paint(
 
 def _drive(network: Any, files: ModelFiles, targets: list[Target], data: Path, output: Path) -> None:
     """Clips of real videos that drive the targets most."""
-    from actionzoo.visualization.gallery import make_folder
+    from actionzoo.evaluation.scores import make_folder
     from actionzoo.visualization.studies import study_drivers
 
     source = VideoSource(read_annotations(data), Form.of(files.record))
@@ -151,8 +151,9 @@ def _explain(
     network: Any, files: ModelFiles, videos: list[Path], class_: str | None, layer: str | None, output: Path
 ) -> None:
     """Where videos speak for a class."""
+    from actionzoo.evaluation.scores import make_folder
     from actionzoo.visualization.attribution import attend, layers_for
-    from actionzoo.visualization.gallery import file_name, make_folder
+    from actionzoo.visualization.gallery import file_name
     from actionzoo.visualization.studies import write_attention
     from actionzoo.visualization.targets import class_target
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from actionzoo.errors import OutputError
 from actionzoo.evaluation.figures import draw_classes, draw_confusion, draw_reliability, png
 from actionzoo.evaluation.metrics import Metrics
-from actionzoo.evaluation.scores import ANSWER, Scores, softmax, write_whole
+from actionzoo.evaluation.scores import ANSWER, Scores, make_folder, softmax, write_whole
 
 
 def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[str, Any]) -> list[Path]:
@@ -52,17 +50,6 @@ def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[
     for name, content in files.items():
         write_whole(folder / name, content)
     return [folder / name for name in files]
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of a report, and see that files can be written there, before a long test. Raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = "a file is in its place" if isinstance(error, FileExistsError) else error.strerror or error
-        raise OutputError(f"cannot write a report into {folder}: {reason}") from error
 
 
 def _predictions(scores: Scores) -> bytes:

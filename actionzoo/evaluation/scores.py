@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -103,6 +104,17 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
         logits={name: array.astype(np.float32) for name, array in logits.items()},
         **{name: tuple(array.tolist()) for name, array in texts.items()},
     )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and see that files can be written there, before long work for them. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = "a file is in its place" if isinstance(error, FileExistsError) else error.strerror or error
+        raise OutputError(f"cannot write into {folder}: {reason}") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

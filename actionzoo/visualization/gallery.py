@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -18,6 +17,7 @@ import keras
 import numpy as np
 
 from actionzoo.errors import OutputError
+from actionzoo.evaluation.scores import make_folder
 from actionzoo.hub.loading import named_weights
 from actionzoo.hub.record import InputRecord
 from actionzoo.visualization.painting import Painted, Preset, maximize, speeds_of
@@ -97,16 +97,6 @@ def paint_gallery(
             painted = maximize(model, record, some, own, preset=preset, seed=seed, progress=progress)
             for target in some:
                 yield _write(folder, [clip for clip in painted if clip.target == target], record, identity)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder for pictures, and see that files can be written there. Raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputError(f"cannot write pictures into {folder}: {error.strerror or error}") from error
 
 
 def file_name(label: str) -> str:

@@ -115,5 +115,5 @@ def test_what_is_there_is_not_painted_again(model: keras.Model, tmp_path: Path) 
 
 def test_a_folder_that_is_a_file(model: keras.Model, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write pictures into"):
+    with pytest.raises(OutputError, match="cannot write into"):
         paint(model, tmp_path / "file", [0])
