@@ -35,6 +35,7 @@ from benchmarks._machine import machine
 
 SEED = 7_300_000
 KINDS = {"whole": [], "points": ["--point-light"]}
+LEGEND = {"whole": "whole puppets", "points": "points"}
 NAMES = ("still", "appearance", "motion", "answer")
 TITLES = ("one frame", "appearance", "motion", "both")
 
@@ -108,7 +109,7 @@ def draw(found: dict[str, Any], clips: dict[str, Recording]) -> Figure:
             row = found[kind][name]
             bar = bars.bar(
                 place + 0.4 * side - 0.2, 100 * row["right"], 0.38, yerr=100 * row["standard_error"], color=colour,
-                label=f"{kind} puppets" if place == 0 else None,
+                label=LEGEND[kind] if place == 0 else None,
             )  # fmt: skip
             bars.bar_label(bar, [f"{100 * row['right']:.0f}"], padding=2, fontsize=9)
     bars.axhline(100 / 6, color="black", linewidth=1, linestyle=":")

@@ -143,3 +143,25 @@ def test_what_there_is_not(model: keras.Model) -> None:
         channel_target(model, "motion_conv9_relu", 8, "it")
     with pytest.raises(ValueError, match="of one layer"):
         maximize(model, RECORD, [Target("logits", 0, "a"), Target("motion_conv1_relu", 0, "b")])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("two_stream_vgg16", {"fusion": "conv"}),
+        ("two_stream_vgg16", {"fusion": "bilinear"}),
+        ("st_mulnet18", {"temporal_pool": "none"}),
+        ("t_resnet18", {"streams": "both"}),
+        ("motion_resnet50", {}),
+        ("appearance_vgg16", {}),
+    ],
+)
+def test_every_family_can_be_painted(name: str, options: dict[str, str]) -> None:
+    record = InputRecord(("a", "b"), 64, 64, num_frames=2, stride=2, stack_length=3)
+    if not name.startswith("appearance"):
+        options = options | {"stack_length": 3}
+    network = create_model(name, 2, 2, height=64, width=64, channel_factor=0.0625, **options)
+    (clip,) = maximize(network, record, [class_target(network, record, "b", name)], ["fast"], preset=Preset(steps=2))
+    assert clip.probability is not None
+    assert 0 <= clip.probability <= 1
+    assert (clip.appearance is None, clip.flow is None) == (name.startswith("motion"), name.startswith("appearance"))
