@@ -18,7 +18,7 @@ def borders(record: InputRecord) -> dict[str, int]:
     """Pixels around the picture, on each stream's canvas, that moving and shrinking it can bring into sight.
 
     >>> borders(InputRecord((), height=112, width=144))
-    {'appearance': 10, 'motion': 5}
+    {'appearance': 3, 'motion': 2}
     """
     return {stream: max(2, round(record.height / coarse * (ZOOM + 0.01))) for stream, coarse in COARSE.items()}
 
