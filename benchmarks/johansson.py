@@ -68,7 +68,7 @@ class Stills:
         return Recording(whole.name, whole.label, frames, flow)
 
 
-def test(folder: Path) -> tuple[dict[str, Any], Recording]:
+def measure(folder: Path) -> tuple[dict[str, Any], Recording]:
     """Shares right of both streams and of each alone, of each class too; and a clip."""
     files = resolve_model("mini")
     how = Protocol(files.record)
@@ -130,7 +130,7 @@ def main() -> None:
     found: dict[str, Any] = {"machine": machine(), "seed": SEED}
     with tempfile.TemporaryDirectory() as work:
         render(Path(work), options.clips)
-        tested = {kind: test(Path(work) / kind) for kind in KINDS}
+        tested = {kind: measure(Path(work) / kind) for kind in KINDS}
         found |= {kind: rows for kind, (rows, _) in tested.items()}
         for kind in KINDS:
             print(kind, {name: found[kind][name]["right"] for name in NAMES}, flush=True)

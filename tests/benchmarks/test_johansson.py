@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.johansson import draw, render, test
+from benchmarks.johansson import draw, measure, render
 
 
 def test_motion_sees_in_dots_what_a_still_does_not_show(tmp_path: Path) -> None:
     render(tmp_path, 2)
-    whole, person = test(tmp_path / "whole")
-    points, dots = test(tmp_path / "points")
+    whole, person = measure(tmp_path / "whole")
+    points, dots = measure(tmp_path / "points")
     assert whole["videos"] == points["videos"] == 12
     assert whole["motion"]["right"] >= 0.75
     assert points["motion"]["right"] > points["still"]["right"] + 0.2
