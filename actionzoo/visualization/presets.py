@@ -7,7 +7,8 @@ import keras
 from actionzoo.visualization.painting import Preset
 
 RESNET = Preset()
-VGG = Preset()
+VGG = Preset(motion_norm=4.0, motion_variation=160.0)
+"""Without batch norms, gradients of the flow are so large that it would be driven to its bound all over."""
 
 
 def preset_for(model: keras.Model) -> Preset:

@@ -38,7 +38,7 @@ def painted_sheet(painted: Sequence[Painted]) -> Image.Image:
 
 def overview_sheet(painted: Sequence[Painted]) -> Image.Image:
     """All clips small, frame beside flow: a row for each target where they have several speeds, else for each layer."""
-    several = len({clip.speed for clip in painted}) > 1
+    several = len({clip.target for clip in painted}) < len(painted)
     rows = []
     for title, clips in groupby(painted, lambda clip: clip.target.label if several else clip.target.layer):
         cells = [(clip.speed if several else _caption(clip), _small(clip)) for clip in clips]
