@@ -130,7 +130,6 @@ def render_page(page: Page) -> str:
         matrix=_matrix(page, open_),
         pairs=[_panel(page, pair, pictures) for pair in open_],
         unshown=len(pairs) - len(open_),
-        more="`actionzoo evaluate ... --paint N` paints more.",
         shortcuts=_shortcuts(page),
         enough=ENOUGH,
         risk=RISK,
