@@ -83,7 +83,7 @@ def evaluate(
         from actionzoo.evaluation.report import write_report
         from actionzoo.evaluation.scores import make_folder
         from actionzoo.evaluation.selection import choose, source_of
-        from actionzoo.training.strategy import make_strategy
+        from actionzoo.training.strategy import is_chief, make_strategy
         from actionzoo.visualization.page import Page
     devices = make_strategy(strategy)
     files = resolve_model(model, offline=offline)
@@ -120,7 +120,8 @@ def evaluate(
     for path, reason in done.broken:
         complain(DataError(f"{path}: {reason}"))
     if report is not None:  # last: painting takes time
-        _write_pages(report, files, Page(done, metrics, videos, files.record, facts), paint)
+        painted = paint if is_chief(devices) else 0
+        _write_pages(report, files, Page(done, metrics, videos, files.record, facts), painted)
     if done.broken:
         raise typer.Exit(3)
 

@@ -156,7 +156,8 @@ import sys, tensorflow as tf
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(sys.argv[4]))
 from actionzoo.cli.main import main
-sys.exit(main(["evaluate", sys.argv[1], sys.argv[2], "--report", sys.argv[3], "--strategy", sys.argv[5]]))
+model, data, report, _, strategy = sys.argv[1:]
+sys.exit(main(["evaluate", model, data, "--report", report, "--strategy", strategy, "--paint", "0"]))
 """
 
 
