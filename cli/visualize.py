@@ -196,7 +196,7 @@ def _speeds(text: str) -> list[str]:
 
 def _check_choice(classes: list[str] | None, layer: str | None, channels: list[int] | None, first: int | None) -> None:
     if (classes is None) == (layer is None):
-        raise typer.BadParameter("give either --class or --layer", param_hint="MODEL")
+        raise typer.BadParameter("give either --class or --layer, or a --video", param_hint="--class")
     if layer is None and (channels or first):
         raise typer.BadParameter("belongs to --layer", param_hint="--channel" if channels else "--first")
     if layer is not None and bool(channels) == bool(first):

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from actionzoo.evaluation.controls import CONTROLS
 from actionzoo.evaluation.metrics import confusion
-from actionzoo.evaluation.scores import STREAMS, Scores
+from actionzoo.evaluation.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,3 @@ def _area(higher: NDArray[np.float32], lower: NDArray[np.float32]) -> float:
 
 def _median(values: NDArray[np.float32]) -> float:
     return float(np.median(values)) if len(values) else float("nan")
-
-
-def decided_by(pair: Pair) -> str | None:
-    """What tells a pair apart best: a stream, or the control that does as well as both; `None` without streams."""
-    sides = {name: pair.separation[name] for name in (*STREAMS, *CONTROLS) if name in pair.separation}
-    return max(sides, key=lambda name: sides[name]) if sides else None
