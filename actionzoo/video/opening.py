@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -22,11 +22,13 @@ import av.error
 import av.video.stream
 
 from actionzoo.errors import BrokenVideoError, NotAVideoError, VideoError, VideoNotFoundError, VideoTooLargeError
+from actionzoo.video.memory import Frames, open_memory
 
 __all__ = ["MAX_PIXELS", "MAX_SIDE", "Source", "camera_number", "check_size", "is_stream", "open_video"]
 
-Source: TypeAlias = int | str | os.PathLike[str]
-"""A file, an address (http, https, rtsp, rtsps), or the number of a camera."""
+Source: TypeAlias = int | str | os.PathLike[str] | bytes | BinaryIO | Frames
+"""A file, an address (http, https, rtsp, rtsps), or the number of a camera; a video file's bytes, or one that is open
+for reading them from its beginning on; or decoded pictures."""
 
 MAX_SIDE = 16_384
 """Pixels on the longer side of the largest frame that is decoded."""
@@ -99,8 +101,10 @@ def open_video(source: Source) -> Iterator[tuple[av.container.InputContainer, av
             yield container, _video_stream(source, container, low_delay=scheme.startswith("rtsp"))
 
 
-def _open_file(source: Source) -> BinaryIO:
-    path = Path(os.fspath(source))  # type: ignore[arg-type]
+def _open_file(source: Source) -> AbstractContextManager[BinaryIO]:
+    if not isinstance(source, str | os.PathLike):
+        return open_memory(source)  # type: ignore[arg-type]
+    path = Path(os.fspath(source))
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):

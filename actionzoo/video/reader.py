@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import av
 import av.error
@@ -19,12 +19,15 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from actionzoo.errors import BrokenVideoError, NotAVideoError
+from actionzoo.errors import BrokenVideoError, NotAVideoError, source_name
 from actionzoo.video.camera import camera_pictures, open_camera
+from actionzoo.video.memory import Frames
 from actionzoo.video.opening import Source, broken, camera_number, check_size, open_video
 from actionzoo.video.timing import Clock, on_grid
 
 __all__ = ["Frame", "Size", "Source", "VideoInfo", "probe", "read_frames"]
+
+_T = TypeVar("_T")
 
 Size: TypeAlias = tuple[int, int] | Callable[[tuple[int, int]], tuple[int, int]]
 """(height, width) in pixels, or a function that makes it from the (height, width) of the upright original."""
@@ -56,6 +59,9 @@ def probe(source: Source) -> VideoInfo:
 
     Raises the errors of `read_frames`.
     """
+    if isinstance(source, Frames):
+        check_size(source, source.width, source.height)
+        return VideoInfo(str(source), source.width, source.height, source.fps, source.duration_s)
     number = camera_number(source)
     if number is not None:
         with open_camera(number) as capture:
@@ -67,7 +73,7 @@ def probe(source: Source) -> VideoInfo:
         except StopIteration:
             raise _no_frames(source) from None
         height, width = _Upright(frame).size(frame.height, frame.width)
-        return VideoInfo(str(source), width, height, _rate(stream), _declared_duration(container, stream))
+        return VideoInfo(source_name(source), width, height, _rate(stream), _declared_duration(container, stream))
 
 
 def read_frames(
@@ -75,7 +81,8 @@ def read_frames(
 ) -> Generator[Frame]:
     """The frames of a video, one after the other.
 
-    source: a file, an address (http, https, rtsp), or the number of a camera.
+    source: a file, an address (http, https, rtsp), or the number of a camera; the bytes of a video file, a binary file
+        object that can be rewound (it stays open), or the pictures of `actionzoo.video.Frames`.
     fps: keep the frames nearest to a grid of that many a second, counted from the first frame. The others are decoded
         but never converted. A video that is slower keeps all its frames; none is ever given twice.
     size: scale every frame to this (height, width); a function gets the upright (height, width) and returns the new
@@ -92,6 +99,8 @@ def read_frames(
     """
     if fps is not None and not fps > 0:
         raise ValueError(f"fps must be more than 0, not {fps}")
+    if isinstance(source, Frames):
+        return _read_memory(source, fps, size, seen)
     number = camera_number(source)
     return _read_video(source, fps, size, seen) if number is None else _read_camera(number, fps, size)
 
@@ -112,9 +121,21 @@ def _read_video(
             raise _no_frames(source)
 
 
-def _telling(
-    pictures: Iterator[tuple[float, av.VideoFrame]], seen: Callable[[float], None]
-) -> Iterator[tuple[float, av.VideoFrame]]:
+def _read_memory(
+    frames: Frames, fps: float | None, size: Size | None, seen: Callable[[float], None] | None
+) -> Generator[Frame]:
+    check_size(frames, frames.width, frames.height)
+    pictures = ((index / frames.fps, image) for index, image in enumerate(frames.images))
+    if seen is not None:
+        pictures = _telling(pictures, seen)
+    convert: _Converter | None = None
+    for time, image in pictures if fps is None else on_grid(pictures, fps):
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")
+        convert = convert or _Converter(picture, size)
+        yield Frame(time, convert(picture))
+
+
+def _telling(pictures: Iterable[tuple[float, _T]], seen: Callable[[float], None]) -> Generator[tuple[float, _T]]:
     for time, picture in pictures:
         seen(time)
         yield time, picture
