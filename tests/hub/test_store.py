@@ -49,6 +49,19 @@ def test_a_file_is_fetched_once_and_pinned(entry: CatalogEntry, server: FileServ
     store.verify_weights(entry)
 
 
+def test_a_kept_file_that_is_damaged_is_fetched_again(
+    entry: CatalogEntry, server: FileServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    for fetch in (lambda: store.fetch_weights(entry), lambda: store.fetch_address(server.address)):
+        path = fetch()
+        path.write_bytes(CONTENT[::-1])
+        assert fetch().read_bytes() == CONTENT
+        assert caplog.records[-1].message == f"{path} is damaged; it is fetched again"
+    path.write_bytes(CONTENT[::-1])
+    with pytest.raises(OfflineError):
+        store.fetch_address(server.address, offline=True)
+
+
 def test_equal_names_at_other_addresses_do_not_meet(entry: CatalogEntry, server: FileServer) -> None:
     other = server.address.replace("/folder/", "/other/")
     assert store.fetch_address(server.address) != store.fetch_address(other)
