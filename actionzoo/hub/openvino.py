@@ -23,6 +23,7 @@ from typing import Any
 
 from actionzoo.errors import ModelError
 from actionzoo.hub.cache import cache_folder, cache_folders, sha256_of, write_beside
+from actionzoo.hub.loading import check_finite
 from actionzoo.hub.resolve import IR_FILES, ModelFiles
 
 FORMAT = "v2"
@@ -115,7 +116,7 @@ def silent() -> Iterator[None]:
 def load_keras(files: ModelFiles) -> Any:
     """The Keras model, loaded in Keras' safe mode: a file from outside cannot bring code of its own.
 
-    Raises ModelError.
+    Raises ModelError; WeightsError if weights are not finite.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -140,6 +141,7 @@ def load_keras(files: ModelFiles) -> Any:
             raise ModelError(f"{files.name} cannot be loaded by Keras {keras.__version__}: {reason[:300]}") from error
     if len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
         raise ModelError(f"{files.name} does not give one logit for each class: its output is {model.output_shape}")
+    check_finite(((weight.path, keras.ops.convert_to_numpy(weight)) for weight in model.weights), files.name)
     return model
 
 

@@ -12,14 +12,19 @@ import json
 import logging
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
 
 from actionzoo.errors import OfflineError, OutputError, WeightsError
 from actionzoo.hub import download, web
 from actionzoo.hub.cache import cache_folder, cache_folders, remembered_sha256, sha256_of, write_beside
 from actionzoo.hub.catalog import CatalogEntry
+from actionzoo.hub.loading import check_finite
 
 logger = logging.getLogger("actionzoo")
 
@@ -78,7 +83,7 @@ def find_weights(entry: CatalogEntry) -> Path | None:
 def verify_weights(entry: CatalogEntry) -> bool:
     """Read the files of an entry, byte for byte; whether they are here.
 
-    Raises WeightsError if one is not what it was or should be.
+    Raises WeightsError if one is not what it was or should be, or holds weights that are not finite.
     """
     if entry.kind == "embedded":
         for file in entry.files:
@@ -87,11 +92,24 @@ def verify_weights(entry: CatalogEntry) -> bool:
     if (path := find_weights(entry)) is None:
         return False
     found = sha256_of(path)
-    announced = download.announced_sha256(path) if entry.kind == "hub" else None
-    if announced not in (None, found):
+    if entry.kind == "hub" and not download.is_as_announced(path):
         raise WeightsError(f"{entry.name}: {path} is damaged (sha256); remove it and fetch it again")
     _check(entry, path, found)
+    if path.suffix == ".safetensors":
+        check_finite(_tensors(path), f"{entry.name}: {path}")
     return True
+
+
+def _tensors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The tensors of a safetensors file by name, one after the other; those of types that numpy lacks are left out."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            for name in file.keys():  # noqa: SIM118  it is no mapping
+                with contextlib.suppress(TypeError, AttributeError):
+                    yield name, file.get_tensor(name)
+    except (OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{path} is no safetensors file ({reason}); remove it and fetch it again") from error
 
 
 def read_pin(entry: CatalogEntry) -> Pin | None:

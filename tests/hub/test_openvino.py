@@ -18,10 +18,10 @@ import pytest
 
 import actionzoo.hub.cache as hub_cache
 import actionzoo.hub.openvino as hub_openvino
-from actionzoo.errors import ModelError
+from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub import InputRecord, export_bundle, resolve_model, save_model
 from actionzoo.hub.cache import sha256_of
-from actionzoo.hub.openvino import converted_folder, is_converted, openvino_source
+from actionzoo.hub.openvino import converted_folder, is_converted, load_keras, openvino_source
 from actionzoo.inference.engines import KerasEngine, OpenVINOEngine, load_engine
 
 RECORD = InputRecord(("push", "hug", "kick"), 16, 24, num_frames=3, stride=2, stack_length=2)
@@ -242,6 +242,17 @@ def test_an_output_that_is_not_one_logit_for_each_class(network: Any, tmp_path: 
     save_model(both, RECORD, tmp_path / "both.keras")
     with pytest.raises(ModelError, match="one logit for each class"):
         load_engine(resolve_model(tmp_path / "both.keras"), "keras")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite(network: Any, tmp_path: Path, value: float) -> None:
+    import keras
+
+    copy = keras.models.clone_model(network)
+    copy.get_layer("logits").bias.assign([0, value, 0])
+    save_model(copy, RECORD, tmp_path / "model.keras")
+    with pytest.raises(WeightsError, match="non-finite numbers in logits/bias"):
+        load_keras(resolve_model(tmp_path / "model.keras"))
 
 
 def test_openvino_comes_without_telemetry_and_converters() -> None:

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 from huggingface_hub import constants
+from safetensors.numpy import save
 
 from actionzoo.errors import ModelNotFoundError, OfflineError, WeightsError
 from actionzoo.hub import resolve_model, store
@@ -125,12 +127,20 @@ def test_a_branch_of_the_hub_is_pinned_to_what_was_first_fetched(
 def test_wrong_bytes_of_the_hub(entry: CatalogEntry, hub: Hub) -> None:
     hub.add("someone/some-model", {"model.safetensors": CONTENT})
     hub.damaged = True
-    with pytest.raises(WeightsError, match="is damaged"):
+    with pytest.raises(WeightsError, match="came damaged"):
         store.fetch_weights(on_hub(entry))
     hub.damaged = False
     path = store.fetch_weights(on_hub(entry))
     path.resolve().write_bytes(b"damaged later")
     with pytest.raises(WeightsError, match="is damaged"):
+        store.verify_weights(on_hub(entry))
+
+
+def test_weights_of_the_hub_that_are_not_finite(entry: CatalogEntry, hub: Hub) -> None:
+    tensors = {"conv1.weight": np.array([1, np.nan], np.float32), "steps": np.array([1])}
+    hub.add("someone/some-model", {"model.safetensors": save(tensors)})
+    store.fetch_weights(on_hub(entry))
+    with pytest.raises(WeightsError, match=r"non-finite numbers in conv1\.weight"):
         store.verify_weights(on_hub(entry))
 
 
