@@ -85,7 +85,9 @@ def show(name: Name, as_json: Json = False) -> None:
 def pull(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME", show_default=False, help="Names of `weights list`, or hf://user/repo[@revision]."),
+        typer.Argument(
+            metavar="NAME", show_default=False, help="Names of `weights list`, or hf://user/repo[@revision]."
+        ),
     ],
     offline: Offline = False,
 ) -> None:

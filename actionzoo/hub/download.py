@@ -10,10 +10,13 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actionzoo.errors import ActionzooError, ModelError, ModelNotFoundError, OfflineError, OutputError
-from actionzoo.hub import web
 from actionzoo.hub.cache import sha256_of
+
+if TYPE_CHECKING:
+    from actionzoo.hub.web import Progress
 
 MODEL_FILE = "model.keras"
 WAIT_S = 8.0
@@ -105,19 +108,21 @@ def _download(repo: str, revision: str, file: str, name: str) -> Path:
     from huggingface_hub.file_download import repo_folder_name
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
+    from actionzoo.hub.web import REPLY_S, download, within
+
     address = hf_hub_url(repo, file, revision=revision)
-    etag = web.within(web.REPLY_S, lambda: get_hf_file_metadata(address, timeout=WAIT_S)).etag
+    etag = within(REPLY_S, lambda: get_hf_file_metadata(address, timeout=WAIT_S)).etag
     if etag is None or not _ETAG.fullmatch(etag):
         raise ModelError(f"{name}: the hub gives its {file} no name that a file can have; fetch it by hand")
     content = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type="model"), "blobs", etag)
     sha256 = etag if _SHA256.fullmatch(etag) else None
     with _bar(name) as progress:
-        web.download(address, content, sha256=sha256, progress=progress, headers=build_hf_headers(), content=etag)
-    return Path(web.within(web.REPLY_S, lambda: hf_hub_download(repo, file, revision=revision, etag_timeout=WAIT_S)))
+        download(address, content, sha256=sha256, progress=progress, headers=build_hf_headers(), content=etag)
+    return Path(within(REPLY_S, lambda: hf_hub_download(repo, file, revision=revision, etag_timeout=WAIT_S)))
 
 
 @contextlib.contextmanager
-def _bar(name: str) -> Iterator[web.Progress]:
+def _bar(name: str) -> Iterator[Progress]:
     """The client's own bar, where somebody sees it."""
     from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
 
