@@ -21,10 +21,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from actionzoo.errors import ModelError
+from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub.cache import cache_folder, cache_folders, sha256_of, write_beside
 from actionzoo.hub.loading import check_finite
 from actionzoo.hub.resolve import IR_FILES, ModelFiles
+from actionzoo.hub.safety import check_keras_file
 
 FORMAT = "v2"
 """Names the folder of converted models; a change in how we convert gets a new one."""
@@ -135,7 +136,11 @@ def load_keras(files: ModelFiles) -> Any:
         else:
             path = source
         try:
+            if files.entry is None:  # what has a checksum in the catalog is known
+                check_keras_file(path, files.name)
             model = keras.models.load_model(path, compile=False, safe_mode=True)
+        except WeightsError:
+            raise
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ModelError(f"{files.name} cannot be loaded by Keras {keras.__version__}: {reason[:300]}") from error
