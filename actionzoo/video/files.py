@@ -12,10 +12,19 @@ VIDEO_SUFFIXES = frozenset(
 
 
 def videos_below(folder: str | os.PathLike[str]) -> list[str]:
-    """The video files in a folder and below, by their suffix, sorted; hidden files and folders are left out."""
+    """The video files in a folder and below, by their suffix, sorted; hidden files and folders are left out.
+
+    Links to folders are followed, each folder once.
+    """
     found = []
-    for where, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    visited: set[tuple[int, int]] = set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        facts = os.stat(where)
+        if (facts.st_dev, facts.st_ino) in visited:
+            folders.clear()
+            continue
+        visited.add((facts.st_dev, facts.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         seen = (name for name in names if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."))
         found += [os.path.join(where, name) for name in seen]
     return sorted(found)
