@@ -1,0 +1,74 @@
+"""What lies in a folder and below: videos, other files, folders."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from actionzoo.data.layouts.found import counted, shortened
+from actionzoo.video.files import videos_below
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder with all that is below, as paths relative to it with `/` between names, sorted.
+
+    Attributes:
+        root: the folder.
+        videos: files, and folders of numbered frames, that are videos.
+        files: other files.
+        folders: other folders.
+        closed: folders that cannot be read.
+    """
+
+    root: Path
+    videos: list[str]
+    files: list[str]
+    folders: list[str]
+    closed: list[str]
+
+    def path(self, name: str) -> str:
+        """The path of something in the folder."""
+        return os.path.join(self.root, name)
+
+
+def survey(root: Path) -> Tree:
+    """Look through a folder once. Links to folders are followed; hidden files and folders are left out."""
+    top = os.fspath(root)
+    start = len(os.path.join(top, ""))
+    videos = [path[start:] for path in videos_below(top)]
+    known = frozenset(videos)
+    files: list[str] = []
+    folders: list[str] = []
+    closed: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    for where, below, names in os.walk(top, followlinks=True, onerror=lambda error: closed.append(error.filename)):
+        facts = os.stat(where)
+        if (facts.st_dev, facts.st_ino) in seen:  # a link that leads back
+            below.clear()
+            continue
+        seen.add((facts.st_dev, facts.st_ino))
+        here = f"{where[start:]}/" if len(where) > start else ""
+        below[:] = [name for name in below if not name.startswith(".") and here + name not in known]
+        folders += [here + name for name in below]
+        files += [here + name for name in names if not name.startswith(".") and here + name not in known]
+    return Tree(root, videos, sorted(files), sorted(folders), sorted(path[start:] for path in closed))
+
+
+def left_out(tree: Tree, tops: Collection[str]) -> list[str]:
+    """What nothing can be learned from: files that are no videos in the folders `tops`, and folders without access."""
+    kinds = Counter(
+        os.path.splitext(name)[1].lower() or "without a suffix"
+        for name in tree.files
+        if "/" in name and name.partition("/")[0] in tops
+    )
+    notes = []
+    if kinds:
+        listed = [f"{count} {kind}" for kind, count in kinds.most_common()]
+        notes.append(f"{counted(kinds.total(), 'file')} left out: {shortened(listed)}")
+    if tree.closed:
+        notes.append(f"{counted(len(tree.closed), 'folder')} cannot be read: {shortened(tree.closed)}")
+    return notes
