@@ -237,28 +237,24 @@ def use_scores(folder: Path) -> None:
 
 
 def run_samples(folder: Path) -> list[Files]:
-    """What `--resume` reads of a run, and its model."""
-    import keras
+    """The facts that `--resume` reads of a run, its recipe and its model."""
+    from safetensors.numpy import save
 
-    from actionzoo.training.checkpoint import save_state
+    from actionzoo.training.checkpoint import FACTS
     from actionzoo.training.recipe import Recipe
 
     (model,) = keras_samples(folder)
-    save_state(folder / "checkpoint.safetensors", [keras.Variable(np.ones((2, 3)))], {"step": 3, "history": []})
-    checkpoint = {"checkpoint.safetensors": (folder / "checkpoint.safetensors").read_bytes()}
-    return [model | checkpoint | {"recipe.toml": Recipe(model="mini").to_toml().encode()}]
+    checkpoint = save({"00000": np.ones((2, 3))}, {FACTS: '{"step": 3, "history": [{"loss": 0.5}]}'})
+    return [model | {"checkpoint.safetensors": checkpoint, "recipe.toml": Recipe(model="mini").to_toml().encode()}]
 
 
 def use_run(folder: Path) -> None:
-    import keras
-
     from actionzoo.hub import resolve_model
-    from actionzoo.training.checkpoint import load_facts, load_state
+    from actionzoo.training.checkpoint import load_facts
     from actionzoo.training.recipe import Recipe, change, read_recipe
 
     change(Recipe(), read_recipe(folder / "recipe.toml"), "recipe")
     load_facts(folder / "checkpoint.safetensors")
-    load_state(folder / "checkpoint.safetensors", [keras.Variable(np.ones((2, 3)))])
     resolve_model(folder)
 
 

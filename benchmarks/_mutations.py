@@ -43,8 +43,11 @@ def mutate(content: bytes, suffix: str, rng: Generator) -> bytes:
 
 def _of_archive(content: bytes, rng: Generator) -> bytes | None:
     """One member damaged, the archive around it whole."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+    except zipfile.BadZipFile:
+        return None
     if not members:
         return None
     name = list(members)[rng.integers(len(members))]
