@@ -174,6 +174,10 @@ class ShardSource:
         lazy: Any = frames, flow
         return Recording(facts.name, facts.label, *lazy)
 
+    def digest(self, index: int) -> str:
+        """What the content of `videos[index]` is known by: the digest of its record."""
+        return self._records[index][1].digest
+
     def _flow(self, pair: tuple[bytes, bytes]) -> NDArray[np.float16]:
         codes = [cv2.imdecode(np.frombuffer(part, np.uint8), cv2.IMREAD_GRAYSCALE) for part in pair]
         return decode_flow(np.stack(codes, axis=-1), self.bound).astype(np.float16)

@@ -148,16 +148,10 @@ def environment(strategy: Any) -> dict[str, Any]:
 
 
 def fingerprint(source: Source) -> str:
-    """What the videos are: names, labels, groups, parts, sizes and form. Another set has another one."""
+    """What the videos are: names, labels, groups, parts, content and form. Another set has another one."""
     rows = [
-        [str(video.path.name), video.label, video.group, video.split, _bytes(video.path)] for video in source.videos
+        [str(video.path.name), video.label, video.group, video.split, source.digest(index)]
+        for index, video in enumerate(source.videos)
     ]
     text = json.dumps([source.classes, asdict(source.form), rows])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _bytes(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:  # part of a shard
-        return None

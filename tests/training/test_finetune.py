@@ -303,6 +303,22 @@ def test_a_folder_in_use_or_with_other_data(videos: Path, recipe: Recipe, tmp_pa
         learn(videos, run, None, data=other, resume=True)
 
 
+def test_a_video_that_was_replaced_by_another_of_the_same_size(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(videos, data)
+    run = tmp_path / "run"
+    learn(data, run, replace(recipe, epochs=1))
+    moved = tmp_path / "moved"
+    shutil.copytree(data, moved, copy_function=shutil.copyfile)  # with other times, as on another disk
+    learn(moved, run, None, resume=True)
+    clip = data / "down" / "2_p2.mp4"
+    facts, content = clip.stat(), clip.read_bytes()
+    clip.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(clip, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    with pytest.raises(TrainingError, match="other videos"):
+        learn(data, run, None, resume=True)
+
+
 def test_a_full_disk_keeps_what_was_written(
     videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
