@@ -32,10 +32,11 @@ import filelock
 from actionzoo.data.recordings import Source
 from actionzoo.errors import OutputError, TrainingError
 from actionzoo.hub.download import MODEL_FILE
+from actionzoo.hub.resolve import CHECKPOINT_FILE
 from actionzoo.training.checkpoint import load_facts, replace_file
 
 RECIPE, SPLIT, SKIPPED, ENVIRONMENT = "recipe.toml", "split.csv", "skipped.csv", "environment.json"
-HISTORY, CHECKPOINT, LAST, METRICS, LOGS = "history.csv", "checkpoint.safetensors", "last.keras", "metrics.json", "logs"
+HISTORY, LAST, METRICS, LOGS = "history.csv", "last.keras", "metrics.json", "logs"
 LOCK = ".lock"
 
 
@@ -107,7 +108,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / CHECKPOINT
+        return self.folder / CHECKPOINT_FILE
 
     def write(self, name: str, text: str) -> None:
         """A text file, whole at any time. Raises OutputError."""
@@ -125,7 +126,7 @@ class Run:
 
 def kept_epochs(folder: Path) -> tuple[int, int] | None:
     """How many epochs the checkpoint of a run has, and how many it shall have; `None` if there is no checkpoint."""
-    path = folder / CHECKPOINT
+    path = folder / CHECKPOINT_FILE
     if not path.is_file():
         return None
     facts = load_facts(path)
