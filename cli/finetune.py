@@ -154,10 +154,12 @@ def _kept_is_said(run: Path) -> Iterator[None]:
         with suppress(TrainingError):
             kept = kept_epochs(run)
             if kept is None:
-                said = "interrupted before the training began; only decoded videos are kept; start it again"
+                said = "before the training began; decoded videos are kept; start it again"
+            elif not kept[0]:
+                said = "in the first epoch, so there is no model yet; --resume goes on"
             else:
-                said = f"interrupted; {printable(run)} holds epoch {kept[0]} of {kept[1]}; --resume goes on"
-            sys.stderr.write(f"actionzoo: {said}\n")
+                said = f"after epoch {kept[0]} of {kept[1]}, whose model is in {printable(run)}; --resume goes on"
+            sys.stderr.write(f"actionzoo: interrupted {said}\n")
         raise
 
 

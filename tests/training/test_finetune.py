@@ -289,6 +289,35 @@ def test_what_is_refused(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
     assert not any((tmp_path / name).exists() for name in "abe")
 
 
+def test_a_network_of_the_zoo_needs_no_word_on_its_weights(videos: Path, tmp_path: Path) -> None:
+    recipe = Recipe(model="appearance_resnet18", options=TINY, epochs=1, num_frames=1, fps=15.0)
+    learn(videos, tmp_path / "run", recipe)
+    assert read_recipe(tmp_path / "run" / "recipe.toml")["init"] == "random"
+
+
+def test_a_start_that_was_killed_may_be_resumed(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    with pytest.raises(TrainingError, match="leave --resume out to begin one"):
+        learn(videos, run, None, resume=True)
+    (run / "recipe.toml").write_text(replace(recipe, epochs=1).to_toml())
+    assert len(learn(videos, run, None, resume=True)) == 2
+    (run / "checkpoint.safetensors").unlink()  # a model whose checkpoint is gone is not lost for it
+    with pytest.raises(OutputError, match="holds a training already; name another folder"):
+        learn(videos, run, recipe)
+    with pytest.raises(TrainingError, match="leave --resume out and name another folder to begin one"):
+        learn(videos, run, None, resume=True)
+
+
+def test_another_backend_is_refused(
+    videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(TrainingError, match="need TensorFlow, but Keras is on jax; unset KERAS_BACKEND"):
+        learn(videos, tmp_path / "run", recipe)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_in_use_or_with_other_data(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
     run = tmp_path / "run"
     learn(videos, run, replace(recipe, epochs=1))
