@@ -138,7 +138,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The scripts folder of an environment with nothing in it but the wheel and what the wheel asks for."""
     where = tmp_path_factory.mktemp("empty")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", where], check=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", where], check=True, timeout=1800)
     scripts = where / ("Scripts" if os.name == "nt" else "bin")
     pip("--python", scripts / "python", "install", "--no-compile", "--constraint", ROOT / "constraints.txt", wheel)
     yield scripts
@@ -148,7 +148,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def pip(*arguments: object) -> None:
     """Runs pip without a word unless it fails."""
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=outside())
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False, env=outside())
     assert done.returncode == 0, done.stderr
 
 
@@ -173,7 +173,7 @@ def test_installed_wheel_predicts_from_another_folder(installed: Path, clip: Pat
         [installed / "actionzoo", "predict", clip, "--format", "json", "--offline"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1800,
         check=False,
         cwd=tmp_path,
         env=outside(),
@@ -188,5 +188,7 @@ def test_installed_wheel_predicts_from_another_folder(installed: Path, clip: Pat
 def test_installed_wheel_is_whole(installed: Path, tmp_path: Path) -> None:
     code = "import actionzoo, actionzoo.cli, actionzoo.weights; print(actionzoo.__file__, actionzoo.cli.__file__)"
     command = [installed / "python", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path, env=outside())
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=1800, check=True, cwd=tmp_path, env=outside()
+    )
     assert all(path.startswith(str(installed.parent)) for path in done.stdout.split())
