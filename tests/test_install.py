@@ -66,14 +66,14 @@ def interpreter(version: str) -> str | None:
     )
     code = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
     for python in filter(None, found):
-        done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=1800, check=False)
         if done.returncode == 0 and done.stdout.strip() == version:
             return python
     return None
 
 
 def environment(where: Path, python: str, wheel: Path, *options: str) -> Path:
-    subprocess.run([python, "-m", "venv", "--without-pip", where], check=True, timeout=120, env=outside())
+    subprocess.run([python, "-m", "venv", "--without-pip", where], check=True, timeout=1800, env=outside())
     scripts = where / ("Scripts" if os.name == "nt" else "bin")
     pip("--python", scripts / "python", "install", "--no-compile", *options, wheel)
     return scripts
@@ -82,7 +82,7 @@ def environment(where: Path, python: str, wheel: Path, *options: str) -> Path:
 def pip(*arguments: object) -> None:
     """Runs pip without a word unless it fails."""
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, env=outside())
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False, env=outside())
     assert done.returncode == 0, done.stderr
 
 
@@ -94,7 +94,7 @@ def outside() -> dict[str, str]:
 def run(scripts: Path, folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """One command of the installed package, which must succeed."""
     command = [scripts / "actionzoo", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, cwd=folder, env=outside())
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False, cwd=folder, env=outside())
     assert done.returncode == 0, done.stderr
     return done
 
@@ -121,7 +121,9 @@ def test_it_predicts_from_another_folder(installed: Path, clip: Path, tmp_path: 
 def test_it_is_whole(installed: Path, tmp_path: Path) -> None:
     code = "import actionzoo, actionzoo.cli, actionzoo.weights; print(actionzoo.__file__, actionzoo.cli.__file__)"
     command = [installed / "python", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path, env=outside())
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=1800, check=True, cwd=tmp_path, env=outside()
+    )
     assert all(path.startswith(str(installed.parent)) for path in done.stdout.split())
 
 
