@@ -22,7 +22,7 @@ from actionzoo.errors import DataError, TrainingError
 from actionzoo.hub.openvino import silent
 
 from ._options import Group, Strategy, VideosOrShards
-from ._output import complain, printable, standard_output
+from ._output import complain, note, printable, shows_progress, standard_output
 
 if TYPE_CHECKING:
     from actionzoo.training import Finished, Recipe
@@ -35,7 +35,9 @@ ROWS = 12
 
 def finetune(
     data: VideosOrShards,
-    output: Annotated[Path, typer.Option(metavar="RUN", help="The folder for all that comes out.")] = OUTPUT,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="RUN", help="The folder for all that comes out.")
+    ] = OUTPUT,
     model: Annotated[
         str, typer.Option(metavar="NAME", help="A trained model, or a network of `models list`.")
     ] = "mini",
@@ -203,7 +205,7 @@ class _Display:
         self._epochs, self._steps, self._since, self._seen = 0, 1, 0.0, 0
 
     def __enter__(self) -> _Display:
-        if self._console.is_terminal:
+        if shows_progress():
             self._live.start()
         return self
 
@@ -212,7 +214,7 @@ class _Display:
 
     def prepared(self, done: int, total: int) -> None:
         """Shows how many videos are decoded."""
-        if self._console.is_terminal:
+        if shows_progress():
             self._live.update(f"decoding {done} of {total} videos", refresh=True)
 
     def callback(self) -> Any:
@@ -228,7 +230,7 @@ class _Display:
     def _step(self, params: dict[str, int], step: int, logs: dict[str, float]) -> None:
         self._seen += 1
         self._since = self._since or time.monotonic()
-        if self._console.is_terminal:
+        if shows_progress():
             epoch = len(self._rows)
             left = (params["epochs"] - epoch) * params["steps"] - step - 1
             each = (time.monotonic() - self._since) / max(self._seen - 1, 1)
@@ -241,9 +243,7 @@ class _Display:
         self._rows += [("",) * len(row)] * (epoch - len(self._rows))  # those before a resume
         self._rows.append((*row, ""))
         if not self._console.is_terminal:
-            sys.stderr.write(
-                "  ".join(f"{name} {value}" for name, value in zip(HEADS, row, strict=True) if value) + "\n"
-            )
+            note("  ".join(f"{name} {value}" for name, value in zip(HEADS, row, strict=True) if value))
 
     def _show(self, current: tuple[str, ...]) -> None:
         table = Table(*HEADS, "", box=None, padding=(0, 2, 0, 0), header_style="dim")

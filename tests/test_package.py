@@ -23,7 +23,7 @@ LEVELS = {
     **dict.fromkeys(("models", "video"), 1),
     **dict.fromkeys(("data", "hub"), 2),
     **dict.fromkeys(("inference", "training", "evaluation", "visualization"), 3),
-    **dict.fromkeys(("cli", "doctor", "weights", "__init__", "__main__"), 4),
+    **dict.fromkeys(("cli", "doctor", "installation", "weights", "__init__", "__main__"), 4),
 }
 """A room may import from its own level and below. `pretrained` is the one way up: it knows `hub` by its name only, and
 imports it when a builder is asked for trained weights."""
