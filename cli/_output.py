@@ -98,8 +98,7 @@ def _say(text: object) -> None:
 
 def warn(text: str) -> None:
     """Prints a warning as one line on stderr."""
-    with suppress(OSError, AttributeError):  # stderr may be closed
-        sys.stderr.write(f"actionzoo: warning: {printable(text)}\n")
+    _say(f"actionzoo: warning: {text}")
 
 
 def standard_output(*, utf8: bool) -> TextIO:

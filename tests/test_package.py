@@ -19,7 +19,7 @@ SOURCES = {
     **{path: ("actionzoo", *path.relative_to(ROOT).parts) for path in ROOT.glob("weights/**/*.py")},
 }
 LEVELS = {
-    **dict.fromkeys(("errors", "names", "pretrained"), 0),
+    **dict.fromkeys(("errors", "names", "pretrained", "registration"), 0),
     **dict.fromkeys(("models", "video"), 1),
     **dict.fromkeys(("data", "hub"), 2),
     **dict.fromkeys(("inference", "training", "evaluation", "visualization"), 3),
