@@ -43,13 +43,16 @@ def read_list(path: Path, *, missing_ok: bool = False) -> Found:
 
 def read_metadata(tree: Tree) -> Found | None:
     """VideoFolder of Hugging Face: `metadata.csv` or `.jsonl` with `file_name,label`, in the set or in each part."""
-    tables = []
-    for name in tree.files:
-        if name.rpartition("/")[2] in METADATA:
-            table = read_table(tree.root / name)
-            parts = [part for part in map(part_of, name.split("/")[:-1]) if part]
-            tables.append((table, parts[0] if parts else None))
-    return _read(tree, [pair for pair in tables if pair[0].labelled])
+    tables = [read_table(tree.root / name) for name in tree.files if name.rpartition("/")[2] in METADATA]
+    found = _read(tree, [(table, None) for table in tables if table.labelled])
+    if found is not None:
+        top = len(tree.path(""))
+        folders = [entry.path[top:].split(os.sep)[:-1] for entry in found.entries]
+        parts = [next(filter(None, map(part_of, names)), None) for names in folders]
+        found.entries = [
+            entry._replace(split=entry.split or part) for entry, part in zip(found.entries, parts, strict=True)
+        ]
+    return found
 
 
 def read_part_lists(tree: Tree) -> Found | None:
@@ -85,8 +88,12 @@ def read_only_list(tree: Tree) -> Found | None:
             table = read_table(tree.root / name)
         except DataError:
             continue
-        if table.labelled and Places(tree.root, tree).names_any(table):
+        if not table.labelled:
+            continue
+        if Places(tree.root, tree).names_any(table):
             tables.append(table)
+        else:
+            _refuse_swapped(table)
     if len(tables) > 1:
         names = shortened([table.path.name for table in tables])
         raise DataError(f"{tree.root} has several lists of videos, {names}; give one of them instead of the folder")

@@ -70,7 +70,7 @@ def read_table(path: Path) -> Table:
     if suffix in (".json", ".jsonl"):
         return _from_records(path, _records(path, text, lines=suffix == ".jsonl"))
     for delimiter in DELIMITERS:
-        head = _columns(next(_cells(text, delimiter), (0, []))[1])
+        head = _columns(_first(text, delimiter))
         if "path" in head and ("label" in head or "youtube_id" in head):
             return _with_header(path, text, delimiter, head)
     return _without_header(path, text)
@@ -160,7 +160,7 @@ def _without_header(path: Path, text: str) -> Table:
             return _filled(Table(path, found))
         fallback = fallback or (lines if {len(cells) for _, cells in lines} == {2} else None)
     if fallback is None or _heads(fallback):
-        raise DataError(f"{path} needs a first line that names the columns path and label; {_first(path, text)}")
+        raise DataError(f"{path} needs a first line that names the columns path and label; {_told(text)}")
     return _filled(Table(path, [Row(line, name, label, "", "") for line, (name, label) in fallback]))
 
 
@@ -199,11 +199,17 @@ def _all(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
         raise DataError(f"{path} cannot be read as CSV: {error}; is a quotation mark missing?") from error
 
 
-def _first(path: Path, text: str) -> str:
+def _first(text: str, delimiter: str) -> list[str]:
+    """The cells of the first line; none where it is no CSV of this dialect."""
+    try:
+        return next(_cells(text, delimiter), (0, []))[1]
+    except csv.Error:
+        return []
+
+
+def _told(text: str) -> str:
     """What the first line has, for an error."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    cells = next(csv.reader([first], skipinitialspace=True), [])
-    return f"it has {', '.join(sorted(cell.strip() for cell in cells))[:200]}" if cells else "it has none"
+    return f"it has {', '.join(sorted(_first(text, ',')))[:200] or 'none'}"
 
 
 def _records(path: Path, text: str, *, lines: bool) -> list[tuple[int, Any]]:
