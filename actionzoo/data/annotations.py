@@ -154,16 +154,19 @@ def split_by_group(annotations: Annotations, *, test: float = 0.2, seed: int = 0
     if not 0 < test < 1:
         raise ValueError(f"test is a share above 0 and below 1, not {test}")
     names = [video.group if video.group is not None else f"\0{video.path}" for video in annotations.videos]
-    groups: dict[str, Counter[int]] = defaultdict(Counter)
+    groups: dict[str, dict[int, int]] = defaultdict(dict)
     for name, video in zip(names, annotations.videos, strict=True):
-        groups[name][video.label] += 1
+        held = groups[name]
+        held[video.label] = held.get(video.label, 0) + 1
     chosen = _test_groups(groups, test, seed)
     for part in (chosen, groups.keys() - chosen):
         seen = {label for name in part for label in groups[name]}
         if lacking := [name for label, name in enumerate(annotations.classes) if label not in seen]:
-            raise DataError(f"videos of {', '.join(lacking)} are of too few groups to have some for the test")
-    parts = (TEST if name in chosen else TRAIN for name in names)
-    videos = (replace(video, split=part) for video, part in zip(annotations.videos, parts, strict=True))
+            raise DataError(f"videos of {shortened(lacking)} are of too few groups to have some for the test")
+    videos = (
+        Annotated(video.path, video.label, video.group, TEST if name in chosen else TRAIN)
+        for name, video in zip(names, annotations.videos, strict=True)
+    )
     return replace(annotations, videos=tuple(videos))
 
 
@@ -180,7 +183,7 @@ def write_csv(annotations: Annotations, path: str | Path) -> None:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for video in annotations.videos:
-                name = folders.real(video.path).removeprefix(below).replace(os.sep, "/")
+                name = folders.real(str(video.path)).removeprefix(below).replace(os.sep, "/")
                 writer.writerow([name, annotations.classes[video.label], video.group or "", video.split or ""])
         beside.replace(path)
     except OSError as error:
@@ -188,23 +191,28 @@ def write_csv(annotations: Annotations, path: str | Path) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _test_groups(groups: Mapping[str, Counter[int]], test: float, seed: int) -> set[str]:
+def _test_groups(groups: Mapping[str, Mapping[int, int]], test: float, seed: int) -> set[str]:
     """The groups for the test; `groups` tells how many videos of each class they have."""
-    whole: Counter[int] = Counter()
+    whole: dict[int, int] = defaultdict(int)
     holders: dict[int, list[str]] = defaultdict(list)
     order = sorted(groups)
     np.random.default_rng(seed).shuffle(order)
     for name in order:
-        whole.update(groups[name])
-        for label in groups[name]:
+        for label, count in groups[name].items():
+            whole[label] += count
             holders[label].append(name)
     wanted = {label: test * count for label, count in whole.items()}
     chosen: set[str] = set()
-    taken: Counter[int] = Counter()
+    taken: dict[int, int] = defaultdict(int)
+
+    def take(name: str) -> None:
+        chosen.add(name)
+        for label, count in groups[name].items():
+            taken[label] += count
+
     for name in order:
         if all(taken[label] + count / 2 <= wanted[label] for label, count in groups[name].items()):
-            chosen.add(name)
-            taken.update(groups[name])
+            take(name)
     for label in whole:  # of which every group alone is more than the test should have
         if not taken[label]:
             spare = [
@@ -213,9 +221,7 @@ def _test_groups(groups: Mapping[str, Counter[int]], test: float, seed: int) -> 
                 if all(taken[own] + count < whole[own] for own, count in groups[name].items())
             ]
             if spare:
-                smallest = min(spare, key=lambda name: groups[name].total())
-                chosen.add(smallest)
-                taken.update(groups[smallest])
+                take(min(spare, key=lambda name: sum(groups[name].values())))
     return chosen
 
 
@@ -268,8 +274,8 @@ class _Folders:
     def __init__(self) -> None:
         self._real: dict[str, str] = {}
 
-    def real(self, path: str | Path) -> str:
-        folder, name = os.path.split(path)
+    def real(self, path: str) -> str:
+        folder = path[: path.rfind(os.sep) + 1]
         if folder not in self._real:
-            self._real[folder] = os.path.realpath(folder)
-        return os.path.join(self._real[folder], name)
+            self._real[folder] = os.path.join(os.path.realpath(folder), "")
+        return self._real[folder] + path[len(folder) :]

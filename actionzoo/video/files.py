@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"}
@@ -25,6 +24,6 @@ def videos_below(folder: str | os.PathLike[str]) -> list[str]:
             continue
         visited.add((facts.st_dev, facts.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        seen = (name for name in names if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."))
-        found += [os.path.join(where, name) for name in seen]
+        shown = (name for name in names if not name.startswith("."))
+        found += [os.path.join(where, name) for name in shown if os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES]
     return sorted(found)

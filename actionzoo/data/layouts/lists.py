@@ -46,7 +46,7 @@ def read_metadata(tree: Tree) -> Found | None:
     tables = [read_table(tree.root / name) for name in tree.files if name.rpartition("/")[2] in METADATA]
     found = _read(tree, [(table, None) for table in tables if table.labelled])
     if found is not None:
-        top = len(tree.path(""))
+        top = len(tree.top)
         folders = [entry.path[top:].split(os.sep)[:-1] for entry in found.entries]
         parts = [next(filter(None, map(part_of, names)), None) for names in folders]
         found.entries = [

@@ -23,7 +23,7 @@ class Places:
         """`tree` is what lies below `root`, where that is known already."""
         self._root, self._tree = root, tree
         self._tails: dict[str, list[str]] = {}
-        self._listed: dict[str, dict[str, str]] = {}
+        self._listed: dict[tuple[Path, str], dict[str, str]] = {}
 
     def paths(self, table: Table, part: str | None) -> list[str | None]:
         """The path of each video of a list, from the list's folder, else from the set's; `None` for those not there.
@@ -50,22 +50,23 @@ class Places:
 
     def _at(self, folder: Path, name: str) -> str | None:
         """The path of a file by its path from a folder, with or without suffix."""
-        for spelled in dict.fromkeys((name, name.replace("\\", "/"))):
-            where, file = os.path.split(os.path.normpath(os.path.join(folder, spelled)))
-            there = self._names(where)
+        for spelled in (name, name.replace("\\", "/")) if "\\" in name else (name,):
+            below, slash, file = spelled.rstrip("/").rpartition("/")
+            there = self._names(folder, below or slash)
             if file in there:
-                return os.path.join(where, there[file])
+                return there[file]
         return None
 
-    def _names(self, folder: str) -> dict[str, str]:
-        """What is in a folder by its name, and videos by their name without suffix too."""
-        if folder not in self._listed:
+    def _names(self, folder: Path, below: str) -> dict[str, str]:
+        """Paths of what is in a folder below another, by their names, those of videos by names without suffix too."""
+        if (folder, below) not in self._listed:
+            where = os.path.normpath(os.path.join(folder, below))
             try:
-                names = os.listdir(folder)
+                names = {name: os.path.join(where, name) for name in os.listdir(where)}
             except OSError:
-                names = []
-            self._listed[folder] = {_keys(name)[0]: name for name in names} | {name: name for name in names}
-        return self._listed[folder]
+                names = {}
+            self._listed[folder, below] = {_keys(name)[0]: path for name, path in names.items()} | names
+        return self._listed[folder, below]
 
     def _by_tail(self, table: Table, row: Row, part: str | None) -> str | None:
         part = part_of(row.split) or part

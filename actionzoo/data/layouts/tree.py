@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from actionzoo.data.layouts.found import counted, shortened
@@ -30,9 +31,14 @@ class Tree:
     folders: list[str]
     closed: list[str]
 
+    @cached_property
+    def top(self) -> str:
+        """What comes before a name in the path of something in the folder."""
+        return os.path.join(self.root, "")
+
     def path(self, name: str) -> str:
         """The path of something in the folder."""
-        return os.path.join(self.root, name)
+        return self.top + name
 
 
 def survey(root: Path) -> Tree:
