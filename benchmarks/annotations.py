@@ -48,7 +48,7 @@ def measured(videos: int, classes: int) -> Iterator[tuple[str, float]]:
         yield "  the list", time.perf_counter() - since
         assert len(found.videos) == videos
         since = time.perf_counter()
-        people = read_annotations(plain, group=r"v_(\d\d\d)")
+        people = read_annotations(plain, group=r"(\d\d\d)\.mp4")
         yield "class folders, groups by a pattern", time.perf_counter() - since
         since = time.perf_counter()
         split_by_group(people)
