@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 CLIP = $(firstword $(wildcard examples/*.mp4))
 
-.PHONY: help predict test test-s3 benchmark clean
+.PHONY: help predict test test-slow test-s3 benchmark clean
 
 help:
 	@echo "make predict    name the action in the example clip, or in CLIP=..."
 	@echo "make test       style, types, doctests and tests"
+	@echo "make test-slow  kills of trainings and of builds at every single write, which takes minutes"
 	@echo "make test-s3    tests of shards on object stores, which need TensorFlow 2.17, in an environment of their own"
 	@echo "make benchmark  flow and prediction against OpenCV and torch: the example clip, or real ones in DATA=folder"
 	@echo "make clean      remove .venv, .venv-s3 and what the tools left behind"
@@ -21,7 +22,10 @@ test: $(VENV)/installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest --numprocesses auto --dist worksteal
+	@$(BIN)/pytest --numprocesses auto --dist worksteal -m "not slow"
+
+test-slow: $(VENV)/installed-dev
+	@$(BIN)/pytest --numprocesses auto --dist worksteal -m slow
 
 test-s3: $(VENV)-s3/installed
 	@$(VENV)-s3/bin/pytest tests/s3

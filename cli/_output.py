@@ -42,6 +42,12 @@ def complain(error: BaseException) -> None:
         sys.stderr.write(f"actionzoo: {printable(message)}\n")
 
 
+def warn(text: str) -> None:
+    """Prints a warning as one line on stderr."""
+    with suppress(OSError, AttributeError):  # stderr may be closed
+        sys.stderr.write(f"actionzoo: warning: {printable(text)}\n")
+
+
 def standard_output(*, utf8: bool) -> TextIO:
     r"""Standard output that never fails on a character; `utf8` for formats that are UTF-8 whatever the locale says.
 

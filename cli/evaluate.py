@@ -154,11 +154,22 @@ def _print(metrics: Metrics) -> None:
 
     typer.echo(summary(metrics))
     console = standard_console()
-    table = columns(console, "class", "right", "of", "%", "taken for it, % right", "mistaken for", whole=("class",))
+    table = columns(
+        console, "class", "right", "of", "%", "95 %", "taken for it, % right", "mistaken for", whole=("class",)
+    )
     for row in metrics.per_class:
-        cells = [_percent(row.recall), _percent(row.precision), printable(row.confused_with or "-")]
+        cells = [
+            _percent(row.recall),
+            _interval(row.recall_interval),
+            _percent(row.precision),
+            printable(row.confused_with or "-"),
+        ]
         table.add_row(printable(row.name), str(row.right), str(row.videos), *cells)
     print_table(console, table)
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return "-" if ends is None else " to ".join(map(_percent, ends))
 
 
 def _percent(share: Any) -> str:

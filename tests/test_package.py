@@ -40,6 +40,7 @@ NEVER = {
 HEAVY = {
     "actionzoo.evaluation",  # Keras, matplotlib
     "actionzoo.hub.matconvnet",  # Keras
+    "actionzoo.hub.web",  # urllib, ssl
     "actionzoo.models",
     "actionzoo.training",
     "actionzoo.video.tvl1",  # numba

@@ -164,8 +164,8 @@ def test_a_class_without_a_name(tmp_path: Path) -> None:
 
 def test_frame_folders(tmp_path: Path) -> None:
     """mmaction2's `folder frames label`."""
-    touch(tmp_path, *(f"kick/{name}/img_00001.jpg" for name in ("a b", "c")), "list.txt")
-    for text in ("kick/a b 120 0\nkick/c 30 1\n", "kick/a b,120,0\nkick/c,30,1\n"):
+    touch(tmp_path, *(f"kick/{name}/img_{number:05}.jpg" for name in ("a b", "c") for number in range(3)))
+    for text in ("kick/a b 120 0\nkick/c 30 1\n", "kick/a b,120,0\nkick/c,30,1\n", "kick/a b/ 0\nkick/c/ 1\n"):
         (tmp_path / "list.txt").write_text(text)
         assert labels(read_annotations(tmp_path / "list.txt"), tmp_path) == {"kick/a b": "0", "kick/c": "1"}
 
@@ -294,13 +294,16 @@ def test_something_something(tmp_path: Path) -> None:
 
 def test_jester(tmp_path: Path) -> None:
     """Lists `id;label` and the names of classes; a folder of pictures for each video."""
-    touch(tmp_path, *(f"20bn-jester-v1/{number}/00001.jpg" for number in (1, 2, 3, 4)))
+    touch(tmp_path, *(f"20bn-jester-v1/{number}/{frame:05}.jpg" for number in (1, 2, 3, 4) for frame in (1, 2)))
     (tmp_path / "jester-v1-labels.csv").write_text("Swiping Left\nDoing other things\n")
     (tmp_path / "jester-v1-train.csv").write_text("2;Swiping Left\n3;Doing other things\n")
     (tmp_path / "jester-v1-validation.csv").write_text("1;Swiping Left\n")
     (tmp_path / "jester-v1-test.csv").write_text("4\n")
-    folder = tmp_path / "20bn-jester-v1"
-    for name in ("train", "validation"):  # also beside the folders
-        (folder / f"jester-v1-{name}.csv").write_text((tmp_path / f"jester-v1-{name}.csv").read_text())
-    found = read_annotations(folder / "jester-v1-train.csv")
-    assert labels(found, folder) == {"2": "Swiping Left", "3": "Doing other things"}
+    found = read_annotations(tmp_path)
+    assert found.classes == ("Swiping Left", "Doing other things")
+    assert listed(found, tmp_path) == [
+        ("20bn-jester-v1/2", "Swiping Left", None, "train"),
+        ("20bn-jester-v1/3", "Doing other things", None, "train"),
+        ("20bn-jester-v1/1", "Swiping Left", None, "val"),
+    ]
+    assert "1 video in no list left out" in found.summary()

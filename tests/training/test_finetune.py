@@ -22,7 +22,7 @@ import tensorflow as tf
 from actionzoo.errors import BrokenVideoError, DataError, OutputError, TrainingError
 from actionzoo.hub.record import read_record
 from actionzoo.inference import predict
-from actionzoo.training import Recipe, finetune, finetuning
+from actionzoo.training import Recipe, finetune, finetuning, trainer
 from actionzoo.training.recipe import read_recipe
 from tests.moving import TINY, write_moving
 
@@ -87,7 +87,7 @@ def test_it_learns_which_way_things_move(videos: Path, recipe: Recipe, tmp_path:
 def test_a_break_at_any_step_changes_nothing(
     videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finetuning, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
     recipe = replace(recipe, optimizer="adamw", dropout=0.3)
     whole = learn(videos, tmp_path / "whole", recipe)
     run = tmp_path / "run"
@@ -208,7 +208,7 @@ def test_weights_that_are_no_numbers_replace_no_good_ones(
     videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the last step of an epoch, whose loss was still a number."""
-    monkeypatch.setattr(finetuning, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
     run = tmp_path / "run"
 
     class Poison(keras.callbacks.Callback):
@@ -306,7 +306,7 @@ def test_a_folder_in_use_or_with_other_data(videos: Path, recipe: Recipe, tmp_pa
 def test_a_full_disk_keeps_what_was_written(
     videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finetuning, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
     run, real = tmp_path / "run", os.fsync
     written: list[int] = []
 
