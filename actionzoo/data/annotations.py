@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from actionzoo.data.layouts.folders import read_folders
 from actionzoo.data.layouts.found import PARTS, TEST, TRAIN, Entry, Found, counted, part_of, shortened
 from actionzoo.data.layouts.lists import read_list, read_metadata, read_only_list, read_part_lists
 from actionzoo.data.layouts.official import read_official
-from actionzoo.data.layouts.tree import survey
+from actionzoo.data.layouts.tree import Tree, survey
 from actionzoo.errors import DataError, OutputError
 
 __all__ = ["TEST", "TRAIN", "Annotated", "Annotations", "read_annotations", "split_by_group", "write_csv"]
@@ -123,22 +124,34 @@ def read_annotations(
 def _read_folder(path: Path, split: int, group: re.Pattern[str] | None) -> Found:
     """The videos of a folder: official lists come first, then other lists, then class folders."""
     tree = survey(path)
-    found = read_official(tree, split) or read_metadata(tree) or read_part_lists(tree)
-    if found is not None:
-        return found
+    official = read_official(tree, split) or read_metadata(tree)
+    if official is not None:
+        return official
+    listed, notes = read_part_lists(tree)
+    found = listed or _read_unlisted(tree, group)
+    found.notes += notes
+    return found
+
+
+def _read_unlisted(tree: Tree, group: re.Pattern[str] | None) -> Found:
+    """The videos of class folders or, where there are none, of the only list."""
     try:
         found = read_folders(tree, group)
     except DataError:
-        found = read_only_list(tree)
-        if found is None:
+        only = read_only_list(tree)
+        if only is None:
             raise
-        return found
+        return only
     return found if len({entry.label for entry in found.entries}) > 1 else read_only_list(tree) or found
 
 
 def _annotations(found: Found) -> Annotations:
-    classes = found.classes or tuple(sorted({entry.label for entry in found.entries}))
-    numbers = {name: number for number, name in enumerate(classes)}
+    names = {label: label for label in {entry.label for entry in found.entries}}
+    if found.classes is None:  # an accent is one character in some names, and two in those that macOS wrote
+        names = {label: unicodedata.normalize("NFC", label) for label in names}
+    classes = found.classes or tuple(sorted(set(names.values())))
+    places = {name: place for place, name in enumerate(classes)}
+    numbers = {label: places[name] for label, name in names.items()}
     videos = (Annotated(Path(entry.path), numbers[entry.label], entry.group, entry.split) for entry in found.entries)
     return Annotations(classes, tuple(videos), tuple(found.notes))
 

@@ -37,6 +37,8 @@ KICK_PUSH = {"a b, c.mp4": "kick", "d.mp4": "push hard"}
         'id,File Name,class_id,class_name\n1,"a b, c.mp4",0,kick\n2,d.mp4,1,push hard\n',
         'filename, category\n"a b, c.mp4", kick\nd.mp4 , push hard \n',
         'label,path\nkick,"a b, c.mp4"\n\npush hard,d.mp4\n',
+        "sep=;\r\npath;label\r\na b, c.mp4;kick\r\nd.mp4;push hard\r\n",
+        'path,label,class_name\n"a b, c.mp4",0,kick\nd.mp4,1,push hard\n',
         '"a b, c.mp4",kick\nd.mp4,push hard\n',
         "a b, c.mp4;kick\nd.mp4;push hard\n",
         "kick\ta b, c.mp4\r\npush hard\td.mp4\r\n",
@@ -97,6 +99,41 @@ def test_paths(tmp_path: Path) -> None:
     ):
         path.write_text("path,label\n" + "".join(f"{row},{number}\n" for number, row in enumerate(rows)))
         assert list(labels(read_annotations(path), tmp_path)) == list(names)
+
+
+def test_accents_in_one_character_or_two(tmp_path: Path) -> None:
+    """macOS writes names of files with two, lists have one."""
+    one, two = "caf\u00e9", "cafe\u0301"
+    path = touch(tmp_path, f"{two}/{two}.mp4", f"{one}.mp4", "d.mp4") / "clips.csv"
+    path.write_text(f"path,label\n{one}/{one}.mp4,{one}\n{two}.mp4,{two}\nd.mp4,d\n", "utf-8")
+    found = read_annotations(path)
+    assert (found.classes, [video.label for video in found.videos]) == ((one, "d"), [0, 0, 1])
+
+
+def test_lists_of_paths_in_class_folders(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"videos/{label}/{take}.mp4" for label in ("kick", "push") for take in range(3)))
+    (tmp_path / "train.txt").write_text("kick/0.mp4\nkick/1.mp4\npush/0.mp4\n")
+    (tmp_path / "test.txt").write_text("kick/2.mp4\npush\\1.mp4\n")
+    assert read_annotations(tmp_path).summary() == (
+        "2 parts, 2 classes, 5 videos: train 3, test 2; labels in test.txt, train.txt are the names of the folders; "
+        "1 video in no list left out"
+    )
+
+
+def test_a_part_list_that_is_wrong_is_no_reason_to_take_the_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "kick/a.mp4", "push/b.mp4", "kick/c.mp4")
+    (tmp_path / "train.csv").write_text("path,label\nkick/a.mp4,kick\npush/b.mp4,\n")
+    with pytest.raises(DataError, match=r"train.csv, line 3: there must be a path and a label"):
+        read_annotations(tmp_path)
+    (tmp_path / "train.csv").write_text("a picture, of, a train\n")
+    assert read_annotations(tmp_path).summary() == "2 classes, 3 videos; train.csv is no list of labelled videos"
+
+
+def test_videos_of_several_classes(tmp_path: Path) -> None:
+    path = touch(tmp_path, "a.mp4", "b.mp4") / "clips.txt"
+    path.write_text("a.mp4 0 3\nb.mp4 1 2\n")
+    with pytest.raises(DataError, match=r"clips.txt needs a first line that names the columns path and label"):
+        read_annotations(path)
 
 
 def test_labels_with_blanks_are_one_class(tmp_path: Path) -> None:

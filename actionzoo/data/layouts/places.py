@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -50,7 +51,7 @@ class Places:
 
     def _at(self, folder: Path, name: str) -> str | None:
         """The path of a file by its path from a folder, with or without suffix."""
-        for spelled in (name, name.replace("\\", "/")) if "\\" in name else (name,):
+        for spelled in (name,) if name.isascii() and "\\" not in name else _spellings(name):
             below, slash, file = spelled.rstrip("/").rpartition("/")
             there = self._names(folder, below or slash)
             if file in there:
@@ -60,7 +61,7 @@ class Places:
     def _names(self, folder: Path, below: str) -> dict[str, str]:
         """Paths of what is in a folder below another, by their names, those of videos by names without suffix too."""
         if (folder, below) not in self._listed:
-            where = os.path.normpath(os.path.join(folder, below))
+            where = os.path.join(folder, os.path.normpath(below)) if below else os.fspath(folder)
             try:
                 names = {name: os.path.join(where, name) for name in os.listdir(where)}
             except OSError:
@@ -95,6 +96,12 @@ class Places:
         if len(found) > 1:
             raise DataError(f"{name} may be {shortened(found)}")
         return self._tree.path(found[0]) if found else None
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """A path as it is, with the slashes of POSIX, and with accents as one character or as two."""
+    plain = name.replace("\\", "/")
+    return (name, plain, unicodedata.normalize("NFC", plain), unicodedata.normalize("NFD", plain))
 
 
 def _by_name(videos: Iterable[str]) -> dict[str, list[str]]:
