@@ -42,7 +42,7 @@ benchmark: $(VENV)/installed-dev
 	@$(BIN)/python -m benchmarks $(if $(DATA),--data "$(DATA)" --json benchmarks/results.json --chart docs/benchmark.png)
 
 clean:
-	@rm -rf $(VENV) $(VENV)-lowest $(VENV)-s3 build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) $(VENV)-lowest $(VENV)-s3 build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
 	@echo "Installing actionzoo into $(VENV) (0.8 GB to download, once)"

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from actionzoo.data.annotations import read_annotations
+from actionzoo.data.annotations import Annotations, read_annotations
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError, TrainingError
 from actionzoo.hub.openvino import silent
@@ -170,8 +170,12 @@ def _recipe(data: str, model: str, init: str | None, recipe: str, changes: dict[
     from actionzoo.training import choose_recipe
 
     shards = open_shards(data)
-    videos = shards.videos if shards else read_annotations(data, split=changes.get("split", 1)).videos
-    base = choose_recipe(recipe, model, init, len(videos))
+    if shards is None:
+        annotations = read_annotations(data, split=changes.get("split", 1), group=changes.get("group"))
+    else:
+        annotations = Annotations(shards.classes, shards.videos)
+    typer.echo(printable(annotations.summary()), err=True)
+    base = choose_recipe(recipe, model, init, len(annotations.videos))
     try:
         return replace(base, **changes)
     except ValueError as error:
