@@ -70,7 +70,10 @@ def read_table(path: Path) -> Table:
     if suffix in (".json", ".jsonl"):
         return _from_records(path, _records(path, text, lines=suffix == ".jsonl"))
     for delimiter in DELIMITERS:
-        head = _columns(next(_cells(text, delimiter), (0, []))[1])
+        try:
+            head = _columns(next(_cells(text, delimiter), (0, []))[1])
+        except csv.Error:
+            continue
         if "path" in head and ("label" in head or "youtube_id" in head):
             return _with_header(path, text, delimiter, head)
     return _without_header(path, text)
