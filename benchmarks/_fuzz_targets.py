@@ -6,6 +6,7 @@ A target makes its files once (`samples`) and then reads damaged copies (`use`),
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -123,16 +124,20 @@ def use_safetensors(folder: Path) -> None:
     read_tensors(the_file(folder))
 
 
-def keras_samples(folder: Path) -> list[Files]:
-    """A network with one filter, alone and as weights."""
+@functools.cache
+def network() -> Any:
+    """One with two filters."""
     import keras
-
-    from actionzoo.hub import InputRecord, save_model
 
     clip = keras.Input((1, SIDE, SIDE, 3), name="appearance")
     x = keras.layers.GlobalAveragePooling3D()(keras.layers.Conv3D(2, 1)(clip))
-    model = keras.Model({"appearance": clip}, keras.layers.Dense(2, name="logits")(x))
-    save_model(model, InputRecord(("a", "b"), SIDE, SIDE, num_frames=1), folder / "model.keras")
+    return keras.Model({"appearance": clip}, keras.layers.Dense(2, name="logits")(x))
+
+
+def keras_samples(folder: Path) -> list[Files]:
+    from actionzoo.hub import InputRecord, save_model
+
+    save_model(network(), InputRecord(("a", "b"), SIDE, SIDE, num_frames=1), folder / "model.keras")
     return [content(folder)]
 
 
@@ -146,6 +151,17 @@ def use_keras(folder: Path) -> None:
         load_keras(resolve_model(the_file(folder)))
     finally:
         keras.backend.clear_session()
+
+
+def weight_samples(folder: Path) -> list[Files]:
+    network().save_weights(folder / "model.weights.h5")
+    return [content(folder)]
+
+
+def use_weights(folder: Path) -> None:
+    from actionzoo.hub.pretrained import load_weights
+
+    load_weights(network(), "appearance_resnet18", str(the_file(folder)))
 
 
 def recipe_samples(folder: Path) -> list[Files]:
@@ -263,6 +279,7 @@ TARGETS = {
     "mat": Target(mat_samples, use_mat),
     "safetensors": Target(safetensors_samples, use_safetensors),
     "keras": Target(keras_samples, use_keras),
+    "weights": Target(weight_samples, use_weights),
     "recipe": Target(recipe_samples, use_recipe),
     "catalog": Target(catalog_samples, use_catalog),
     "annotations": Target(annotation_samples, use_annotations),

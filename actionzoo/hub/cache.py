@@ -13,8 +13,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 SETTLED_S = 2.0
 """A file that changed within so many seconds may change again without another time of change."""
@@ -100,16 +101,21 @@ def remembered_sha256(path: str | Path) -> str:
     for folder in cache_folders("checksums"):
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             known = json.loads((folder / note).read_text("utf-8"))
-            if known["state"] == state and len(bytes.fromhex(known["sha256"])) == 32:
+            if known["state"] == state and known["check"] == _check(known):
                 return str(known["sha256"])
-    checksum = sha256_of(place)
+    known = {"state": state, "sha256": sha256_of(place)}
     if time.time() - max(facts.st_mtime, facts.st_ctime) > SETTLED_S:
         with (
             contextlib.suppress(OSError),
             write_beside(cache_folder("checksums") / note) as beside,
         ):  # else it is computed again
-            beside.write_text(json.dumps({"state": state, "sha256": checksum}), "utf-8")
-    return checksum
+            beside.write_text(json.dumps(known | {"check": _check(known)}), "utf-8")
+    return str(known["sha256"])
+
+
+def _check(note: Mapping[str, Any]) -> str:
+    """By which a note is known to be as it was written."""
+    return hashlib.sha256(f"{note['state']} {note['sha256']}".encode()).hexdigest()[:16]
 
 
 def _system_folder() -> Path:

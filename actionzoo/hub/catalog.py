@@ -178,7 +178,7 @@ def _entry(name: str, table: Any, root: Traversable) -> CatalogEntry:
     if not isinstance(table, dict):
         raise _wrong(name, "must be a table")
     kind = table.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise _wrong(name, f"kind must be one of {', '.join(KINDS)}")
     values = _checked(name, table, _ENTRY, ("summary", "licence", "data", *KINDS[kind]))
     for other, keys in KINDS.items():

@@ -7,6 +7,7 @@ statistics always, the converters until a model is to be converted.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import importlib
 import json
@@ -204,6 +205,9 @@ def _is_whole(folder: Path) -> bool:
 def _convert_into(model: Any, folder: Path) -> Path:
     """Raises OSError; none if another process was first, whose files are as good as ours."""
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder.parent).free < 2 * 4 * model.count_params():  # converted, then written again
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.parent))  # which OpenVINO does not tell
         with write_beside(folder) as beside:
             beside.mkdir()
             convert(model, beside)

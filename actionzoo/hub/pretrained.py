@@ -224,7 +224,9 @@ def _load_keras(model: keras.Model, path: Path) -> LoadReport:
             warnings.simplefilter("error", UserWarning)  # Keras warns where it leaves weights out, and goes on
             check_hdf5(path, path.stat().st_size, str(path))
             model.load_weights(path)
-    except (OSError, KeyError, ValueError, UserWarning) as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # h5py does not say which errors a damaged file may bring
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{path} does not fit {model.name} or is damaged ({reason}); give another file") from error
     return LoadReport(tuple(named_weights(model)), (), ())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import struct
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +74,20 @@ def test_other_files(tmp_path: Path, content: bytes) -> None:
         read_scores(tmp_path / "scores.npz")
     with pytest.raises(DataError, match="holds no scores"):
         read_scores(tmp_path / "missing.npz")
+
+
+@pytest.mark.parametrize("header", [b"{'descr': '<i8', 'fortran_order': False, 'shape': (2,", b"no array"])
+def test_members_that_are_no_arrays(tmp_path: Path, header: bytes) -> None:
+    """numpy gives bytes for one without its mark, and an error of `tokenize` for a header that does not end."""
+    member = header if header == b"no array" else b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+    (tmp_path / "scores.npz").write_bytes(SCORES.to_npz())
+    with zipfile.ZipFile(tmp_path / "scores.npz") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "scores.npz", "w") as archive:
+        for name, content in (members | {"groups.npy": member}).items():
+            archive.writestr(name, content)
+    with pytest.raises(DataError, match="holds no scores"):
+        read_scores(tmp_path / "scores.npz")
 
 
 def test_pickles_are_not_read(tmp_path: Path) -> None:

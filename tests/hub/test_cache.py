@@ -74,6 +74,15 @@ def test_a_damaged_note_is_made_again(tmp_path: Path, readings: list[Path], note
     assert len(readings) == 2
 
 
+def test_a_note_that_names_another_checksum_is_made_again(tmp_path: Path, readings: list[Path]) -> None:
+    path, expected = a_file(tmp_path, b"weights")
+    remembered_sha256(path)
+    (kept,) = (tmp_path / "cache" / "checksums").iterdir()
+    kept.write_text(kept.read_text().replace(expected[:8], "00000000"))
+    assert remembered_sha256(path) == expected
+    assert len(readings) == 2
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The system's folder for caches."""

@@ -103,6 +103,8 @@ def test_values_come_as_their_fields_say(tmp_path: Path) -> None:
         ),
         ('["net.tag"]', 'one = 1\n["net.tag"]', r"\[one\] must be a table"),
         ('["net.tag"]', '["net.tag"', "is damaged"),
+        ('["net.tag"]', f'a = {"[" * 3000}\n["net.tag"]', "is damaged"),
+        ('kind = "hub"', 'kind = ["hub"]', r"\[net.tag\] kind must be one of"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import stat
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -144,6 +146,20 @@ def test_a_cache_that_cannot_be_written(
     source = openvino_source(resolve_model(saved))
     assert isinstance(source, tuple)
     assert OpenVINOEngine(source, batch=5)(*clips).shape == (5, 3)
+
+
+def test_a_cache_without_room(
+    saved: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    clips: tuple[np.ndarray, np.ndarray],
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
+    source = openvino_source(resolve_model(saved))
+    assert isinstance(source, tuple)
+    assert OpenVINOEngine(source, batch=5)(*clips).shape == (5, 3)
+    assert "the converted model is not kept" in caplog.text
+    assert "No space left" in caplog.text
 
 
 def test_a_cache_of_another_user_is_read_and_what_is_new_is_kept_elsewhere(

@@ -91,6 +91,7 @@ def test_options_that_no_network_takes(options: dict[str, object], words: str) -
         ("epochs = 1.5", "epochs is of the kind int"),
         ("epochs = true", "epochs is of the kind int"),
         ("epochs = ", "cannot be read as a recipe"),
+        (f"drops = {'[' * 3000}", "cannot be read as a recipe"),
         ("momentum = 1.0", "momentum is from 0 to below 1"),
         ("drops = [0.9, 0.5]", "rising"),
         ('schedule = "steps"', "needs drops"),
