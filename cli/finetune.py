@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from actionzoo.data.annotations import read_annotations
+from actionzoo.data.annotations import Annotations, read_annotations
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError, TrainingError
 from actionzoo.hub.openvino import silent
 
 from ._options import Group, Strategy, VideosOrShards
-from ._output import complain, printable, standard_output
+from ._output import complain, note, printable, shows_progress, standard_output
 
 if TYPE_CHECKING:
     from actionzoo.training import Finished, Recipe
@@ -35,7 +35,9 @@ ROWS = 12
 
 def finetune(
     data: VideosOrShards,
-    output: Annotated[Path, typer.Option(metavar="RUN", help="The folder for all that comes out.")] = OUTPUT,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="RUN", help="The folder for all that comes out.")
+    ] = OUTPUT,
     model: Annotated[
         str, typer.Option(metavar="NAME", help="A trained model, or a network of `models list`.")
     ] = "mini",
@@ -168,8 +170,12 @@ def _recipe(data: str, model: str, init: str | None, recipe: str, changes: dict[
     from actionzoo.training import choose_recipe
 
     shards = open_shards(data)
-    videos = shards.videos if shards else read_annotations(data, split=changes.get("split", 1)).videos
-    base = choose_recipe(recipe, model, init, len(videos))
+    if shards is None:
+        annotations = read_annotations(data, split=changes.get("split", 1), group=changes.get("group"))
+    else:
+        annotations = Annotations(shards.classes, shards.videos)
+    typer.echo(printable(annotations.summary()), err=True)
+    base = choose_recipe(recipe, model, init, len(annotations.videos))
     try:
         return replace(base, **changes)
     except ValueError as error:
@@ -203,7 +209,7 @@ class _Display:
         self._epochs, self._steps, self._since, self._seen = 0, 1, 0.0, 0
 
     def __enter__(self) -> _Display:
-        if self._console.is_terminal:
+        if shows_progress():
             self._live.start()
         return self
 
@@ -212,7 +218,7 @@ class _Display:
 
     def prepared(self, done: int, total: int) -> None:
         """Shows how many videos are decoded."""
-        if self._console.is_terminal:
+        if shows_progress():
             self._live.update(f"decoding {done} of {total} videos", refresh=True)
 
     def callback(self) -> Any:
@@ -228,7 +234,7 @@ class _Display:
     def _step(self, params: dict[str, int], step: int, logs: dict[str, float]) -> None:
         self._seen += 1
         self._since = self._since or time.monotonic()
-        if self._console.is_terminal:
+        if shows_progress():
             epoch = len(self._rows)
             left = (params["epochs"] - epoch) * params["steps"] - step - 1
             each = (time.monotonic() - self._since) / max(self._seen - 1, 1)
@@ -241,9 +247,7 @@ class _Display:
         self._rows += [("",) * len(row)] * (epoch - len(self._rows))  # those before a resume
         self._rows.append((*row, ""))
         if not self._console.is_terminal:
-            sys.stderr.write(
-                "  ".join(f"{name} {value}" for name, value in zip(HEADS, row, strict=True) if value) + "\n"
-            )
+            note("  ".join(f"{name} {value}" for name, value in zip(HEADS, row, strict=True) if value))
 
     def _show(self, current: tuple[str, ...]) -> None:
         table = Table(*HEADS, "", box=None, padding=(0, 2, 0, 0), header_style="dim")

@@ -157,7 +157,7 @@ class VideoSource:
     def __init__(self, annotations: Annotations, form: Form, cache: Path | None = None) -> None:
         """`cache` is where decoded videos are kept, by default below `ACTIONZOO_CACHE`."""
         self.classes, self.videos, self.form = annotations.classes, annotations.videos, form
-        self._cache = RecordingCache(cache_folder() / "recordings" if cache is None else cache)
+        self._cache = RecordingCache(cache_folder("recordings") if cache is None else cache)
 
     def __len__(self) -> int:
         return len(self.videos)

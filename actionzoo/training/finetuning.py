@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from actionzoo.data.annotations import TEST, TRAIN, Annotations, read_annotations, split_by_group
+from actionzoo.data.layouts.found import PARTS, unknown_part
 from actionzoo.data.recordings import Progress, Source, Subset, VideoSource, describe
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
@@ -122,10 +123,12 @@ def _opened(
 
 
 def divided(annotations: Annotations, recipe: Recipe) -> Annotations:
-    """Every video in a part: "train", "val", "test", or another name that the set itself gives.
+    """Every video in a part: "train", "val" or "test"; those that the set puts into no part are learned from.
 
-    Raises DataError if groups cannot be shared out, or a class has nothing to learn from.
+    Raises DataError if the set has another part, groups cannot be shared out, or a class has nothing to learn from.
     """
+    for name in {video.split for video in annotations.videos if video.split} - set(PARTS):
+        raise unknown_part("the set", name)
     if any(video.split for video in annotations.videos):
         named = [video if video.split else replace(video, split=TRAIN) for video in annotations.videos]
         annotations = replace(annotations, videos=tuple(named))

@@ -177,7 +177,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     """The values in a recipe file, by name. Raises TrainingError, with the nearest name for an unknown one."""
     try:
         values = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, RecursionError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TrainingError(f"{path} cannot be read as a recipe: {error}") from error
     kinds = {known.name: type(known.default) for known in fields(Recipe)} | {"options": dict}
     parts = {"drops": float, "factors": float, "unfreeze": float, "frozen": str}
