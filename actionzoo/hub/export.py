@@ -270,7 +270,9 @@ def _serving(model: Any) -> Any:
     signature = {t.name: tf.TensorSpec(t.shape, tf.float32, name=t.name) for t in model.inputs}
     module = tf.Module()
     module.weights = [variable.value for variable in named.variables]
-    module.serve = tf.function(lambda clips: {"logits": named(clips, training=False)}, input_signature=[signature])
+    module.serve = tf.function(
+        lambda clips: {"logits": named(clips, training=False)}, input_signature=[signature], autograph=False
+    )
     return module
 
 
