@@ -334,7 +334,7 @@ def _devices() -> dict[str, Any]:
 
 
 def _cache() -> dict[str, Any]:
-    folder = import_module("actionzoo.hub.cache").cache_folder()
+    folder = import_module("actionzoo.hub.cache").chosen_cache_folder()
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
     facts = {"folder": str(folder), "files": len(sizes), "size_bytes": sum(sizes), "writable": True}
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())

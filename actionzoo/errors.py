@@ -11,11 +11,25 @@ class ActionzooError(Exception):
     """Base class of every error that actionzoo raises on purpose."""
 
 
+def source_name(source: object) -> str:
+    """What to call a video: the file or address as the user gave it; of what is in memory, what it is.
+
+    >>> source_name("clip.mp4"), source_name(b"RIFF")
+    ('clip.mp4', '<bytes>')
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>"
+    if hasattr(source, "read"):
+        name = getattr(source, "name", None)
+        return name if isinstance(name, str) else "<file>"
+    return str(source)
+
+
 class VideoError(ActionzooError):
-    """A video cannot be used. `source` is the file or address as the user gave it."""
+    """A video cannot be used. `source` is its `source_name`."""
 
     def __init__(self, source: object, reason: str) -> None:
-        self.source = str(source)
+        self.source = source_name(source)
         self.reason = reason
         super().__init__(f"{self.source}: {reason}")
 

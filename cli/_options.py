@@ -17,7 +17,7 @@ Videos = Annotated[
     typer.Argument(
         metavar="DATA",
         show_default=False,
-        help="Class folders, a CSV with path,label[,group][,split], or UCF101 or HMDB51 with their official lists.",
+        help="Class folders, also in train/val/test; a CSV with path,label[,group][,split]; a data set with its lists.",
     ),
 ]
 VideosOrShards = Annotated[
@@ -25,7 +25,8 @@ VideosOrShards = Annotated[
     typer.Argument(
         metavar="DATA",
         show_default=False,
-        help="Class folders, a CSV with path,label[,group][,split], UCF101 or HMDB51, or shards of `data build`.",
+        help="Class folders, also in train/val/test; a CSV with path,label[,group][,split]; a data set with its lists; "
+        "or shards of `data build`.",
     ),
 ]
 Split = Annotated[int, typer.Option(min=1, max=3, metavar="N", help="Of UCF101 and HMDB51: the official split.")]

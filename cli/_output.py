@@ -96,6 +96,11 @@ def _say(text: object) -> None:
         sys.stderr.write(f"{printable(text)}\n")
 
 
+def warn(text: str) -> None:
+    """Prints a warning as one line on stderr."""
+    _say(f"actionzoo: warning: {text}")
+
+
 def standard_output(*, utf8: bool) -> TextIO:
     r"""Standard output that never fails on a character; `utf8` for formats that are UTF-8 whatever the locale says.
 

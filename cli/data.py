@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from actionzoo.data.annotations import Annotations, read_annotations
 from actionzoo.data.build import Estimate
 from actionzoo.data.build import build as build_shards
 from actionzoo.data.check import Checked, check_videos
+from actionzoo.data.layouts.found import PARTS
 from actionzoo.data.puppets import ACTIONS, write_dataset
 from actionzoo.data.recordings import Form
 from actionzoo.errors import DataError
@@ -58,6 +60,7 @@ def check(
     The exit code is 3 if some videos are broken, and 1 if all are.
     """
     annotations = read_annotations(data, split=split, group=group)
+    typer.echo(printable(annotations.summary()), err=True)
     with bar("decoding") as progress:
         checked = check_videos([video.path for video in annotations.videos], workers=workers, progress=progress)
     broken = [video for video in checked if video.problem is not None]
@@ -97,6 +100,7 @@ def build(
     """
     form = PAPERS if model is None else Form.of(resolve_model(model).record)
     annotations = read_annotations(data, split=split, group=group)
+    typer.echo(printable(annotations.summary()), err=True)
     announce = partial(_announce, workers=None if scheduler else workers)
     with bar("building") as progress:
         done = build_shards(
@@ -169,11 +173,13 @@ def _facts(annotations: Annotations, checked: list[Checked]) -> dict[str, Any]:
 def _print_summary(annotations: Annotations, checked: list[Checked]) -> None:
     """A line for every class, and what can be said of all."""
     console = standard_console()
-    parts = sorted({video.split for video in annotations.videos if video.split}, reverse=True)
+    parts = [part for part in PARTS if any(video.split == part for video in annotations.videos)]
     table = columns(console, "class", "videos", "minutes", "groups", *parts, whole=("class",))
-    pairs = list(zip(annotations.videos, checked, strict=True))
+    held: dict[int, list[tuple[Any, Checked]]] = defaultdict(list)
+    for video, found in zip(annotations.videos, checked, strict=True):
+        held[video.label].append((video, found))
     for label, name in enumerate(annotations.classes):
-        own = [(video, found) for video, found in pairs if video.label == label]
+        own = held[label]
         groups = {video.group for video, _ in own if video.group is not None}
         minutes = sum(found.seconds for _, found in own) / 60
         counts = [sum(video.split == part for video, _ in own) for part in parts]

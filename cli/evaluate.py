@@ -93,9 +93,11 @@ def evaluate(
         raise typer.BadParameter(str(error), param_hint="--views") from error
     shards = open_shards(data)
     if shards is None:
-        chosen, which = choose(read_annotations(data, split=split, group=group), files, part, force=force)
+        annotations = read_annotations(data, split=split, group=group)
     else:
-        chosen, which = choose(Annotations(shards.classes, shards.videos), files, part, force=force)
+        annotations = Annotations(shards.classes, shards.videos)
+    typer.echo(printable(annotations.summary()), err=True)
+    chosen, which = choose(annotations, files, part, force=force)
     videos = VideoSource(chosen, how.form) if shards is None else source_of(shards, chosen, how.form)
     if report is not None:
         make_folder(report)

@@ -16,7 +16,7 @@ import actionzoo
 from actionzoo.errors import ActionzooError, ModelError, OutputError
 
 from ._options import FlowMethod, Model, Offline, Output, Stride, format_of
-from ._output import complain, debugging, detail, output_file, printable, standard_output
+from ._output import complain, debugging, detail, output_file, printable, standard_output, warn
 from ._sources import Report, check_names, check_source, check_stride, check_windows, progress_bar, with_listed
 from ._table import UNCERTAIN, TableWriter
 from ._writers import CsvWriter, JsonLinesWriter, JsonWriter, Writer, write_labels
@@ -197,6 +197,8 @@ def _answer_all(names: list[str], predictor: Predictor, question: _Question, wri
             complain(error)
             writer.failure(name, error)
         else:
+            for warning in answer.warnings:
+                warn(f"{name}: {warning}; the answer is about what can be decoded")
             writer.answer(answer)
             answers.append(answer)
             stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in answer.timing_s.items())

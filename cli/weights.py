@@ -18,6 +18,7 @@ from actionzoo.errors import ActionzooError, ModelNotFoundError
 from actionzoo.hub import publish, store
 from actionzoo.hub.catalog import CatalogEntry, find_entry, load_catalog
 from actionzoo.hub.openvino import silent
+from actionzoo.hub.resolve import resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Offline
@@ -25,6 +26,8 @@ from ._output import complain, debugging, printable, shows_progress, standard_ou
 
 PLACES = {"embedded": "package", "hub": "hub", "authors": "authors"}
 """What the list calls the places where weights lie."""
+
+HUB = "hf://"
 
 app = typer.Typer(
     help="List, fetch, check, import and publish trained weights.",
@@ -80,7 +83,12 @@ def show(name: Name, as_json: Json = False) -> None:
 
 @app.command("pull")
 def pull(
-    names: Annotated[list[str], typer.Argument(metavar="NAME", show_default=False, help="Names of `weights list`.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME", show_default=False, help="Names of `weights list`, or hf://user/repo[@revision]."
+        ),
+    ],
     offline: Offline = False,
 ) -> None:
     """Fetch weights, so that this machine can be offline afterwards. Prints where they are.
@@ -88,19 +96,26 @@ def pull(
     An interrupted download goes on where it stopped when it is tried again.
     """
     catalog = load_catalog()
-    entries = [find_entry(name, catalog) for name in names]
+    wanted = [name if name.startswith(HUB) else find_entry(name, catalog) for name in names]
     failed = 0
-    for entry in entries:
+    for one in wanted:
         try:
-            place = "comes with actionzoo" if entry.kind == "embedded" else str(_fetched(entry, offline=offline))
-            typer.echo(f"{entry.name}  {printable(place)}")
+            typer.echo(_pulled(one, offline=offline))
         except ActionzooError as error:
-            if debugging() or len(entries) == 1:
+            if debugging() or len(wanted) == 1:
                 raise
             complain(error)
             failed += 1
     if failed:
-        raise typer.Exit(1 if failed == len(entries) else 3)
+        raise typer.Exit(1 if failed == len(wanted) else 3)
+
+
+def _pulled(wanted: str | CatalogEntry, *, offline: bool) -> str:
+    """The line about weights that are here now: an address of the hub, or an entry of the catalog."""
+    if isinstance(wanted, str):
+        return f"{printable(wanted)}  {printable(str(resolve_model(wanted, offline=offline).path))}"
+    place = "comes with actionzoo" if wanted.kind == "embedded" else str(_fetched(wanted, offline=offline))
+    return f"{wanted.name}  {printable(place)}"
 
 
 @app.command("verify")

@@ -11,6 +11,7 @@ from actionzoo.video.flow import (
 )
 from actionzoo.video.flow_files import FlowFiles, write_flow
 from actionzoo.video.live import Live, live
+from actionzoo.video.memory import Frames
 from actionzoo.video.reader import Frame, VideoInfo, probe, read_frames
 from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip, stack_indices, views, windows
 from actionzoo.video.writer import VideoWriter, draw_label
@@ -20,6 +21,7 @@ __all__ = [
     "ClipSpec",
     "FlowFiles",
     "Frame",
+    "Frames",
     "Live",
     "VideoInfo",
     "VideoWriter",

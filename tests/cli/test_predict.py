@@ -74,8 +74,18 @@ def test_json_is_a_list_with_one_object_a_source(run: Run) -> None:
             "duration_s": 4.0,
             "predictions": [push],
             "windows": [{"start_s": 0.0, "end_s": 4.0, "predictions": [push]}],
+            "warnings": [],
             "timing_s": {"decode": 0.1, "flow": 0.2, "model": 0.3, "total": 0.4},
         }
+    ]
+
+
+def test_a_damaged_video_is_answered_with_one_warning(run: Run) -> None:
+    result = run("predict", "damaged.mp4", "a.mp4", "--format", "jsonl")
+    assert result.code == 0
+    assert [json.loads(line)["warnings"] for line in result.out.splitlines()] == [["is damaged"], []]
+    assert result.err.splitlines() == [
+        "actionzoo: warning: damaged.mp4: is damaged; the answer is about what can be decoded"
     ]
 
 

@@ -1,0 +1,112 @@
+"""Videos that are in memory already: decoded pictures, and files that are bytes or file objects."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from actionzoo.errors import NotAVideoError, source_name
+
+__all__ = ["Frames", "open_memory"]
+
+
+class Frames:
+    """The decoded pictures of a video, `(frames, height, width, 3)` uint8 RGB, and how many are shown a second.
+
+    Args:
+        images: an array, or a sequence of pictures `(height, width, 3)` of one size. Neither is copied.
+        fps: frames a second.
+
+    Raises NotAVideoError if they are of another type or shape, there are none, or the rate is missing or not above 0.
+
+    >>> Frames(np.zeros((45, 48, 64, 3), np.uint8), fps=30).duration_s
+    1.5
+    """
+
+    def __init__(self, images: NDArray[Any] | Sequence[ArrayLike], fps: float | None) -> None:
+        if fps is None:
+            raise NotAVideoError(self, "have no rate; give `fps`, the number of frames a second")
+        if isinstance(fps, bool) or not isinstance(fps, int | float | np.number) or not 0 < float(fps) < math.inf:
+            raise NotAVideoError(self, f"`fps` is a number above 0, not {fps!r}")
+        self.fps = float(fps)
+        self.images = self._checked_array(images) if isinstance(images, np.ndarray) else self._checked_list(images)
+        self.height, self.width = self.images[0].shape[:2]
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the start of the first frame to the end of the last."""
+        return len(self.images) / self.fps
+
+    def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Seconds since the first picture, and the picture."""
+        for index, image in enumerate(self.images):
+            yield index / self.fps, np.ascontiguousarray(image)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __str__(self) -> str:
+        return "<frames>"
+
+    def _checked_array(self, images: NDArray[Any]) -> NDArray[np.uint8]:
+        if images.ndim != 4:
+            raise NotAVideoError(self, f"an array of frames is (frames, height, width, 3), not {images.shape}")
+        if not len(images):
+            raise NotAVideoError(self, "there are none; give at least one")
+        self._check_picture(images[0])
+        return images
+
+    def _checked_list(self, images: Sequence[ArrayLike]) -> list[NDArray[np.uint8]]:
+        if any(isinstance(image, str | bytes) for image in images):
+            raise NotAVideoError(self, "a list holds the frames of one video; for several videos use `predict_batch`")
+        pictures = [np.asarray(image) for image in images]
+        if not pictures:
+            raise NotAVideoError(self, "there are none; give at least one")
+        for picture in pictures:
+            self._check_picture(picture)
+            if picture.shape != pictures[0].shape:
+                raise NotAVideoError(
+                    self, f"frames of one video have one size, not {pictures[0].shape} and {picture.shape}"
+                )
+        return pictures
+
+    def _check_picture(self, picture: NDArray[Any]) -> None:
+        shape = picture.shape
+        if len(shape) != 3 or shape[-1] != 3 or 0 in shape:
+            hint = ""
+            if len(shape) == 3 and shape[0] == 3:
+                hint = "; channels come last: `frames.transpose(0, 2, 3, 1)`"
+            elif len(shape) == 3 and shape[-1] == 4:
+                hint = "; leave out the fourth channel: `frames[..., :3]`"
+            raise NotAVideoError(self, f"each frame is (height, width, 3), not {shape}{hint}")
+        if picture.dtype != np.uint8:
+            raise NotAVideoError(self, f"frames are RGB in 0..255 of type uint8, not {picture.dtype}; convert them")
+
+
+def open_memory(source: bytes | bytearray | memoryview | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    """A video file in memory, or opened by the caller (who keeps it open), at its beginning.
+
+    Raises NotAVideoError for what is no binary file, or cannot be read from its beginning.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return io.BytesIO(source)
+    if not callable(getattr(source, "read", None)):
+        raise NotAVideoError(
+            source_name(source),
+            f"a {type(source).__name__} is not a video; give a file, an address, frames with `fps`, or bytes",
+        )
+    try:
+        source.seek(0)
+        is_binary = isinstance(source.read(0), bytes)
+    except (AttributeError, OSError, ValueError) as error:
+        raise NotAVideoError(source, f"cannot be read from its beginning ({error}); read it into bytes first") from None
+    if not is_binary:
+        raise NotAVideoError(source, "is opened as text; open it with mode 'rb'")
+    return contextlib.nullcontext(source)
