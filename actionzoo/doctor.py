@@ -158,8 +158,10 @@ def _packages() -> dict[str, Any]:
 
 def _extras() -> dict[str, Any]:
     """The same of each optional extra."""
-    groups = {extra: names for extra, names in required().items() if extra not in ("", "dev")}
-    return {extra: {name: version_of(name) for name in names} for extra, names in groups.items()}
+    groups = required()
+    always = groups.pop("")
+    more = {extra: [name for name in names if name not in always] for extra, names in groups.items() if extra != "dev"}
+    return {extra: {name: version_of(name) for name in names} for extra, names in more.items() if names}
 
 
 def _video() -> dict[str, Any]:

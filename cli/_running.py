@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -55,3 +56,39 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+PARSER_WORDS = (
+    (r"^Value error, ", ""),
+    (r"Input should be greater than or equal to (\S+)", r"must be at least \1"),
+    (r"Input should be less than or equal to (\S+)", r"must be at most \1"),
+    (r"Input should be greater than (\S+)", r"must be more than \1"),
+    (r"Input should be less than (\S+)", r"must be less than \1"),
+    (r"Input should be a valid integer\b.*", "must be a whole number"),
+    (r"Input should be a valid number\b.*", "must be a number"),
+    (r"Input should be a finite number", "must be a finite number"),
+    (r"(is not one of .*)\.$", r"\1"),
+)
+"""What the parser of Typer says of wrong values, and how it is said here."""
+
+
+def plain_words(message: str) -> str:
+    """What is wrong with a value, without the words of the parser.
+
+    >>> plain_words("Value error, 'xml' is not one of 'json', 'csv'.")
+    "'xml' is not one of 'json', 'csv'"
+    >>> plain_words("Input should be greater than or equal to 1")
+    'must be at least 1'
+    """
+    for pattern, words in PARSER_WORDS:
+        message = re.sub(pattern, words, message)
+    return message
+
+
+def show_usage_error(error: Any) -> int:
+    """Prints what is wrong with the usage, and gives the exit code. Raises any other error as it is."""
+    if not hasattr(error, "show"):  # Typer does not name the class
+        raise error
+    error.message = plain_words(error.message)
+    error.show()
+    return int(error.exit_code)

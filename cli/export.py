@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from actionzoo.hub.export import SUFFIXES, export_model
+from actionzoo.hub.export import SUFFIXES, Exported, export_model
 
 from ._options import Offline, format_of
 from ._output import printable
@@ -48,5 +48,17 @@ def export(
     if output is not None and format != "savedmodel" and output.suffix.lower() != SUFFIXES[format]:
         raise typer.BadParameter(f"must end in {SUFFIXES[format]}", param_hint="--output")
     done = export_model(model, output, format, offline=offline)
-    largest = f"largest difference from Keras {done.difference:.2g}"
-    typer.echo(f"{printable(done.path)}  {done.size / 1e6:.1f} MB  {largest}")
+    typer.echo(
+        f"{printable(done.path)}  {done.size / 1e6:.1f} MB  largest difference from Keras {_differences(done, format)}"
+    )
+
+
+def _differences(done: Exported, format: Format) -> str:
+    """The difference in f32; for OpenVINO with the property that gives it, after the one without the property."""
+    text = f"{done.difference:.2g}"
+    if format == "openvino":
+        text = f"with INFERENCE_PRECISION_HINT=f32 {text}"
+    if done.by_itself is not None:
+        precision, difference = done.by_itself
+        text = f"{difference:.2g} in {precision}, which compile_model takes by itself here; {text}"
+    return text

@@ -21,7 +21,7 @@ import typer
 import actionzoo
 
 from ._output import complain, debugging, set_verbosity
-from ._running import CONTEXT, CarriedError, as_command
+from ._running import CONTEXT, CarriedError, as_command, show_usage_error
 
 COMMANDS = {
     "predict": "Name the action in videos, folders, cameras and streams.",
@@ -91,12 +91,16 @@ def _print_any_character() -> None:
 def _run(arguments: list[str]) -> int:
     set_verbosity(quiet=False, verbose=False)
     try:
-        build_app(arguments)(args=arguments, prog_name="actionzoo")
+        code = build_app(arguments)(args=arguments, prog_name="actionzoo", standalone_mode=False)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
+        code = stop.code
     except CarriedError as carried:
         raise carried.error from carried.error.__cause__
-    return 0
+    except typer.Abort:
+        code = 130
+    except Exception as error:
+        code = show_usage_error(error)
+    return code if isinstance(code, int) else 0
 
 
 def build_app(arguments: Sequence[str] = ()) -> typer.Typer:

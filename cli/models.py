@@ -160,9 +160,15 @@ def _as_dict(name: str, summary: ModelSummary, stride: int) -> dict[str, Any]:
     facts = asdict(summary)
     layers = facts.pop("layers")
     built_as = facts.pop("name")
-    known = {"network": {"name": built_as, **asdict(NETWORKS[built_as])}} if built_as in NETWORKS else {}
+    known = {"network": _network(name, built_as)} if built_as in NETWORKS else {}
     seen = span(summary.receptive_field, stride, summary.stack_length or 1)
     return {"name": name, **known, **facts, "stride": stride, "span": seen._asdict(), "layers": layers}
+
+
+def _network(name: str, built_as: str) -> dict[str, Any]:
+    """The network behind a name. Of a file, whose options may make it another system, only what builds it."""
+    facts = asdict(NETWORKS[built_as])
+    return {"name": built_as, **(facts if name == built_as else {key: facts[key] for key in ("builder", "base")})}
 
 
 def _print_head(console: Console, name: str, built_as: str) -> None:
@@ -192,7 +198,17 @@ def _print_facts(console: Console, summary: ModelSummary, stride: int) -> None:
     facts.add_row("FLOPs", f"{short(summary.flops)} for a clip of {count(summary.num_frames, 'frame')}{each}")
     for line, text in enumerate(_seen(summary, stride)):
         facts.add_row("" if line else "sees", text)
+    if summary.joins:
+        facts.add_row("streams", _meeting(summary))
     print_table(console, facts)
+
+
+def _meeting(summary: ModelSummary) -> str:
+    """Where the streams of a network meet."""
+    inside = [name for name in summary.joins if name not in summary.outputs]
+    if not inside:
+        return f"meet in their scores only: {' '.join(summary.joins)}"
+    return f"meet at {', '.join(summary.joins)}"
 
 
 def _seen(summary: ModelSummary, stride: int) -> list[str]:

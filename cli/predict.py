@@ -39,7 +39,7 @@ def predict(
         ),
     ] = None,
     model: Model = "mini",
-    labels: Annotated[bool, typer.Option("--labels", help="Print the classes of the model, and look at none.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="Print the classes of the model and exit.")] = False,
     top_k: Annotated[
         int | None,
         typer.Option(

@@ -74,9 +74,18 @@ def read_scores(path: str | Path) -> Scores:
         with open(path, "rb") as content:
             scores = _from_arrays(_arrays(content))
     except _UNREADABLE as error:
-        reason = f"there is no {error}" if isinstance(error, KeyError) else error
-        raise DataError(f"{path} holds no scores ({reason}); give a scores.npz of `actionzoo evaluate`") from error
+        raise DataError(
+            f"{path} holds no scores ({_reason(error)}); give a scores.npz of `actionzoo evaluate`"
+        ) from error
     return scores
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"there is no {error}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "it is no NPZ file" if "pickle" in str(error) else str(error)  # numpy's words for whatever it does not know
 
 
 def _arrays(content: IO[bytes]) -> dict[str, NDArray[Any]]:

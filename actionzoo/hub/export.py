@@ -8,8 +8,9 @@
 | litert | a file | LiteRT, which was TensorFlow Lite |
 
 In all four, inputs are called `appearance` and `motion`, the output `logits`, and every size that is free in the Keras
-model (the batch always) stays free. They compute in f32, also where the model was trained in mixed precision. Beside
-the file, or inside the folder, a JSON file says what to feed and what comes out.
+model (the batch always) stays free. They are f32, also where the model was trained in mixed precision; where the
+processor has bf16, OpenVINO computes in f32 only with INFERENCE_PRECISION_HINT=f32. Beside the file, or inside the
+folder, a JSON file says what to feed and what comes out.
 """
 
 from __future__ import annotations
@@ -22,21 +23,18 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from actionzoo.errors import ActionzooError, ModelError, OutputError
-from actionzoo.hub.openvino import alone, convert, import_openvino, load_keras, silent
+from actionzoo.hub.openvino import load_keras, silent
 from actionzoo.hub.record import MEMBER, InputRecord
-from actionzoo.hub.resolve import IR_FILES, ModelFiles, resolve_model
-
-Clips = dict[str, npt.NDArray[np.float32]]
-Run = Callable[[Clips], npt.NDArray[np.float32]]
+from actionzoo.hub.resolve import ModelFiles, resolve_model
+from actionzoo.hub.runtimes import FORMATS as _FORMATS
+from actionzoo.hub.runtimes import Clips, Run, load_openvino_as_it_is
 
 SUFFIXES = {"savedmodel": "", "onnx": ".onnx", "openvino": ".xml", "litert": ".tflite"}
 """The formats, each with how the name of its file ends; a SavedModel is a folder and may have any name."""
@@ -45,7 +43,6 @@ TOLERANCE = 1e-3
 """How far an exported model's logits may be from Keras', as a part of the largest logit."""
 
 _PACKAGES = {"onnx": ("onnx", "onnxruntime", "tf2onnx"), "litert": ("ai_edge_litert",)}
-_AXES = ("batch", "time", "height", "width")
 _HOLDS = {
     "appearance": "frames, RGB, 0 to 255",
     "motion": "for each frame a stack of flow fields: u and v in turn, in pixels from one frame to the next",
@@ -56,12 +53,15 @@ _HOLDS = {
 class Exported:
     """What was written: `path`, the `size` of all its files in bytes, and the largest `difference` from Keras.
 
-    The difference is that of the logits, divided by the largest logit.
+    The difference is that of the logits, divided by the largest logit, where the runtime computes in f32. `by_itself`
+    is the precision that the runtime takes on this machine where it is told none, and the difference in it, if that is
+    another one: OpenVINO's `compile_model` takes bf16 where the processor has it.
     """
 
     path: Path
     size: int
     difference: float
+    by_itself: tuple[str, float] | None = None
 
 
 def export_model(
@@ -102,11 +102,12 @@ def export_model(
         with tempfile.TemporaryDirectory(prefix=".actionzoo-", dir=place.parent) as beside:
             written = Path(beside, place.name)
             difference = _write(loaded, files, written, format)
+            by_itself = _by_itself(loaded, files, written) if format == "openvino" else None
             size = sum(file.stat().st_size for file in Path(beside).rglob("*") if file.is_file())
             _move(Path(beside), place, format)
     except OSError as error:
         raise OutputError(f"{place}: cannot be written: {error.strerror or error}") from error
-    return Exported(place, size, difference)
+    return Exported(place, size, difference, by_itself)
 
 
 def default_name(model: str, format: str) -> str:
@@ -188,6 +189,13 @@ def _write(model: Any, files: ModelFiles, path: Path, format: str) -> float:
     return difference
 
 
+def _by_itself(model: Any, files: ModelFiles, path: Path) -> tuple[str, float] | None:
+    """The precision that OpenVINO takes by itself and the difference in it; None for f32."""
+    with silent():
+        precision, run = load_openvino_as_it_is(path)
+        return None if precision == "f32" else (precision, _largest_difference(run, model, files))
+
+
 def _check_model(model: Any, name: str) -> None:
     import keras
 
@@ -256,103 +264,3 @@ def _random_clips(model: Any, record: InputRecord, batch: int) -> Clips:
         noise = rng.integers(0, 256, shape) if tensor.name == "appearance" else rng.normal(0, 2, shape)
         clips[tensor.name] = noise.astype(np.float32)
     return clips
-
-
-def _serving(model: Any) -> Any:
-    """A `tf.Module` whose function `serve` is the model, from a dictionary of clips to a dictionary with the logits.
-
-    `model.export` would do as well, but stores every weight twice and takes three times as long.
-    """
-    import keras
-    import tensorflow as tf
-
-    named = keras.Model({tensor.name: tensor for tensor in model.inputs}, model.outputs[0])
-    signature = {t.name: tf.TensorSpec(t.shape, tf.float32, name=t.name) for t in model.inputs}
-    module = tf.Module()
-    module.weights = [variable.value for variable in named.variables]
-    module.serve = tf.function(
-        lambda clips: {"logits": named(clips, training=False)}, input_signature=[signature], autograph=False
-    )
-    return module
-
-
-def _write_savedmodel(model: Any, path: Path, card: str) -> None:
-    import tensorflow as tf
-
-    module = _serving(model)
-    tf.saved_model.save(module, os.fspath(path), signatures={"serving_default": module.serve})
-
-
-def _load_savedmodel(path: Path) -> Run:
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(os.fspath(path))
-
-    def run(clips: Clips) -> npt.NDArray[np.float32]:
-        signature = loaded.signatures["serving_default"]
-        return np.asarray(signature(**{name: tf.constant(clip) for name, clip in clips.items()})["logits"])
-
-    return run
-
-
-def _write_onnx(model: Any, path: Path, card: str) -> None:
-    import onnx  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    import tf2onnx  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-    serve = _serving(model).serve
-    with alone():
-        proto, _ = tf2onnx.convert.from_function(serve, serve.input_signature)
-    for value in (*proto.graph.input, *proto.graph.output):
-        for axis, size in zip(_AXES, value.type.tensor_type.shape.dim, strict=False):
-            if not size.dim_value:
-                size.dim_param = axis
-    onnx.helper.set_model_props(proto, {MEMBER.removesuffix(".json"): card})
-    onnx.save(proto, os.fspath(path))
-
-
-def _load_onnx(path: Path) -> Run:
-    import onnxruntime  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-    session = onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
-    return lambda clips: np.asarray(session.run(["logits"], clips)[0])
-
-
-def _write_openvino(model: Any, path: Path, card: str) -> None:
-    convert(model, path.parent)
-    for written, place in zip(IR_FILES, (path, path.with_suffix(".bin")), strict=True):
-        path.with_name(written).rename(place)
-
-
-def _load_openvino(path: Path) -> Run:
-    compiled = import_openvino().Core().compile_model(os.fspath(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return lambda clips: np.array(compiled(clips)[0])
-
-
-def _write_litert(model: Any, path: Path, card: str) -> None:
-    import tensorflow as tf
-
-    with tempfile.TemporaryDirectory(prefix=".saved-", dir=path.parent) as folder:
-        _write_savedmodel(model, Path(folder), card)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
-        try:
-            path.write_bytes(converter.convert())
-        except Exception as error:
-            unknown = re.search(r"(?:TF Select|Custom) ops: (.*)", str(error))
-            if unknown is None:
-                raise
-            raise ModelError(f"LiteRT does not have the operations that {model.name} needs: {unknown[1]}") from error
-
-
-def _load_litert(path: Path) -> Run:
-    from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-    content = path.read_bytes()  # a path would stay open, and an open file cannot be renamed on Windows
-    return lambda clips: np.asarray(Interpreter(model_content=content).get_signature_runner()(**clips)["logits"])
-
-
-_FORMATS: dict[str, tuple[Callable[[Any, Path, str], None], Callable[[Path], Run]]] = {
-    "savedmodel": (_write_savedmodel, _load_savedmodel),
-    "onnx": (_write_onnx, _load_onnx),
-    "openvino": (_write_openvino, _load_openvino),
-    "litert": (_write_litert, _load_litert),
-}

@@ -81,6 +81,7 @@ class ModelSummary:
             window. What pools or averages over the whole clip sees the whole clip.
         num_frames: length of the clip, T.
         stack_length: flow fields a stack, L; `None` without a motion input.
+        joins: names of the layers that read both streams: connections, fusion, the average of scores.
         layers: all layers, each after those it reads.
     """
 
@@ -93,6 +94,7 @@ class ModelSummary:
     pooled_field: int | None
     num_frames: int
     stack_length: int | None
+    joins: tuple[str, ...]
     layers: tuple[LayerSummary, ...]
 
 
@@ -164,6 +166,7 @@ def summarise(
         pooled_field=max((int(view.frames) for view in views.values() if view.windowed), default=None),
         num_frames=shapes[id(model.inputs[0])][1],
         stack_length=(inputs["motion"][-1] or 0) // 2 if "motion" in inputs else None,
+        joins=_joins(model),
         layers=tuple(summaries.values()),
     )
 
@@ -282,6 +285,17 @@ def _summary(layer: Any, shapes: dict[int, tuple[int, ...]], views: dict[int, _V
         frames=int(view.frames) if view.frames < math.inf else None,
         uses=_uses(layer),
     )
+
+
+def _joins(model: keras.Model) -> tuple[str, ...]:
+    """Layers that read what an appearance layer gives and what a motion layer gives, in the order of the graph."""
+    names = {id(layer.output): layer.name for layer in model.operations}
+    joins = []
+    for layer in model.operations:
+        sources = [names[id(tensor)] for tensor in _tensors(layer.input)]
+        if all(any(stream in name for name in sources) for stream in ("appearance", "motion")):
+            joins.append(layer.name)
+    return tuple(joins)
 
 
 def _flops(layer: Any, before: list[tuple[int, ...]], after: tuple[int, ...]) -> int:

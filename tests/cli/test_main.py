@@ -68,6 +68,44 @@ def test_a_slip_of_the_pen(run: Callable[..., Result]) -> None:
     assert "No such command 'predic'. Did you mean 'predict'?" in result.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["predict", "a.mp4", "--flow", "nonsense"], "--flow"),
+        (["predict", "a.mp4", "--window", "-1"], "--window"),
+        (["predict", "a.mp4", "--window", "abc"], "--window"),
+        (["predict", "a.mp4", "--top-k", "0"], "--top-k"),
+        (["predict", "a.mp4", "--top-k", "1.5"], "--top-k"),
+        (["predict", "a.mp4", "--stride", "1"], "--stride"),
+        (["predict", "a.mp4", "--format", "xml"], "--format"),
+        (["predict", "a.mp4", "--threshold", "2"], "--threshold"),
+        (["predict", "a.mp4", "--threshold", "-2"], "--threshold"),
+        (["predict", "a.mp4", "--engine", "gpu"], "--engine"),
+        (["predict", "a.mp4", "--outptu", "x"], "--outptu"),
+        (["predict"], "SOURCE"),
+        (["flow", "a.mp4"], "OUT"),
+        (["flow", "a.mp4", "out.npz", "--method", "x"], "--method"),
+        (["export", "mini", "--format", "tf"], "--format"),
+        (["models", "show"], "NAME"),
+        (["models", "show", "mini", "--frames", "0"], "--frames"),
+        (["data", "check", "set", "--split", "9"], "--split"),
+        (["data", "puppets", "out"], "--clips"),
+        (["features", "a.mp4"], "--layer"),
+        (["nonsense"], "nonsense"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_wrong_usage_is_told_in_one_line(run: Callable[..., Result], arguments: list[str], named: str) -> None:
+    result = run(*arguments)
+    assert (result.code, result.out) == (2, "")
+    usage, *_, last = result.err.splitlines()
+    assert usage.startswith("Usage: actionzoo")
+    assert last.startswith("Error: ")
+    assert named in last
+    for leftover in ("Value error", "Input should", "unable to parse", "Traceback"):
+        assert leftover not in result.err
+
+
 def test_quiet_and_verbose(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     plain = run("predict", "a.mp4")
     assert run("predict", "a.mp4", "-q") == plain

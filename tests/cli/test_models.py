@@ -146,6 +146,24 @@ def test_show_a_model_of_the_catalog(run: Run) -> None:
     assert run("models", "show", "mini").out.startswith("mini\nbuilt as st_resnet18, with the options of its file\n")
 
 
+def test_mini_is_not_said_to_have_a_connection(run: Run) -> None:
+    """It is built as an ST-ResNet without one: nothing of what `st_resnet18` is by default may be said of it."""
+    text, shown = run("models", "show", "mini", "--layers").out, json.loads(run("models", "show", "mini", "--json").out)
+    assert "streams     meet in their scores only: logits\n" in text
+    assert "connection" not in text
+    assert "added" not in text
+    assert shown["joins"] == ["logits"]
+    assert shown["network"] == {"name": "st_resnet18", "builder": "STResNet18", "base": "resnet18"}
+    assert not [layer["name"] for layer in shown["layers"] if "connection" in layer["name"]]
+    assert "connection" not in json.dumps(shown)
+
+
+def test_show_where_streams_meet(run: Run) -> None:
+    (line,) = [line for line in run("models", "show", "st_resnet18").out.splitlines() if line.startswith("streams")]
+    connections = [f"appearance_stage{stage}_connection" for stage in (2, 3, 4, 5)]
+    assert line.split(maxsplit=1)[1] == f"meet at {', '.join([*connections, 'logits'])}"
+
+
 def test_show_a_file_fills_what_it_leaves_open(run: Run, tmp_path: Path) -> None:
     model = create_model("appearance_resnet18", 2, None, height=None, width=None, channel_factor=0.0625)
     model.save(tmp_path / "own.keras")

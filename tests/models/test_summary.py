@@ -35,6 +35,33 @@ def miniature() -> keras.Model:
     return keras.Model(clip, layers.Dense(7, name="scores")(x))
 
 
+@pytest.mark.parametrize("name", [*list_models("*_vgg16"), *list_models("*18"), *list_models("*50")])
+def test_a_description_names_what_is_there(name: str) -> None:
+    """Every network, with its default options: the joins, gates and filters over time that its line speaks of."""
+    summary, said = describe(name), NETWORKS[name].description
+    kinds = {layer.name: layer.kind for layer in summary.layers}
+    inside = [join for join in summary.joins if join != "logits"]
+    assert ("two " in said) == (set(summary.inputs) == {"appearance", "motion"})
+    assert ("logits" in summary.joins) == ("two " in said)
+    if "added to appearance" in said or "multiplied into appearance" in said:
+        assert [kinds[join] for join in inside] == ["Add" if "added" in said else "Multiply"] * 4
+        assert all(join.startswith("appearance_") for join in inside)
+    elif "joined at relu5" in said:
+        (join,) = inside
+        assert "relu5" in join or ("stage5" in join and "relu" in join)
+    else:
+        assert not inside
+    assert ("over time" in said) <= bool({"TemporalConv", "TemporalPooling", "Conv3D"} & set(kinds.values()))
+
+
+def test_joins_of_two_streams_that_meet_in_their_scores() -> None:
+    assert describe("st_resnet18", connection="none", channel_factor=0.125).joins == ("logits",)
+    both = describe("st_resnet18", direction="both", channel_factor=0.125).joins
+    assert [join for join in both if join.startswith("motion_")] == [
+        f"motion_stage{stage}_connection" for stage in (2, 3, 4, 5)
+    ]
+
+
 def test_flops_are_those_that_torch_counts() -> None:
     torch = pytest.importorskip("torch")
     counter = pytest.importorskip("torch.utils.flop_counter").FlopCounterMode(display=False)
