@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -127,6 +128,9 @@ def test_files_that_are_no_csv(tmp_path: Path) -> None:
 def test_folders_without_enough(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no videos"):
         read_annotations(tmp_path)
+    with pytest.raises(DataError, match=r"holds no videos, in class folders or elsewhere; 2 files left out: 2 .txt"):
+        read_annotations(touch(tmp_path / "texts", "bend/a.txt", "wave/b.txt"))
+    shutil.rmtree(tmp_path / "texts")
     touch(tmp_path, "wave/a.mp4")
     with pytest.raises(DataError, match="videos of 1 classes"):
         read_annotations(tmp_path)
