@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from dataclasses import asdict
 from functools import partial
@@ -23,7 +22,7 @@ from actionzoo.hub.resolve import resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Group, Split, Videos
-from ._output import complain, printable
+from ._output import complain, note, printable
 from ._progress import bar
 
 PAPERS = Form(256, 256, 25.0, "tvl1", "short")
@@ -118,7 +117,7 @@ def build(
 def _announce(estimate: Estimate, workers: int | None) -> None:
     minutes = max(1, round(estimate.seconds / (workers or 1) / 60))
     by = "of one core" if workers is None else f"on {workers} core{'s' * (workers > 1)}"
-    sys.stderr.write(f"about {estimate.size / 1e6:,.1f} MB, {minutes} minute{'s' * (minutes > 1)} {by}\n")
+    note(f"about {estimate.size / 1e6:,.1f} MB, {minutes} minute{'s' * (minutes > 1)} {by}")
 
 
 @app.command("puppets")

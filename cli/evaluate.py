@@ -17,7 +17,7 @@ from actionzoo.hub.resolve import ModelFiles, resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Group, Offline, Split, Strategy, VideosOrShards
-from ._output import complain, printable
+from ._output import complain, note, printable
 from ._progress import bar
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def evaluate(
     videos = VideoSource(chosen, how.form) if shards is None else source_of(shards, chosen, how.form)
     if report is not None:
         make_folder(report)
-    typer.echo(f"{printable(which)}; protocol {how.name}", err=True)
+    note(f"{which}; protocol {how.name}")
     with bar("testing") as progress:
         done = test(files, videos, how, controls=report is not None, strategy=devices, progress=progress)
     metrics = measure(done.scores)
@@ -139,7 +139,7 @@ def _write_pages(folder: Path, files: ModelFiles, page: Page, paint: int) -> Non
     labels = confused_classes(page.done)[:paint]
     if not labels:
         return
-    typer.echo(f"{path} is there; painting {len(labels)} classes for it ...", err=True)
+    note(f"{path} is there; painting {len(labels)} classes for it ...")
     network = load_keras(files)
     targets = [class_target(network, files.record, files.record.classes[label], files.name) for label in labels]
     with bar("painting", "objective") as progress:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from actionzoo.errors import ModelError
+from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub.openvino import import_openvino, load_keras, openvino_source
 from actionzoo.hub.resolve import ModelFiles
 
@@ -139,6 +139,8 @@ def load_engine(files: ModelFiles, engine: str = "auto", precision: str = "auto"
         if engine == "openvino":
             raise ModelError(f"OpenVINO cannot be loaded ({error}); install it or use --engine keras") from error
         failure: Exception = error
+    except WeightsError:
+        raise
     except ModelError as error:
         if engine == "openvino":
             raise

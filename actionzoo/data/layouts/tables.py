@@ -149,7 +149,7 @@ def _kinetics_name(values: Mapping[str, str]) -> str:
     """What Kinetics' downloaders call a clip; empty where its times are no numbers."""
     try:
         start, end = (int(float(values[key])) for key in KINETICS[1:])
-    except ValueError:
+    except (OverflowError, ValueError):
         return ""
     return f"{values['youtube_id']}_{start:06d}_{end:06d}"
 
