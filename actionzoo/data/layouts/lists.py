@@ -17,6 +17,9 @@ METADATA = ("metadata.csv", "metadata.jsonl")
 MANY = 1000
 """Classes of one video each above which a list is thought to have its columns swapped."""
 
+DIGITS = 10
+"""So many make a name and no number of a class."""
+
 DEEP = 1
 """Folders below the set's own in which lists are looked for."""
 
@@ -167,7 +170,7 @@ def _refuse_swapped(table: Table) -> None:
 def _indexed(found: Found, index: Index | None) -> Found:
     """Names for numbers, and the order of classes that a file beside the list gives."""
     labels = {entry.label for entry in found.entries}
-    numbers = all(label.isdecimal() for label in labels)
+    numbers = all(label.isdecimal() and len(label) < DIGITS for label in labels)
     if index is None or not (numbers or labels <= set(index.names)):
         found.classes = tuple(sorted(labels, key=int)) if numbers else None
         return found
