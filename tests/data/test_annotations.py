@@ -167,9 +167,7 @@ def test_ucf101_that_is_not_whole(tmp_path: Path) -> None:
     lists = tmp_path / "ucfTrainTestlist"
     classes = (lists / "classInd.txt").read_text()
     (lists / "classInd.txt").write_text(f"{classes}3\n")
-    with pytest.raises(
-        DataError, match=r"classInd.txt, line 3: there must be a number and the name of a class, not '3'"
-    ):
+    with pytest.raises(DataError, match=r"classInd.txt, line 3: there must be a number and the name of a class"):
         read_annotations(tmp_path)
     (lists / "classInd.txt").write_text(classes)
     (lists / "testlist01.txt").write_text("Knitting/v_Knitting_g01_c01.avi\n")
