@@ -7,6 +7,7 @@ A target makes its files once (`samples`) and then reads damaged copies (`use`),
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ def use_catalog(folder: Path) -> None:
 
 
 def annotation_samples(folder: Path) -> list[Files]:
-    """A CSV file, Kinetics' one, and the lists of UCF101 and HMDB51."""
+    """Lists of every kind: CSV, Kinetics', VideoFolder's, with numbers and names, JSON; those of UCF101 and HMDB51."""
     names = [f"v_{label}_g0{group}_c01.avi" for label in ("Kick", "Push") for group in (1, 2)]
     rows = [("path", "label", "group", "split"), *((name, name[2:6], name[7:10], "train") for name in names)]
     plain = {"set.csv": "".join(f"{','.join(row)}\n" for row in rows).encode()} | dict.fromkeys(names, b"")
@@ -205,7 +206,23 @@ def annotation_samples(folder: Path) -> list[Files]:
         f"splits/{label}_test_split1.txt": f"{label}_0.avi 1 \n{label}_1.avi 2 \n".encode()
         for label in ("kick", "push")
     }
-    return [plain, {"set.csv": kinetics} | clips, ucf, hmdb]
+    folder_files = {"train/metadata.jsonl": b'{"file_name": "a.mp4", "label": "kick"}\n', "train/a.mp4": b""} | {
+        "test/metadata.csv": b"file_name,label\nb.mp4,push\n",
+        "test/b.mp4": b"",
+    }
+    numbers = dict.fromkeys(("videos/kick/a.mp4", "videos/push/b.mp4", "videos/push/c.mp4"), b"") | {
+        "lists/train_list.txt": b"kick/a.mp4 0\npush/b.mp4 1\n",
+        "lists/val_list.txt": b"push/c.mp4 1\n",
+        "lists/label_map.txt": b"kick\npush\n",
+    }
+    something = dict.fromkeys(("videos/1.webm", "videos/2.webm", "videos/3.webm"), b"") | {
+        "something-something-v2-train.json": json.dumps(
+            [{"id": "1", "template": "Zooming [something]"}, {"id": "2", "template": "Moving [something]"}]
+        ).encode(),
+        "something-something-v2-validation.json": b'[{"id": "3", "template": "Moving [something]"}]',
+        "something-something-v2-labels.json": b'{"Zooming something": "0", "Moving something": "1"}',
+    }
+    return [plain, {"set.csv": kinetics} | clips, ucf, hmdb, folder_files, numbers, something]
 
 
 def use_annotations(folder: Path) -> None:

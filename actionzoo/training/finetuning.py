@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from actionzoo.data.annotations import TEST, TRAIN, Annotations, read_annotations, split_by_group
-from actionzoo.data.layouts.found import PARTS, unknown_part
+from actionzoo.data.layouts.found import part_of, unknown_part
 from actionzoo.data.recordings import Progress, Source, Subset, VideoSource, describe
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
@@ -122,15 +122,21 @@ def _opened(
     return source, record, skipped
 
 
+def _part(name: str | None) -> str:
+    """The part of a video by the name that its set gives. Raises DataError for one that no part goes by."""
+    part = part_of(name) if name else TRAIN
+    if part is None:
+        raise unknown_part("the set", str(name))
+    return part
+
+
 def divided(annotations: Annotations, recipe: Recipe) -> Annotations:
     """Every video in a part: "train", "val" or "test"; those that the set puts into no part are learned from.
 
     Raises DataError if the set has another part, groups cannot be shared out, or a class has nothing to learn from.
     """
-    for name in {video.split for video in annotations.videos if video.split} - set(PARTS):
-        raise unknown_part("the set", name)
     if any(video.split for video in annotations.videos):
-        named = [video if video.split else replace(video, split=TRAIN) for video in annotations.videos]
+        named = [replace(video, split=_part(video.split)) for video in annotations.videos]
         annotations = replace(annotations, videos=tuple(named))
     elif recipe.test:
         annotations = split_by_group(annotations, test=recipe.test, seed=recipe.seed)

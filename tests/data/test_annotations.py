@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -129,6 +130,9 @@ def test_files_that_are_no_csv(tmp_path: Path) -> None:
 def test_folders_without_enough(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no videos"):
         read_annotations(tmp_path)
+    with pytest.raises(DataError, match=r"holds no videos, in class folders or elsewhere; 2 files left out: 2 .txt"):
+        read_annotations(touch(tmp_path / "texts", "bend/a.txt", "wave/b.txt"))
+    shutil.rmtree(tmp_path / "texts")
     touch(tmp_path, "wave/a.mp4")
     with pytest.raises(DataError, match="videos of 1 classes"):
         read_annotations(tmp_path)
@@ -163,6 +167,11 @@ def test_ucf101_that_is_not_whole(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"lacks YoYo/v_YoYo_g01_c01.avi of its official lists"):
         read_annotations(tmp_path)
     lists = tmp_path / "ucfTrainTestlist"
+    classes = (lists / "classInd.txt").read_text()
+    (lists / "classInd.txt").write_text(f"{classes}3\n")
+    with pytest.raises(DataError, match=r"classInd.txt, line 3: there must be a number and the name of a class"):
+        read_annotations(tmp_path)
+    (lists / "classInd.txt").write_text(classes)
     (lists / "testlist01.txt").write_text("Knitting/v_Knitting_g01_c01.avi\n")
     with pytest.raises(DataError, match=r"Knitting/v_Knitting_g01_c01.avi is of no class of classInd.txt"):
         read_annotations(tmp_path)

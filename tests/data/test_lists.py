@@ -37,6 +37,7 @@ KICK_PUSH = {"a b, c.mp4": "kick", "d.mp4": "push hard"}
         'id,File Name,class_id,class_name\n1,"a b, c.mp4",0,kick\n2,d.mp4,1,push hard\n',
         'filename, category\n"a b, c.mp4", kick\nd.mp4 , push hard \n',
         'label,path\nkick,"a b, c.mp4"\n\npush hard,d.mp4\n',
+        'path,label\n"a b, c.mp4",kick\n"d.mp4","push\nhard"\n',
         "sep=;\r\npath;label\r\na b, c.mp4;kick\r\nd.mp4;push hard\r\n",
         'path,label,class_name\n"a b, c.mp4",0,kick\nd.mp4,1,push hard\n',
         '"a b, c.mp4",kick\nd.mp4,push hard\n',

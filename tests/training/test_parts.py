@@ -13,6 +13,8 @@ from actionzoo.training import Recipe
 from actionzoo.training.finetuning import divided
 from tests.data.trees import crossed, touch
 
+OLD = ("training", "train", "validation")
+
 
 def test_other_names_of_parts_have_their_use(tmp_path: Path) -> None:
     touch(tmp_path, *crossed(["training", "dev", "eval"], ["kick", "push"]))
@@ -25,6 +27,14 @@ def test_videos_in_no_part_are_learned_from(tmp_path: Path) -> None:
     path = touch(tmp_path, "a.mp4", "b.mp4", "c.mp4") / "clips.csv"
     path.write_text("path,label,split\na.mp4,kick,\nb.mp4,push,train\nc.mp4,push,validation\n")
     found = divided(read_annotations(path), Recipe())
+    assert [video.split for video in found.videos] == ["train", "train", "val"]
+
+
+def test_shards_of_an_older_version_have_the_names_of_their_set() -> None:
+    videos = tuple(
+        Annotated(Path(f"{name}.mp4"), name == "b", None, part) for name, part in zip("abc", OLD, strict=True)
+    )
+    found = divided(Annotations(("kick", "push"), videos), Recipe())
     assert [video.split for video in found.videos] == ["train", "train", "val"]
 
 

@@ -100,7 +100,8 @@ def _split_level(tree: Tree, folders: list[Folder]) -> int | None:
 
 def _no_class_folders(tree: Tree, loose: list[str], split: int | None) -> DataError:
     if not loose:
-        return DataError(f"{tree.root} holds no videos, in class folders or elsewhere")
+        others = left_out(tree, {name.partition("/")[0] for name in tree.files})
+        return DataError("; ".join([f"{tree.root} holds no videos, in class folders or elsewhere", *others]))
     what = f"the {counted(len(loose), 'video')} in {tree.root} are in no class folders"
     where = "train/CLASS/" if split == 0 else "CLASS/"
     return DataError(f"{what}; put them into {where}, or add a metadata.csv with the columns file_name,label")

@@ -47,11 +47,19 @@ class Index:
 def class_index(folders: Sequence[Path], lists: Collection[Path] = ()) -> Index | None:
     """The first file with the names of classes in some folders, `lists` apart; `None` if there is none."""
     for folder in folders:
-        there = sorted(entry for entry in folder.iterdir() if entry.is_file() and entry not in lists)
+        try:
+            there = sorted(entry for entry in folder.iterdir() if entry.is_file() and entry not in lists)
+        except OSError:  # not to be listed, only to be read from
+            continue
         chosen = [path for name in NAMES for path in there if path.name == name]
         chosen += [path for end in ENDS for path in there if path.name.lower().endswith(end)]
         for path in chosen:
-            names = _json_names(path) if path.suffix.lower() == ".json" else read_class_names(path)
+            try:
+                names = _json_names(path) if path.suffix.lower() == ".json" else read_class_names(path)
+            except DataError:
+                if path.name in NAMES:
+                    raise
+                continue  # labels of something else
             if names and not any(map(is_video_name, names)):
                 return Index(path, tuple(names))
     return None
@@ -84,10 +92,10 @@ def _json_names(path: Path) -> list[str]:
     """Names of `{"name": number}`, as Something-Something has them, or of a list."""
     try:
         content = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     if isinstance(content, list) and all(isinstance(name, str) for name in content):
         return [name.strip() for name in content]
-    if isinstance(content, dict) and all(str(number).isdigit() for number in content.values()):
+    if isinstance(content, dict) and all(str(number).isdecimal() for number in content.values()):
         return [name.strip() for name in sorted(content, key=lambda name: int(content[name]))]
     return []

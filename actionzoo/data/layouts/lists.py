@@ -17,6 +17,9 @@ METADATA = ("metadata.csv", "metadata.jsonl")
 MANY = 1000
 """Classes of one video each above which a list is thought to have its columns swapped."""
 
+DIGITS = 10
+"""So many make a name and no number of a class."""
+
 DEEP = 1
 """Folders below the set's own in which lists are looked for."""
 
@@ -144,7 +147,8 @@ def _located(tables: Sequence[tuple[Table, str | None]], places: Places) -> Foun
 def _missing(table: Table, lacking: Sequence[Row]) -> DataError:
     name = lacking[0].path + (".mp4" if table.kinetics else "")
     rest = f"; {len(lacking)} of {counted(len(table.rows), 'video')} are missing" if len(lacking) > 1 else ""
-    return DataError(f"{table.path}, line {lacking[0].line}: there is no {table.path.parent / name}{rest}")
+    where = "" if os.path.isabs(name) else f" in {table.path.parent}"
+    return DataError(f"{table.path}, line {lacking[0].line}: there is no {name}{where}{rest}")
 
 
 def _entry(table: Table, row: Row, path: str, part: str | None) -> Entry:
@@ -167,7 +171,7 @@ def _refuse_swapped(table: Table) -> None:
 def _indexed(found: Found, index: Index | None) -> Found:
     """Names for numbers, and the order of classes that a file beside the list gives."""
     labels = {entry.label for entry in found.entries}
-    numbers = all(label.isdecimal() for label in labels)
+    numbers = all(label.isdecimal() and len(label) < DIGITS for label in labels)
     if index is None or not (numbers or labels <= set(index.names)):
         found.classes = tuple(sorted(labels, key=int)) if numbers else None
         return found

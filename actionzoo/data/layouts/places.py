@@ -64,7 +64,7 @@ class Places:
             where = os.path.join(folder, os.path.normpath(below)) if below else os.fspath(folder)
             try:
                 names = {name: os.path.join(where, name) for name in os.listdir(where)}
-            except OSError:
+            except (OSError, ValueError):  # the latter for names that no file can have
                 names = {}
             self._listed[folder, below] = {_keys(name)[0]: path for name, path in names.items()} | names
         return self._listed[folder, below]

@@ -108,7 +108,7 @@ def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The lines that are not blank, with their numbers and cells. Nothing after what is no CSV of this dialect."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
     for cells in reader:
-        cells = [cell.strip() for cell in cells]
+        cells = [" ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip() for cell in cells]
         while len(cells) > 1 and not cells[-1] and delimiter == " ":
             cells.pop()
         if any(cells):
@@ -234,7 +234,7 @@ def _records(path: Path, text: str, *, lines: bool) -> list[tuple[int, Any]]:
         if lines:
             return [(number, json.loads(line)) for number, line in numbered]
         content = json.loads(text)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise NotAListError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, list):
         raise NotAListError(f"{path} is no list of videos: it must be a JSON list of objects with a path and a label")
