@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actionzoo.inference.answer import Answer, Window
+from actionzoo.inference.sources import Video, as_source
 from actionzoo.video.reader import Frame, probe, read_frames
 from actionzoo.video.writer import VideoWriter, draw_label
 
@@ -26,7 +27,7 @@ Image = npt.NDArray[np.uint8]
 
 
 def annotate(
-    source: str | os.PathLike[str],
+    source: Video,
     answer: Answer,
     out: str | os.PathLike[str],
     *,
@@ -41,11 +42,11 @@ def annotate(
 
     Raises VideoError or one of its kinds, and OutputError.
     """
-    source = os.fspath(source)
-    info = probe(source)
+    video_in = as_source(source, answer.fps)
+    info = probe(video_in)
     fps = min(max(info.fps, 1.0), MAX_FPS)
     with VideoWriter(out, fps, (info.height, info.width)) as video:
-        for time_s, image in at_constant_rate(read_frames(source, size=(info.height, info.width)), fps):
+        for time_s, image in at_constant_rate(read_frames(video_in, size=(info.height, info.width)), fps):
             video.write(labelled(image, window_at(answer.windows, time_s), threshold))
             if progress is not None:
                 progress(time_s, info.duration_s)
