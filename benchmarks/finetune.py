@@ -3,7 +3,7 @@
     python -m benchmarks.finetune ISL_EMERGENCY --work FOLDER [--json benchmarks/finetune.json]
 
 Persons 21 to 26 are the test; nothing was tuned on them. `mini`, fine-tuned, against the same network from scratch with
-the same recipe, three seeds each. The interval is that of the bootstrap over persons, of the middle seed.
+the same recipe, three seeds each. The interval is that of `evaluate`, over persons, of the middle seed.
 """
 
 from __future__ import annotations

@@ -18,13 +18,16 @@ from actionzoo.errors import ActionzooError, ModelNotFoundError
 from actionzoo.hub import publish, store
 from actionzoo.hub.catalog import CatalogEntry, find_entry, load_catalog
 from actionzoo.hub.openvino import silent
+from actionzoo.hub.resolve import resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Offline
-from ._output import complain, debugging, printable, standard_output
+from ._output import complain, debugging, printable, shows_progress, standard_output
 
 PLACES = {"embedded": "package", "hub": "hub", "authors": "authors"}
 """What the list calls the places where weights lie."""
+
+HUB = "hf://"
 
 app = typer.Typer(
     help="List, fetch, check, import and publish trained weights.",
@@ -45,7 +48,7 @@ def _group() -> None:
 @app.command("list")
 def list_(
     pattern: Annotated[
-        str, typer.Argument(metavar="[PATTERN]", show_default=False, help="With wildcards, such as 'st_*'.")
+        str, typer.Argument(metavar="PATTERN", show_default=False, help="With wildcards, such as 'st_*'.")
     ] = "*",
     as_json: Json = False,
 ) -> None:
@@ -80,7 +83,12 @@ def show(name: Name, as_json: Json = False) -> None:
 
 @app.command("pull")
 def pull(
-    names: Annotated[list[str], typer.Argument(metavar="NAME", show_default=False, help="Names of `weights list`.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME", show_default=False, help="Names of `weights list`, or hf://user/repo[@revision]."
+        ),
+    ],
     offline: Offline = False,
 ) -> None:
     """Fetch weights, so that this machine can be offline afterwards. Prints where they are.
@@ -88,19 +96,26 @@ def pull(
     An interrupted download goes on where it stopped when it is tried again.
     """
     catalog = load_catalog()
-    entries = [find_entry(name, catalog) for name in names]
+    wanted = [name if name.startswith(HUB) else find_entry(name, catalog) for name in names]
     failed = 0
-    for entry in entries:
+    for one in wanted:
         try:
-            place = "comes with actionzoo" if entry.kind == "embedded" else str(_fetched(entry, offline=offline))
-            typer.echo(f"{entry.name}  {printable(place)}")
+            typer.echo(_pulled(one, offline=offline))
         except ActionzooError as error:
-            if debugging() or len(entries) == 1:
+            if debugging() or len(wanted) == 1:
                 raise
             complain(error)
             failed += 1
     if failed:
-        raise typer.Exit(1 if failed == len(entries) else 3)
+        raise typer.Exit(1 if failed == len(wanted) else 3)
+
+
+def _pulled(wanted: str | CatalogEntry, *, offline: bool) -> str:
+    """The line about weights that are here now: an address of the hub, or an entry of the catalog."""
+    if isinstance(wanted, str):
+        return f"{printable(wanted)}  {printable(str(resolve_model(wanted, offline=offline).path))}"
+    place = "comes with actionzoo" if wanted.kind == "embedded" else str(_fetched(wanted, offline=offline))
+    return f"{wanted.name}  {printable(place)}"
 
 
 @app.command("verify")
@@ -136,7 +151,8 @@ def import_(
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE.keras", show_default=False, help="[default: the network's name]")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.keras", show_default=False, help="[default: the network's name]"),
     ] = None,
     offline: Offline = False,
 ) -> None:
@@ -145,7 +161,7 @@ def import_(
     with silent():
         from actionzoo.hub.matconvnet import import_mat
     output = output or Path(f"{source if source in load_catalog() else path.stem}.keras")
-    if output.suffix != ".keras":
+    if output.suffix.lower() != ".keras":
         raise typer.BadParameter("must end in .keras", param_hint="--output")
     done = import_mat(path, output)
     loaded = f"{len(done.report.loaded)} weights, none left over"
@@ -189,7 +205,7 @@ def _download_bar(name: str) -> Iterator[Any]:
     """A bar on standard error while a file of another server than the hub comes; the hub's client has its own."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not shows_progress()) as bar:
         task = bar.add_task(printable(name), total=None, visible=False)
         yield lambda there, total: bar.update(task, completed=there, total=total, visible=True)
 

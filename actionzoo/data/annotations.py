@@ -1,32 +1,33 @@
 """Annotated videos: which there are, what they show, and which of them may be learned from.
 
-Read are folders of classes, CSV files, Kinetics' CSV files, and UCF101 and HMDB51 with their official lists. Videos of
-one group (a person, a place, one long recording) stay together in any split made here: a network that has seen one of
-them has seen the others.
+Read are class folders, with folders of parts and of groups; lists in any dialect; and the official lists of UCF101,
+HMDB51, Kinetics, Something-Something and Jester. Videos of one group (a person, a place, one long recording) stay
+together in any split made here: a network that has seen one of them has seen the others.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 import re
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from actionzoo.data.layouts.folders import read_folders
+from actionzoo.data.layouts.found import PARTS, TEST, TRAIN, Entry, Found, counted, part_of, shortened
+from actionzoo.data.layouts.lists import read_list, read_metadata, read_only_list, read_part_lists
+from actionzoo.data.layouts.official import read_official
+from actionzoo.data.layouts.tree import Tree, survey
 from actionzoo.errors import DataError, OutputError
-from actionzoo.video.files import videos_below
 
-TRAIN, TEST = "train", "test"
+__all__ = ["TEST", "TRAIN", "Annotated", "Annotations", "read_annotations", "split_by_group", "write_csv"]
+
 COLUMNS = ("path", "label", "group", "split")
-KINETICS_COLUMNS = {"label", "youtube_id", "time_start", "time_end"}
-LATER = {"kick_ball": "kick", "sword_exercise": "sword"}
-"""HMDB51's classes are in order of name, but for these, which come before the other."""
-
-_UCF_GROUP = re.compile(r"_(g\d+)_c\d+$")
-_MISSING_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Annotated:
         path: of the file.
         label: index of its class.
         group: what it shares with other videos, or `None` where nobody knows.
-        split: "train", "test" or another part's name, or `None` where nobody has said.
+        split: "train", "val" or "test", or `None` where nobody has said.
     """
 
     path: Path
@@ -48,51 +49,111 @@ class Annotated:
 
 @dataclass(frozen=True)
 class Annotations:
-    """A set of videos, and the names of their classes by index."""
+    """A set of videos, and the names of their classes by index.
+
+    Attributes:
+        classes: names by index.
+        videos: of the set.
+        notes: how it was read and what was left out, a phrase each.
+    """
 
     classes: tuple[str, ...]
     videos: tuple[Annotated, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def part(self, split: str) -> Annotations:
-        """The videos of one part. Raises DataError if there are none."""
+        """The videos of one part, by any of its names. Raises DataError if there are none."""
+        split = part_of(split) or split
         videos = tuple(video for video in self.videos if video.split == split)
         if not videos:
             there = sorted({video.split for video in self.videos if video.split})
             raise DataError(f"no video is in the part {split!r}; there are {', '.join(there) or 'no parts'}")
         return replace(self, videos=videos)
 
+    def summary(self) -> str:
+        """What there is, and what was left out, in one line.
 
-def read_annotations(data: str | Path, *, split: int = 1, group: str | None = None) -> Annotations:
+        >>> Annotations(("bend", "wave"), (Annotated(Path("a.mp4"), 0, None, "train"),)).summary()
+        '1 part, 2 classes, 1 video: train 1'
+        """
+        parts = Counter(video.split for video in self.videos)
+        named = [name for name in PARTS if parts[name]]
+        groups = len({video.group for video in self.videos} - {None})
+        facts = [counted(len(named), "part")] if named else []
+        facts += [counted(len(self.classes), "class"), *([counted(groups, "group")] if groups else [])]
+        text = f"{', '.join(facts)}, {counted(len(self.videos), 'video')}"
+        if named:
+            shares = [f"{name} {parts[name]}" for name in named]
+            text += ": " + ", ".join(shares + ([f"in no part {parts[None]}"] if parts[None] else []))
+        return "; ".join([text, *self.notes])
+
+
+def read_annotations(
+    data: str | Path, *, split: int = 1, group: str | None = None, missing_ok: bool = False
+) -> Annotations:
     r"""Find out what `data` is, and read it.
 
     Args:
-        data: a folder with a folder of videos for every class; a CSV file with the columns path, label and, if known,
-            group and split; Kinetics' CSV beside its videos; or the folder of UCF101 or HMDB51 with the official lists
-            in it.
+        data: a folder with a folder of videos for every class, also within or around folders named after parts (train,
+            val, test) or groups; a list of videos with columns for path and label and, if known, group and split; a
+            folder with such lists; or the folder of a data set with its official lists.
         split: which of the official splits, 1 to 3.
         group: a regular expression on a video's path below `data`; what its first group matches is the video's group.
+        missing_ok: also take videos that a list names and that are not there, as those of shards.
 
     Raises:
         DataError: there is no such thing, it has no videos or less than two classes, a list does not match the videos,
-            or the expression is none or matches nothing.
+            two levels of folders may be the classes, or the expression is none or matches nothing.
 
     >>> read_annotations("my_videos", group=r"person(\d+)")                                      # doctest: +SKIP
     """
     path = Path(data)
+    expression = None if group is None else _expression(group)
     if path.is_file():
-        found = _from_csv(path)
+        found = read_list(path, missing_ok=missing_ok)
     elif not path.is_dir():
         raise DataError(f"there is no folder or file {data}; give class folders, a CSV, or a data set with its lists")
-    elif lists := _folder_with(path, "classInd.txt"):
-        found = _from_ucf101(path, lists, split)
-    elif lists := _folder_with(path, "*_test_split1.txt"):
-        found = _from_hmdb51(path, lists, split)
     else:
-        found = _from_class_folders(path)
-    if group is not None:
-        found = _grouped(found, path if path.is_dir() else path.parent, group)
-    _check(found, data)
+        found = _read_folder(path, split, expression)
+    _refuse_twice(found)
+    annotations = _annotations(found)
+    _check(annotations, data)
+    return annotations if expression is None else _grouped(annotations, path, expression)
+
+
+def _read_folder(path: Path, split: int, group: re.Pattern[str] | None) -> Found:
+    """The videos of a folder: official lists come first, then other lists, then class folders."""
+    tree = survey(path)
+    official = read_official(tree, split) or read_metadata(tree)
+    if official is not None:
+        return official
+    listed, notes = read_part_lists(tree)
+    found = listed or _read_unlisted(tree, group)
+    found.notes += notes
     return found
+
+
+def _read_unlisted(tree: Tree, group: re.Pattern[str] | None) -> Found:
+    """The videos of class folders or, where there are none, of the only list."""
+    try:
+        found = read_folders(tree, group)
+    except DataError:
+        only = read_only_list(tree)
+        if only is None:
+            raise
+        return only
+    return found if len({entry.label for entry in found.entries}) > 1 else read_only_list(tree) or found
+
+
+def _annotations(found: Found) -> Annotations:
+    names = {label: label for label in {entry.label for entry in found.entries}}
+    if found.classes is None:  # an accent is one character in some names, and two in those that macOS wrote
+        names = {label: unicodedata.normalize("NFC", label) for label in names}
+    classes = found.classes or tuple(sorted(set(names.values())))
+    places = {name: place for place, name in enumerate(classes)}
+    numbers = {label: places[name] for label, name in names.items()}
+    videos = (Annotated(Path(entry.path), numbers[entry.label], entry.group, entry.split) for entry in found.entries)
+    return Annotations(classes, tuple(videos), tuple(found.notes))
 
 
 def split_by_group(annotations: Annotations, *, test: float = 0.2, seed: int = 0) -> Annotations:
@@ -106,16 +167,19 @@ def split_by_group(annotations: Annotations, *, test: float = 0.2, seed: int = 0
     if not 0 < test < 1:
         raise ValueError(f"test is a share above 0 and below 1, not {test}")
     names = [video.group if video.group is not None else f"\0{video.path}" for video in annotations.videos]
-    groups: dict[str, Counter[int]] = defaultdict(Counter)
+    groups: dict[str, dict[int, int]] = defaultdict(dict)
     for name, video in zip(names, annotations.videos, strict=True):
-        groups[name][video.label] += 1
+        held = groups[name]
+        held[video.label] = held.get(video.label, 0) + 1
     chosen = _test_groups(groups, test, seed)
     for part in (chosen, groups.keys() - chosen):
         seen = {label for name in part for label in groups[name]}
         if lacking := [name for label, name in enumerate(annotations.classes) if label not in seen]:
-            raise DataError(f"videos of {', '.join(lacking)} are of too few groups to have some for the test")
-    parts = (TEST if name in chosen else TRAIN for name in names)
-    videos = (replace(video, split=part) for video, part in zip(annotations.videos, parts, strict=True))
+            raise DataError(f"videos of {shortened(lacking)} are of too few groups to have some for the test")
+    videos = (
+        Annotated(video.path, video.label, video.group, TEST if name in chosen else TRAIN)
+        for name, video in zip(names, annotations.videos, strict=True)
+    )
     return replace(annotations, videos=tuple(videos))
 
 
@@ -125,13 +189,14 @@ def write_csv(annotations: Annotations, path: str | Path) -> None:
     Paths are relative to the file's folder where they lie below it. Raises OutputError.
     """
     path = Path(path)
+    folders, below = _Folders(), os.path.join(os.path.realpath(path.parent), "")
     beside = path.with_name(f".{path.name}.part")
     try:
         with beside.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for video in annotations.videos:
-                name = _relative(video.path, path.parent)
+                name = folders.real(str(video.path)).removeprefix(below).replace(os.sep, "/")
                 writer.writerow([name, annotations.classes[video.label], video.group or "", video.split or ""])
         beside.replace(path)
     except OSError as error:
@@ -139,178 +204,91 @@ def write_csv(annotations: Annotations, path: str | Path) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _test_groups(groups: Mapping[str, Counter[int]], test: float, seed: int) -> set[str]:
+def _test_groups(groups: Mapping[str, Mapping[int, int]], test: float, seed: int) -> set[str]:
     """The groups for the test; `groups` tells how many videos of each class they have."""
-    whole = sum(groups.values(), Counter())
-    wanted = {label: test * count for label, count in whole.items()}
+    whole: dict[int, int] = defaultdict(int)
+    holders: dict[int, list[str]] = defaultdict(list)
     order = sorted(groups)
     np.random.default_rng(seed).shuffle(order)
+    for name in order:
+        for label, count in groups[name].items():
+            whole[label] += count
+            holders[label].append(name)
+    wanted = {label: test * count for label, count in whole.items()}
     chosen: set[str] = set()
-    taken: Counter[int] = Counter()
+    taken: dict[int, int] = defaultdict(int)
+
+    def take(name: str) -> None:
+        chosen.add(name)
+        for label, count in groups[name].items():
+            taken[label] += count
+
     for name in order:
         if all(taken[label] + count / 2 <= wanted[label] for label, count in groups[name].items()):
-            chosen.add(name)
-            taken += groups[name]
+            take(name)
     for label in whole:  # of which every group alone is more than the test should have
         if not taken[label]:
             spare = [
                 name
-                for name in order
-                if label in groups[name] and all(taken[own] + count < whole[own] for own, count in groups[name].items())
+                for name in holders[label]
+                if all(taken[own] + count < whole[own] for own, count in groups[name].items())
             ]
             if spare:
-                smallest = min(spare, key=lambda name: groups[name].total())
-                chosen.add(smallest)
-                taken += groups[smallest]
+                take(min(spare, key=lambda name: sum(groups[name].values())))
     return chosen
 
 
-def _from_class_folders(folder: Path) -> Annotations:
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    videos = [Annotated(path, label) for label, name in enumerate(classes) for path in _videos(folder / name)]
-    return Annotations(tuple(classes), tuple(videos))
-
-
-def _from_csv(path: Path) -> Annotations:
+def _expression(group: str) -> re.Pattern[str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-            columns = set(rows[0]) if rows else set()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}") from error
-    if columns >= KINETICS_COLUMNS:
-        rows = [dict(row, path=_kinetics_name(row)) for row in rows]
-    elif not {"path", "label"} <= columns:
-        there = ", ".join(sorted(map(str, columns))) or "none"
-        raise DataError(f"{path} needs a first line that names the columns path and label; it has {there}")
-    strange = [place for place, row in enumerate(rows, start=2) if None in row or not row["path"] or not row["label"]]
-    if strange:
-        raise DataError(f"{path}, line {strange[0]}: there must be a path and a label, and no more than the columns")
-    classes = sorted({row["label"] for row in rows})
-    videos = tuple(
-        Annotated(
-            path.parent / row["path"], classes.index(row["label"]), row.get("group") or None, row.get("split") or None
-        )
-        for row in rows
-    )
-    return Annotations(tuple(classes), videos)
-
-
-def _kinetics_name(row: Mapping[str, str]) -> str:
-    """Where Kinetics' downloaders put a clip: `label/id_000010_000020.mp4`."""
-    try:
-        start, end = (int(float(row[key])) for key in ("time_start", "time_end"))
-    except (TypeError, ValueError):
-        return ""
-    return f"{row['label']}/{row['youtube_id']}_{start:06d}_{end:06d}.mp4"
-
-
-def _from_ucf101(folder: Path, lists: Path, split: int) -> Annotations:
-    """UCF101: `classInd.txt`, `trainlist01.txt`, `testlist01.txt`. They say v_Handstand, files v_HandStand."""
-    classes = [line.split(maxsplit=1)[1] for line in _lines(lists / "classInd.txt")]
-    files = _by_name(folder, str.lower)
-    labels = {name: label for label, name in enumerate(classes)}
-    videos: list[Annotated] = []
-    missing: list[str] = []
-    for part in (TRAIN, TEST):
-        for line in _lines(_official(lists / f"{part}list0{split}.txt", split)):
-            name = line.split()[0]
-            label, stem = labels.get(name.partition("/")[0]), Path(name).stem
-            if label is None:
-                raise DataError(f"{lists}: {name} is of no class of classInd.txt")
-            found = files.get(stem.lower())
-            if found is None:
-                missing.append(name)
-                continue
-            match = _UCF_GROUP.search(stem)
-            videos.append(Annotated(found, label, f"{classes[label]}_{match[1]}" if match else None, part))
-    return _complete(classes, videos, missing, folder)
-
-
-def _from_hmdb51(folder: Path, lists: Path, split: int) -> Annotations:
-    """HMDB51: `<class>_test_split1.txt` with `name.avi 1` for train, 2 for test and 0 for neither."""
-    names = sorted(path.name.removesuffix("_test_split1.txt") for path in lists.glob("*_test_split1.txt"))
-    classes = sorted(names, key=lambda name: (LATER.get(name, name), name not in LATER))
-    files = _by_name(folder, lambda stem: stem)
-    videos: list[Annotated] = []
-    missing: list[str] = []
-    for label, name in enumerate(classes):
-        for line in _lines(_official(lists / f"{name}_test_split{split}.txt", split)):
-            file, _, part = line.rpartition(" ")
-            if part in ("1", "2"):
-                found = files.get(Path(file).stem)
-                if found is None:
-                    missing.append(file)
-                else:
-                    videos.append(Annotated(found, label, None, TRAIN if part == "1" else TEST))
-    return _complete(classes, videos, missing, folder)
-
-
-def _complete(classes: list[str], videos: list[Annotated], missing: list[str], folder: Path) -> Annotations:
-    if missing:
-        more = f" and {len(missing) - _MISSING_SHOWN} more" if len(missing) > _MISSING_SHOWN else ""
-        shown = ", ".join(missing[:_MISSING_SHOWN])
-        raise DataError(f"{folder} lacks {shown}{more} of its official lists; the numbers would not be comparable")
-    return Annotations(tuple(classes), tuple(videos))
-
-
-def _official(path: Path, split: int) -> Path:
-    if not path.is_file():
-        raise DataError(f"there is no official split {split}: {path} is missing")
-    return path
-
-
-def _grouped(annotations: Annotations, folder: Path, pattern: str) -> Annotations:
-    try:
-        expression = re.compile(pattern)
+        expression = re.compile(group)
     except re.error as error:
-        raise DataError(f"{pattern!r} is no regular expression: {error}") from error
+        raise DataError(f"{group!r} is no regular expression: {error}") from error
     if not expression.groups:
-        raise DataError(f"{pattern!r} has no parentheses around what names the group, as in 'person(\\d+)'")
+        raise DataError(f"{group!r} has no parentheses around what names the group, as in 'person(\\d+)'")
+    return expression
+
+
+def _grouped(annotations: Annotations, path: Path, expression: re.Pattern[str]) -> Annotations:
+    below = os.path.join(path if path.is_dir() else path.parent, "")
     videos = []
     for video in annotations.videos:
-        name = _relative(video.path, folder)
+        name = os.fspath(video.path).removeprefix(below).replace(os.sep, "/")
         match = expression.search(name)
         if match is None or match[1] is None:
-            raise DataError(f"{pattern!r} finds no group in {name}")
+            raise DataError(f"{expression.pattern!r} finds no group in {name}")
         videos.append(replace(video, group=match[1]))
     return replace(annotations, videos=tuple(videos))
 
 
 def _check(annotations: Annotations, data: object) -> None:
-    counts = Counter(video.label for video in annotations.videos)
-    if empty := [name for label, name in enumerate(annotations.classes) if not counts[label]]:
-        raise DataError(f"{data}: no videos of {', '.join(empty[:_MISSING_SHOWN])}; add some, or remove the class")
+    there = {video.label for video in annotations.videos}
+    if empty := [name for label, name in enumerate(annotations.classes) if label not in there]:
+        raise DataError(f"{data}: no videos of {shortened(empty)}; add some, or remove the class")
     if len(annotations.classes) < 2:
-        raise DataError(f"{data} has videos of {len(annotations.classes)} classes, each a folder; it takes two")
-    twice = [str(path) for path, count in Counter(video.path for video in annotations.videos).items() if count > 1]
-    if twice:
-        raise DataError(f"{data} names {twice[0]} more than once")
+        only = f" ({annotations.classes[0]})" if annotations.classes else ""
+        notes = "".join(f"; {note}" for note in annotations.notes)
+        raise DataError(f"{data} has videos of {len(annotations.classes)} classes{only}; it takes two{notes}")
 
 
-def _folder_with(folder: Path, pattern: str) -> Path | None:
-    """The folder itself, or one in it, that has such files."""
-    places = [folder, *sorted(entry for entry in folder.iterdir() if entry.is_dir())]
-    return next((place for place in places if any(place.glob(pattern))), None)
+def _refuse_twice(found: Found) -> None:
+    """Refuse a set that names one file twice, in whatever way links spell it."""
+    folders = _Folders()
+    seen: dict[str, Entry] = {}
+    for entry in found.entries:
+        first = seen.setdefault(folders.real(entry.path), entry)
+        if first is not entry:
+            where, before = (f"{one.source}, line {one.line}" if one.source else one.path for one in (entry, first))
+            raise DataError(f"{where}: names {entry.path} more than once, first in {before}")
 
 
-def _by_name(folder: Path, key: Callable[[str], str]) -> dict[str, Path]:
-    return {key(path.stem): path for path in _videos(folder)}
+class _Folders:
+    """Tells where files lie in truth; asks the system once for each folder."""
 
+    def __init__(self) -> None:
+        self._real: dict[str, str] = {}
 
-def _videos(folder: Path) -> list[Path]:
-    return [Path(path) for path in videos_below(folder)]
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-
-
-def _relative(path: Path, folder: Path) -> str:
-    try:
-        return path.resolve().relative_to(folder.resolve()).as_posix()
-    except ValueError:
-        return str(path.resolve())
+    def real(self, path: str) -> str:
+        folder = path[: path.rfind(os.sep) + 1]
+        if folder not in self._real:
+            self._real[folder] = os.path.join(os.path.realpath(folder), "")
+        return self._real[folder] + path[len(folder) :]

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from actionzoo.errors import VideoError
+from actionzoo.errors import BrokenVideoError, VideoError
 from actionzoo.video.reader import probe, read_frames
 
 
@@ -55,14 +55,16 @@ def check_videos(
 def check_video(path: Path) -> Checked:
     """Decode one video to its end."""
     frames, last_s, fps, size = 0, 0.0, 0.0, (0, 0)
-    problem = None
+    damage: list[BrokenVideoError] = []
     try:
         fps = probe(path).fps
-        for frame in read_frames(path):
+        for frame in read_frames(path, damaged=damage.append):
             frames, last_s = frames + 1, frame.time
             height, width = frame.image.shape[:2]
             size = (height, width)
     except VideoError as error:
-        problem = error.reason
+        problem: str | None = error.reason
+    else:
+        problem = damage[0].reason if damage else None
     seconds = last_s + 1 / fps if frames and fps else 0.0
     return Checked(path, frames, seconds, fps, size, problem)

@@ -107,6 +107,7 @@ class Batches:
         def locate(place: int) -> tuple[int, int]:
             return steps[int(place) // len(columns)], columns[int(place) % len(columns)]
 
+        @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it leaves files behind
         def load(place: Any) -> Any:
             kinds = (*[tf.float32] * len(self.streams), tf.int32, tf.float32)
             *clip, label, share = tf.numpy_function(lambda number: self._load(*locate(number)), [place], kinds)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from actionzoo.evaluation.intervals import share_interval
 from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores, softmax
 
-RESAMPLES = 2000
 BINS = 10
 
 
@@ -22,6 +22,7 @@ class ClassResult:
         videos: of it.
         right: of them.
         recall: right of its videos; `None` where it has none.
+        recall_interval: 95 % confidence interval of the recall, `None` likewise.
         precision: right of the videos that were taken for it; `None` where none was.
         confused_with: the class that its videos are most often mistaken for, or `None`.
     """
@@ -30,6 +31,7 @@ class ClassResult:
     videos: int
     right: int
     recall: float | None
+    recall_interval: tuple[float, float] | None
     precision: float | None
     confused_with: str | None
 
@@ -42,7 +44,7 @@ class Metrics:
         videos: how many.
         groups: of how many groups.
         top1: share whose label has the highest score.
-        top1_interval: 95 % of the bootstrap over groups.
+        top1_interval: 95 % confidence interval of `top1`, by groups (`share_interval`).
         top5: share whose label is among the five highest.
         mean_class: mean recall of the classes that have videos.
         streams: top-1 of the streams' own scores.
@@ -67,7 +69,7 @@ class Metrics:
     reliability: tuple[tuple[float, float, int], ...]
 
 
-def measure(scores: Scores, *, resamples: int = RESAMPLES, seed: int = 0) -> Metrics:
+def measure(scores: Scores) -> Metrics:
     """All numbers about scores.
 
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
@@ -75,17 +77,20 @@ def measure(scores: Scores, *, resamples: int = RESAMPLES, seed: int = 0) -> Met
     >>> round(found.top1, 3), found.mean_class
     (0.667, 0.75)
     """
-    logits, labels = scores.logits[ANSWER], scores.labels
+    logits, labels, clusters = scores.logits[ANSWER], scores.labels, scores.clusters
     right = scores.answers == labels
     table = confusion(scores)
-    rows = tuple(_class_result(scores.classes, table, index) for index in range(len(scores.classes)))
+    intervals = [
+        share_interval(right[labels == index], clusters[labels == index]) for index in range(len(scores.classes))
+    ]
+    rows = tuple(_class_result(scores.classes, table, index, own) for index, own in enumerate(intervals))
     reliability = reliable(logits, labels)
     certain = softmax(logits)[np.arange(len(labels)), labels]
     return Metrics(
         videos=len(labels),
-        groups=len(np.unique(scores.clusters)),
+        groups=len(np.unique(clusters)),
         top1=float(right.mean()),
-        top1_interval=bootstrap(right, scores.clusters, resamples, seed),
+        top1_interval=share_interval(right, clusters),
         top5=top_k(logits, labels, 5),
         mean_class=float(np.mean([row.recall for row in rows if row.recall is not None])),
         streams={name: top_k(scores.logits[name], labels, 1) for name in STREAMS if name in scores.logits},
@@ -112,27 +117,6 @@ def confusion(scores: Scores) -> NDArray[np.int64]:
     return table
 
 
-def bootstrap(
-    values: NDArray[np.bool_], clusters: NDArray[np.int64], resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[float, float]:
-    """95 % interval of a mean over videos, by drawing whole groups with replacement (Efron's percentiles).
-
-    Videos of a group are alike, so each draws all of its videos or none. A single group tells nothing: (0, 1).
-    """
-    count = int(clusters.max()) + 1
-    if count < 2:
-        return 0.0, 1.0
-    sums = np.bincount(clusters, values, minlength=count)
-    sizes = np.bincount(clusters, minlength=count)
-    rng = np.random.default_rng(seed)
-    means = []
-    for _ in range(resamples):  # one at a time: a set may have more groups than resamples times groups fit into memory
-        drawn = rng.integers(0, count, count)
-        means.append(sums[drawn].sum() / sizes[drawn].sum())
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def reliable(
     logits: NDArray[np.float32], labels: NDArray[np.int64], bins: int = BINS
 ) -> tuple[tuple[float, float, int], ...]:
@@ -146,7 +130,9 @@ def reliable(
     )
 
 
-def _class_result(classes: tuple[str, ...], table: NDArray[np.int64], index: int) -> ClassResult:
+def _class_result(
+    classes: tuple[str, ...], table: NDArray[np.int64], index: int, interval: tuple[float, float]
+) -> ClassResult:
     right, videos, taken = int(table[index, index]), int(table[index].sum()), int(table[:, index].sum())
     others = table[index].copy()
     others[index] = 0
@@ -156,6 +142,7 @@ def _class_result(classes: tuple[str, ...], table: NDArray[np.int64], index: int
         videos,
         right,
         right / videos if videos else None,
+        interval if videos else None,
         right / taken if taken else None,
         classes[wrong] if others[wrong] else None,
     )

@@ -243,7 +243,9 @@ class _Runner:
             return tf.stack([said[name] for name in self.names], axis=1)
 
         # Keras' own predict would gather what the other machines say about other videos.
-        self._forward = tf.function(lambda clips: strategy.run(outputs, args=(clips,)), reduce_retracing=True)
+        self._forward = tf.function(
+            lambda clips: strategy.run(outputs, args=(clips,)), reduce_retracing=True, autograph=False
+        )
 
     def scores(self, recording: Recording, controls: bool = False) -> NDArray[np.float32]:
         """What the network says about a video, `(outputs, classes)`, in the order of `names`.
@@ -302,5 +304,7 @@ def _added_up(strategy: Any, array: NDArray[np.float32]) -> NDArray[np.float32]:
 
     each = strategy.num_replicas_in_sync // _workers(strategy)
     mine = tf.constant(array / each)
-    total = tf.function(lambda: strategy.reduce("SUM", strategy.run(lambda: tf.identity(mine)), axis=None))()
+    total = tf.function(
+        lambda: strategy.reduce("SUM", strategy.run(lambda: tf.identity(mine)), axis=None), autograph=False
+    )()
     return np.asarray(total, np.float32)

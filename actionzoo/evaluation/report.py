@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from actionzoo.evaluation.figures import draw_classes, draw_confusion, draw_reliability, png
-from actionzoo.evaluation.metrics import Metrics
+from actionzoo.evaluation.metrics import ClassResult, Metrics
 from actionzoo.evaluation.scores import ANSWER, Scores, make_folder, softmax, write_whole
 
 
@@ -34,8 +34,8 @@ def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[
         "metrics.json": (json.dumps({**facts, **asdict(metrics)}, indent=1, ensure_ascii=False) + "\n").encode(),
         "predictions.csv": _predictions(scores),
         "classes.csv": _table(
-            ["class", "videos", "right", "recall", "precision", "confused_with"],
-            [list(asdict(row).values()) for row in metrics.per_class],
+            ["class", "videos", "right", "recall", "recall_low", "recall_high", "precision", "confused_with"],
+            [_class_row(row) for row in metrics.per_class],
         ),
         "confusion.csv": _table(
             ["label", *scores.classes],
@@ -50,6 +50,12 @@ def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[
     for name, content in files.items():
         write_whole(folder / name, content)
     return [folder / name for name in files]
+
+
+def _class_row(row: ClassResult) -> list[Any]:
+    """A line of `classes.csv`."""
+    low, high = row.recall_interval or (None, None)
+    return [row.name, row.videos, row.right, row.recall, low, high, row.precision, row.confused_with]
 
 
 def _predictions(scores: Scores) -> bytes:

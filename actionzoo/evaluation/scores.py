@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,10 @@ ANSWER = "answer"
 STREAMS = ("appearance", "motion")
 AVERAGES = ("logits", "softmax")
 _TEXTS = ("classes", "paths", "groups")
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_UNREADABLE = (
+    *(ArithmeticError, EOFError, KeyError, MemoryError, OSError, RuntimeError, SyntaxError, ValueError),
+    *(SystemError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
 """What numpy and zipfile raise for damaged files; RuntimeError for ciphers and compressions that they lack."""
 
 
@@ -80,7 +84,10 @@ def _arrays(content: IO[bytes]) -> dict[str, NDArray[Any]]:
     if not isinstance(file, np.lib.npyio.NpzFile):
         raise ValueError("it is one array")
     with file:
-        return {name: file[name] for name in file.files}
+        arrays = {name: file[name] for name in file.files}
+    if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise ValueError(f"its {strange[0]} is no array")
+    return arrays
 
 
 def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:

@@ -72,7 +72,7 @@ def _trained_with(files: ModelFiles) -> tuple[Annotated, ...]:
     """The videos of the training that made a model, with their parts; none where nobody knows."""
     if files.path is None or not (files.path.parent / SPLIT).is_file():
         return ()
-    return read_annotations(files.path.parent / SPLIT).videos
+    return read_annotations(files.path.parent / SPLIT, missing_ok=True).videos
 
 
 def _key(video: Annotated) -> Path:

@@ -1,31 +1,84 @@
-"""The user's cache folder, and the checksum that everything in it goes by."""
+"""The user's cache folder, what is written into it, and the checksum that everything in it goes by."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
+import logging
 import os
+import secrets
+import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 SETTLED_S = 2.0
 """A file that changed within so many seconds may change again without another time of change."""
 
+logger = logging.getLogger("actionzoo")
 
-def cache_folder() -> Path:
-    """Where actionzoo keeps what it can make again: `ACTIONZOO_CACHE`, or `actionzoo` in the system's cache folder."""
+
+def chosen_cache_folder() -> Path:
+    """The cache folder as it was asked for: `ACTIONZOO_CACHE`, or `actionzoo` in the system's cache folder."""
     if chosen := os.environ.get("ACTIONZOO_CACHE"):
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "actionzoo"
+    return _system_folder()
+
+
+def cache_folder(*kind: str) -> Path:
+    """Where actionzoo writes what it can make again.
+
+    It is the chosen cache folder where this user may write there. Otherwise (another user made it, it is read-only) it
+    is a private one, and a warning says so once.
+
+    Args:
+        kind: the subfolder, such as `"openvino", "v1"`; several users may have made different ones.
+    """
+    folders = cache_folders(*kind)
+    if len(folders) > 1:
+        _note_fallback(*(Path(*folder.parts[: len(folder.parts) - len(kind)]) for folder in folders))
+    return folders[-1]
+
+
+def cache_folders(*kind: str) -> list[Path]:
+    """Where to look for what is kept, in this order; the last is where to write (by `cache_folder`, which says so)."""
+    chosen = chosen_cache_folder()
+    if is_writable(chosen.joinpath(*kind)):
+        return [chosen.joinpath(*kind)]
+    private = next((folder for folder in _private_folders() if is_writable(folder.joinpath(*kind))), None)
+    if private is None or private == chosen:
+        return [chosen.joinpath(*kind)]
+    return [folder.joinpath(*kind) for folder in (chosen, private)]
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether this user may make files in a folder, or may make the folder. Writes nothing."""
+    try:
+        there = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
+    except (OSError, StopIteration):
+        return False
+    effective = os.access in os.supports_effective_ids
+    return os.path.isdir(there) and os.access(there, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective)
+
+
+@contextlib.contextmanager
+def write_beside(path: Path) -> Iterator[Path]:
+    """Gives a name beside `path` to write to, a file or a folder, and renames it to `path` when that went well.
+
+    Its permissions are those of any new file, so that other users of a cache can read it; those of `tempfile` are not.
+    Missing folders are made. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name[:32]}-{secrets.token_hex(4)}")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        _remove(beside)
 
 
 def sha256_of(path: str | Path) -> str:
@@ -43,21 +96,52 @@ def remembered_sha256(path: str | Path) -> str:
     place = Path(path).resolve()
     facts = place.stat()
     state = [facts.st_size, facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns]
-    note = cache_folder() / "checksums" / f"{hashlib.sha256(os.fsencode(place)).hexdigest()}.json"
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        known = json.loads(note.read_text("utf-8"))
-        if known["state"] == state and len(bytes.fromhex(known["sha256"])) == 32:
-            return str(known["sha256"])
+    note = f"{hashlib.sha256(os.fsencode(place)).hexdigest()}.json"
+    for folder in cache_folders("checksums"):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            known = json.loads((folder / note).read_text("utf-8"))
+            if known["state"] == state and len(bytes.fromhex(known["sha256"])) == 32:
+                return str(known["sha256"])
     checksum = sha256_of(place)
     if time.time() - max(facts.st_mtime, facts.st_ctime) > SETTLED_S:
-        _write_note(note, json.dumps({"state": state, "sha256": checksum}))
+        with (
+            contextlib.suppress(OSError),
+            write_beside(cache_folder("checksums") / note) as beside,
+        ):  # else it is computed again
+            beside.write_text(json.dumps({"state": state, "sha256": checksum}), "utf-8")
     return checksum
 
 
-def _write_note(note: Path, text: str) -> None:
-    """Beside its place, then renamed; what cannot be kept is computed again."""
-    with contextlib.suppress(OSError):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=note.parent, delete=False, encoding="utf-8") as beside:
-            beside.write(text)
-        os.replace(beside.name, note)
+def _system_folder() -> Path:
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "actionzoo"
+
+
+def _private_folders() -> Iterator[Path]:
+    """This user's own folders for a cache: the system's, then one among the temporary files."""
+    yield _system_folder()
+    if hasattr(os, "geteuid"):
+        folder = Path(tempfile.gettempdir(), f"actionzoo-{os.geteuid()}")
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            facts = folder.lstat()
+            if facts.st_uid == os.geteuid() and not facts.st_mode & 0o022 and not folder.is_symlink():
+                yield folder
+
+
+@functools.cache  # once is enough
+def _note_fallback(chosen: Path, private: Path) -> None:
+    logger.warning("%s cannot be written by this user; what is new is kept in %s", chosen, private)
+
+
+def _remove(path: Path) -> None:
+    """Whatever is there, if anything."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -144,7 +144,7 @@ def load_catalog(root: Traversable | None = None) -> dict[str, CatalogEntry]:
         tables = tomllib.loads((root / FILE).read_text("utf-8"))
     except (ModuleNotFoundError, OSError) as error:
         raise ModelNotFoundError("the catalog of models is missing; install actionzoo again") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (RecursionError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WeightsError(f"{FILE}: the catalog of models is damaged ({error}); install actionzoo again") from error
     return {name: _entry(name, table, root) for name, table in tables.items()}
 

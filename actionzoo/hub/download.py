@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import hashlib
+import logging
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from actionzoo.errors import ActionzooError, ModelError, ModelNotFoundError, OfflineError, OutputError, WeightsError
+from actionzoo.errors import ActionzooError, ModelError, ModelNotFoundError, OfflineError, OutputError
 from actionzoo.hub.cache import sha256_of
+
+if TYPE_CHECKING:
+    from actionzoo.hub.web import Progress
 
 MODEL_FILE = "model.keras"
 WAIT_S = 8.0
@@ -16,6 +24,10 @@ WAIT_S = 8.0
 
 _ADDRESS = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+?)(?:@(?P<revision>[\w./-]+))?/?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA1 = re.compile(r"[0-9a-f]{40}")
+_ETAG = re.compile(r"[\w-]{1,128}")
+
+logger = logging.getLogger("actionzoo")
 
 
 def parse_address(address: str) -> tuple[str, str]:
@@ -48,10 +60,16 @@ def fetch_file(repo: str, revision: str, file: str, name: str, *, offline: bool 
 
     try:
         if (kept := cached_file(repo, revision, file)) is not None:
-            return _checked(kept, name)
+            if is_as_announced(kept):
+                return kept
+            logger.warning("%s: %s is damaged (sha256); it is fetched again", name, kept)
+            kept.resolve().unlink(missing_ok=True)
+            kept.unlink(missing_ok=True)
         if offline or constants.is_offline_mode():
             raise OfflineError(f"{name} is not in the cache and the network is off; run once without --offline")
-        return _checked(_download(repo, revision, file), name)
+        return _download(repo, revision, file, name)
+    except OutputError as error:
+        raise _explained(error.__cause__ or error, name, file) from error
     except ActionzooError:
         raise
     except Exception as error:
@@ -66,34 +84,58 @@ def cached_file(repo: str, revision: str, file: str) -> Path | None:
     return Path(kept) if isinstance(kept, str) else None
 
 
-def announced_sha256(path: Path) -> str | None:
-    """The sha256 that the hub gave of a cached file, by which the hub's cache names it; `None` for a small file."""
+def is_as_announced(path: Path) -> bool:
+    """Whether a file of the hub's cache is the one that the hub announced, by whose checksum the cache names it.
+
+    That is the sha256 of a large file, git's sha1 of a small one.
+    """
     name = path.resolve().name
-    return name if _SHA256.fullmatch(name) else None
+    if _SHA256.fullmatch(name):
+        return sha256_of(path) == name
+    if _SHA1.fullmatch(name):
+        content = path.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == name
+    return True
 
 
-def _download(repo: str, revision: str, file: str) -> Path:
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+def _download(repo: str, revision: str, file: str, name: str) -> Path:
+    """Fetch a file into the hub's cache.
 
-    if not sys.stderr.isatty():
-        disable_progress_bars()
-    # hf_hub_download retries a dead hub for half a minute; asking once ourselves first keeps the wait short.
-    get_hf_file_metadata(hf_hub_url(repo, file, revision=revision), timeout=WAIT_S)
-    return Path(hf_hub_download(repo, file, revision=revision, etag_timeout=WAIT_S))
+    The hub's client would begin anew after a break, and wait for ever for a slow hub; so the content is fetched by
+    `web.download` to where the client looks for it, which then gives it the name that it has in the repository.
+    """
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.file_download import repo_folder_name
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    from actionzoo.hub.web import REPLY_S, download, within
+
+    address = hf_hub_url(repo, file, revision=revision)
+    etag = within(REPLY_S, lambda: get_hf_file_metadata(address, timeout=WAIT_S)).etag
+    if etag is None or not _ETAG.fullmatch(etag):
+        raise ModelError(f"{name}: the hub gives its {file} no name that a file can have; fetch it by hand")
+    content = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type="model"), "blobs", etag)
+    sha256 = etag if _SHA256.fullmatch(etag) else None
+    with _bar(name) as progress:
+        download(address, content, sha256=sha256, progress=progress, headers=build_hf_headers(), content=etag)
+    return Path(within(REPLY_S, lambda: hf_hub_download(repo, file, revision=revision, etag_timeout=WAIT_S)))
 
 
-def _checked(path: Path, name: str) -> Path:
-    """The file, if its bytes have the sha256 that the hub gave as its ETag."""
-    announced = announced_sha256(path)
-    if announced is not None and sha256_of(path) != announced:
-        path.resolve().unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-        raise WeightsError(f"{name}: the downloaded file is damaged (sha256) and was removed; try again")
-    return path
+@contextlib.contextmanager
+def _bar(name: str) -> Iterator[Progress]:
+    """The client's own bar, where somebody sees it."""
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
+
+    with tqdm(desc=name, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:  # type: ignore[no-untyped-call]
+
+        def progress(there: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(there - bar.n)
+
+        yield progress
 
 
-def _explained(error: Exception, name: str, file: str) -> ActionzooError:
+def _explained(error: BaseException, name: str, file: str) -> ActionzooError:
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
@@ -110,5 +152,10 @@ def _explained(error: Exception, name: str, file: str) -> ActionzooError:
         return ModelNotFoundError(f"{name} is no hub address; write hf://user/repo or hf://user/repo@revision")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutputError(f"{name}: no room for it in the hub's cache; make some, or set HF_HOME to another disk")
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        where = f"{error.filename}: " if error.filename else ""
+        return OutputError(
+            f"{name}: the hub's cache cannot be written ({where}{error.strerror}); set HF_HOME to a folder of your own"
+        )
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     return ModelError(f"{name}: the hub does not answer ({reason}); check the network or HF_ENDPOINT")

@@ -68,16 +68,23 @@ def load_arrays(
     wrong = [f"{name} {has} instead of {needs}" for name, (needs, has) in shapes.items() if needs != has]
     if wrong:
         raise WeightsError(f"{source}: wrong shape of {shortened(wrong)}; give weights of the same network")
-    broken = [name for name, array in arrays.items() if not _finite(array)]
-    if broken:
-        raise WeightsError(f"{source}: numbers that are not finite in {shortened(broken)}; the file is damaged")
+    check_finite(arrays.items(), source)
     for name, array in arrays.items():
         weights[name].assign(array)
     return LoadReport(tuple(name for name in weights if name in arrays), tuple(kept), tuple(unused))
 
 
+def check_finite(arrays: Iterable[tuple[str, np.ndarray]], source: str) -> None:
+    """Raises WeightsError if a number of the arrays, which have names, is not finite. A gigabyte takes a second."""
+    broken = [name for name, array in arrays if not _finite(array)]
+    if broken:
+        raise WeightsError(f"{source}: non-finite numbers in {shortened(broken)}; the file is damaged")
+
+
 def _finite(array: np.ndarray) -> bool:
     """Whether every number is finite, in single precision too."""
+    if array.dtype.kind not in "fc":
+        return True
     with np.errstate(over="ignore"):
         return bool(np.isfinite(array.astype(np.float32, copy=False)).all())
 

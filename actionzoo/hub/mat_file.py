@@ -1,33 +1,33 @@
 """MatConvNet networks in MATLAB files: layers and parameters as plain Python, and nothing that could run.
 
-MATLAB's files up to version 7 are read by scipy, those of version 7.3, which are HDF5, by h5py. A network is a DagNN (a
+The file is parsed by `mat_parse`, in a process of its own with limits of time and memory. A network is a DagNN (a
 graph: layers with named inputs, outputs and parameters) or a SimpleNN (a chain, whose layers hold their weights); the
 second is given the form of the first, with the names that MatConvNet's own `fromSimpleNN` gives.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import h5py
 import numpy as np
-from scipy.io import loadmat
-from scipy.io.matlab import MatlabFunction, MatlabOpaque
 
 from actionzoo.errors import ModelNotFoundError, WeightsError
+from actionzoo.hub.alone import run_alone
+from actionzoo.hub.mat_parse import read_parsed
 
 MAX_BYTES = 4 << 30
-MAX_DEPTH = 8
-MAX_ENTRIES = 20_000
-"""Larger and deeper than any network that the papers' authors released. Bytes are of the file and of its content."""
+MAX_LAYERS = 20_000
+"""Larger than any network that the papers' authors released. Bytes are of the file and of its content."""
 
-COMPRESSED = 15
-"""Tag of a packed variable in files of version 5 to 7."""
+MEMORY, TIMES = 2 << 30, 8
+"""Parsing may take so much memory, and so many times the file's size; weights are packed to half at most."""
+
+SECONDS, SLOWEST = 60.0, 10e6
+"""Parsing may take so long, and a second more for so many bytes."""
 
 SIMPLE_TYPES = {
     "conv": "dagnn.Conv",
@@ -71,10 +71,14 @@ def read_network(path: str | Path) -> MatNetwork:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
             raise WeightsError(f"{path} is larger than any network that we know")
-        content = _read_hdf5(path) if h5py.is_hdf5(path) else _read_old(path)
-        return _network(content)
+        with tempfile.TemporaryDirectory(prefix="actionzoo-") as folder:
+            arguments = (str(path.absolute()), folder, MAX_BYTES)
+            seconds, memory = SECONDS + size / SLOWEST, MEMORY + TIMES * size
+            run_alone("actionzoo.hub.mat_parse:parse", *arguments, seconds=seconds, memory=memory)
+            return _network(read_parsed(folder))
     except FileNotFoundError as error:
         raise ModelNotFoundError(f"there is no file {path}") from error
     except WeightsError:
@@ -89,7 +93,7 @@ def _network(content: Mapping[str, Any]) -> MatNetwork:
     if not isinstance(net, Mapping) or "layers" not in net:
         raise ValueError(f"it has {', '.join(sorted(content)) or 'nothing'}, but no net with layers")
     layers = _listed(net["layers"])
-    if len(layers) > MAX_ENTRIES:
+    if len(layers) > MAX_LAYERS:
         raise ValueError("it has too many layers")
     meta = net.get("meta")
     if not isinstance(meta, Mapping):
@@ -142,112 +146,3 @@ def _array(value: Any) -> np.ndarray:
     if array.dtype.kind not in "fiu":
         raise ValueError(f"a parameter is no array of numbers but {type(value).__name__}")
     return array.astype(np.float32)
-
-
-def _read_old(path: Path) -> dict[str, Any]:
-    _check_unpacked(path)
-    content = loadmat(str(path), struct_as_record=True, squeeze_me=False, chars_as_strings=True)
-    return {name: _plain(value, 0) for name, value in content.items() if not name.startswith("__")}
-
-
-def _check_unpacked(path: Path) -> None:
-    """Raises ValueError if the variables of a file unpack to too much; scipy would take whatever they take."""
-    with path.open("rb") as file:
-        order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
-        if order is None:  # of version 4, which packs nothing, or no MATLAB file
-            return
-        total = 0
-        while len(tag := file.read(8)) == 8:
-            kind, size = struct.unpack(f"{order}II", tag)
-            end = file.tell() + size
-            if kind == COMPRESSED:
-                total += _unpacked(file, size, MAX_BYTES - total)
-            file.seek(end)
-
-
-def _unpacked(file: IO[bytes], size: int, most: int) -> int:
-    """Bytes that the next `size` of a file unpack to. Raises ValueError above `most`."""
-    total, stream = 0, zlib.decompressobj()
-    while size > 0 and (block := file.read(min(size, 1 << 20))):
-        size -= len(block)
-        while block:
-            total += len(stream.decompress(block, 1 << 20))
-            block = stream.unconsumed_tail
-            if total > most:
-                raise ValueError("it unpacks to more than any network that we know")
-    return total
-
-
-def _plain(value: Any, depth: int) -> Any:
-    """Structs as dicts, several and cells as lists, text as str; numbers stay arrays."""
-    if depth > MAX_DEPTH:
-        raise ValueError("it is nested too deeply")
-    if not isinstance(value, np.ndarray) or isinstance(value, MatlabOpaque | MatlabFunction):
-        return None  # an object or a function of MATLAB's, which has no meaning here
-    if value.dtype.names:
-        structs = [{name: _plain(one[name], depth + 1) for name in value.dtype.names} for one in value.ravel(order="F")]
-        return structs[0] if len(structs) == 1 else structs
-    if value.dtype == object:
-        return [_plain(one, depth + 1) for one in value.ravel(order="F")]
-    if value.dtype.kind in "US":
-        return "".join(str(line) for line in value.ravel())
-    return value
-
-
-def _read_hdf5(path: Path) -> dict[str, Any]:
-    with h5py.File(path, "r") as file:
-        reader = _Hdf5(file)
-        return {name: reader.read(reader.child(file, name), 0) for name in file if not name.startswith("#")}
-
-
-class _Hdf5:
-    """Reads MATLAB's use of HDF5: axes reversed, text as numbers, cells and arrays of structs as references."""
-
-    def __init__(self, file: h5py.File) -> None:
-        self._file = file
-        self._entries = self._bytes = 0
-
-    def child(self, group: h5py.Group, name: str) -> Any:
-        """A member of a group, which must lie in this file."""
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise ValueError(f"{name} is a link to somewhere else")
-        return group[name]
-
-    def read(self, item: Any, depth: int) -> Any:
-        self._entries += 1
-        if depth > MAX_DEPTH or self._entries > 50 * MAX_ENTRIES:
-            raise ValueError("it is nested too deeply")
-        if isinstance(item, h5py.Group):
-            return self._structs(item, depth)
-        if item.external or item.is_virtual:
-            raise ValueError(f"{item.name} lies in another file")
-        if item.dtype.kind not in "biuf" and item.dtype != h5py.ref_dtype:
-            return None  # complex numbers, text of HDF5's own and the like, which no network has
-        self._bytes += item.nbytes
-        if self._bytes > MAX_BYTES:
-            raise ValueError("it unpacks to more than any network that we know")
-        kind = _text(item.attrs.get("MATLAB_class", b""))
-        if item.attrs.get("MATLAB_empty", 0):
-            return "" if kind == "char" else [] if kind in ("cell", "struct") else np.zeros((0, 0), np.float32)
-        if item.dtype == h5py.ref_dtype:
-            return [self.read(self._file[reference], depth + 1) for reference in item[()].ravel()]
-        if kind == "char":
-            return "".join(map(chr, item[()].ravel(order="C")))
-        return item[()].transpose()
-
-    def _structs(self, group: h5py.Group, depth: int) -> Any:
-        members = {name: self.child(group, name) for name in group}
-        arrays = [name for name, item in members.items() if _is_field_of_array(item)]
-        if arrays and len(arrays) == len(members):
-            columns = {name: self.read(members[name], depth) for name in arrays}
-            return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        return {name: self.read(item, depth + 1) for name, item in members.items()}
-
-
-def _is_field_of_array(item: Any) -> bool:
-    """Of an array of structs: references, one a struct, without a class of their own (a cell says that it is one)."""
-    return isinstance(item, h5py.Dataset) and item.dtype == h5py.ref_dtype and "MATLAB_class" not in item.attrs
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

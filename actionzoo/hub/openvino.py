@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import json
 import logging
 import os
 import shutil
@@ -20,13 +21,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from actionzoo.errors import ModelError
-from actionzoo.hub.cache import cache_folder
+from actionzoo.errors import ModelError, WeightsError
+from actionzoo.hub.cache import cache_folder, cache_folders, sha256_of, write_beside
+from actionzoo.hub.loading import check_finite
 from actionzoo.hub.record import check_record
 from actionzoo.hub.resolve import IR_FILES, ModelFiles
+from actionzoo.hub.safety import check_keras_file
 
-FORMAT = "v1"
+FORMAT = "v2"
 """Names the folder of converted models; a change in how we convert gets a new one."""
+
+CHECKSUMS = "sha256.json"
+"""Beside the files of a conversion: the sha256 of each by its name."""
 
 logger = logging.getLogger("actionzoo")
 
@@ -112,7 +118,8 @@ def silent() -> Iterator[None]:
 def load_keras(files: ModelFiles) -> Any:
     """The Keras model, loaded in Keras' safe mode: a file from outside cannot bring code of its own.
 
-    Its inputs are a dictionary by their names. Raises ModelError, also if they are not those of its record.
+    Its inputs are a dictionary by their names. Raises ModelError, also if they are not those of its record;
+    WeightsError if weights are not finite.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -131,7 +138,11 @@ def load_keras(files: ModelFiles) -> Any:
         else:
             path = source
         try:
+            if files.entry is None:  # what has a checksum in the catalog is known
+                check_keras_file(path, files.name)
             model = keras.models.load_model(path, compile=False, safe_mode=True)
+        except WeightsError:
+            raise
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ModelError(f"{files.name} cannot be loaded by Keras {keras.__version__}: {reason[:300]}") from error
@@ -141,24 +152,28 @@ def load_keras(files: ModelFiles) -> Any:
     model = keras.Model({tensor.name: tensor for tensor in model.inputs}, model.outputs[0], name=model.name)
     inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
     check_record(files.name, files.record, inputs, int(model.output_shape[-1]))
+    check_finite(((weight.path, keras.ops.convert_to_numpy(weight)) for weight in model.weights), files.name)
     return model
 
 
 def openvino_source(files: ModelFiles) -> Path | tuple[bytes, bytes]:
     """What OpenVINO reads the model from: the path of an XML file with its weights beside it, or the content of both.
 
-    A model that comes without is converted once and kept in the cache folder under the sha256 of its weights. If the
-    cache cannot be written, the conversion serves this process alone. Raises ModelError if the model cannot be
-    converted.
+    A model that comes without is converted once and kept in the cache folder under the sha256 of its weights; a
+    conversion that is not what was written is made again. If none can be kept, it serves this process alone. Raises
+    ModelError if the model cannot be converted.
     """
     shipped = files.openvino_ir()
     if shipped is not None:
         return shipped
-    folder = converted_folder(files.sha256)
-    if (folder / IR_FILES[0]).is_file():
-        return folder / IR_FILES[0]
+    for folder in _kept(files.sha256):
+        if _is_whole(folder):
+            return folder / IR_FILES[0]
+        logger.warning("the conversion of %s in %s is damaged; it is made again", files.name, folder)
+        shutil.rmtree(folder, ignore_errors=True)
     logger.info("converting %s for OpenVINO, once", files.name)
     model = load_keras(files)
+    folder = converted_folder(files.sha256)
     try:
         return _convert_into(model, folder)
     except OSError as error:
@@ -170,34 +185,40 @@ def openvino_source(files: ModelFiles) -> Path | tuple[bytes, bytes]:
 
 def is_converted(files: ModelFiles) -> bool:
     """Whether OpenVINO can read the model as it is: it came with a conversion, or one is kept."""
-    return files.has_openvino_ir or (converted_folder(files.sha256) / IR_FILES[0]).is_file()
+    return files.has_openvino_ir or bool(_kept(files.sha256))
 
 
 def converted_folder(sha256: str) -> Path:
-    """Where the OpenVINO files of the weights with this checksum are kept."""
-    return cache_folder() / "openvino" / FORMAT / sha256
+    """Where the OpenVINO files of the weights with this checksum are written."""
+    return cache_folder("openvino", FORMAT) / sha256
+
+
+def _kept(sha256: str) -> list[Path]:
+    """The folders with a conversion of these weights, unchecked."""
+    return [place / sha256 for place in cache_folders("openvino", FORMAT) if os.path.isdir(place / sha256)]
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the files of a conversion are those that were written. A gigabyte takes about a second."""
+    try:
+        written = json.loads((folder / CHECKSUMS).read_text("utf-8"))
+        return bool(written == {name: sha256_of(folder / name) for name in IR_FILES})
+    except (OSError, ValueError):
+        return False
 
 
 def _convert_into(model: Any, folder: Path) -> Path:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name[:12]}-", dir=folder.parent))
+    """Raises OSError; none if another process was first, whose files are as good as ours."""
     try:
-        convert(model, beside)
-        with contextlib.suppress(FileExistsError):
-            _rename(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        with write_beside(folder) as beside:
+            beside.mkdir()
+            convert(model, beside)
+            checksums = {name: sha256_of(beside / name) for name in IR_FILES}
+            (beside / CHECKSUMS).write_text(json.dumps(checksums), "utf-8")
+    except OSError:
+        if not _is_whole(folder):
+            raise
     return folder / IR_FILES[0]
-
-
-def _rename(folder: Path, name: Path) -> None:
-    """Renames a folder. Raises FileExistsError if another process was first, whose files are as good as ours."""
-    try:
-        folder.rename(name)
-    except OSError as error:
-        if (name / IR_FILES[0]).is_file():
-            raise FileExistsError(str(name)) from error
-        raise
 
 
 def convert(model: Any, folder: str | Path, *, half: bool = False) -> None:

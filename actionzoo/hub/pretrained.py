@@ -23,6 +23,7 @@ from actionzoo.hub.catalog import find_entry, load_catalog
 from actionzoo.hub.loading import LoadReport, load_arrays, named_weights
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.resolve import resolve_model
+from actionzoo.hub.safety import check_hdf5
 from actionzoo.hub.store import fetch_weights
 from actionzoo.hub.torchvision import FC6_SIDE, FIRST_KERNELS, from_torchvision, weight_names
 from actionzoo.models.inputs import TORCHVISION_STD
@@ -221,6 +222,7 @@ def _load_keras(model: keras.Model, path: Path) -> LoadReport:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Keras warns where it leaves weights out, and goes on
+            check_hdf5(path, path.stat().st_size, str(path))
             model.load_weights(path)
     except (OSError, KeyError, ValueError, UserWarning) as error:
         reason = " ".join(str(error).split())[:200]

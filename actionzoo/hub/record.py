@@ -20,7 +20,7 @@ from typing import IO, Any
 from actionzoo.errors import ModelError, ModelNotFoundError, OutputError, WeightsError
 
 MEMBER = "actionzoo.json"
-MAX_JSON_BYTES = 64 << 20
+MAX_JSON_BYTES = 16 << 20
 MAX_BYTES = 8 << 30
 DEFAULT_FPS = 15.0
 DEFAULT_SIDE = 224

@@ -6,19 +6,27 @@ its sha256 and the hub's commit, is written down when it is first fetched, and e
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import logging
 import os
 import re
-import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
 from actionzoo.errors import OfflineError, OutputError, WeightsError
 from actionzoo.hub import download, web
-from actionzoo.hub.cache import cache_folder, remembered_sha256, sha256_of
+from actionzoo.hub.cache import cache_folder, cache_folders, remembered_sha256, sha256_of, write_beside
 from actionzoo.hub.catalog import CatalogEntry
+from actionzoo.hub.loading import check_finite
+
+logger = logging.getLogger("actionzoo")
 
 
 @dataclass(frozen=True)
@@ -51,11 +59,17 @@ def fetch_address(
     address: str, *, sha256: str | None = None, offline: bool = False, progress: web.Progress | None = None
 ) -> Path:
     """The file at an address, fetched if it is not here yet. Raises as `fetch_weights` does."""
-    target = _place(address)
-    if not target.is_file():
-        if offline or is_offline():
-            raise OfflineError(f"{address} is not in the cache and the network is off; run once without --offline")
-        web.download(address, target, sha256=sha256, progress=progress)
+    for kept in _kept(address):
+        if _is_as_fetched(kept):
+            return kept
+        logger.warning("%s is damaged; it is fetched again", kept)
+        with contextlib.suppress(OSError):  # of a cache that is not this user's
+            kept.unlink()
+    if offline or is_offline():
+        raise OfflineError(f"{address} is not in the cache and the network is off; run once without --offline")
+    target = cache_folder("web") / _place(address)
+    web.download(address, target, sha256=sha256, progress=progress)
+    _write(_checksum(target), sha256_of(target))
     return target
 
 
@@ -63,14 +77,13 @@ def find_weights(entry: CatalogEntry) -> Path | None:
     """The file of a hub's or authors' entry if it is here, unchecked. Asks nobody."""
     if entry.kind == "hub":
         return download.cached_file(*_in_hub(entry))
-    path = _place(_address(entry))
-    return path if path.is_file() else None
+    return next(iter(_kept(_address(entry))), None)
 
 
 def verify_weights(entry: CatalogEntry) -> bool:
     """Read the files of an entry, byte for byte; whether they are here.
 
-    Raises WeightsError if one is not what it was or should be.
+    Raises WeightsError if one is not what it was or should be, or holds weights that are not finite.
     """
     if entry.kind == "embedded":
         for file in entry.files:
@@ -79,11 +92,24 @@ def verify_weights(entry: CatalogEntry) -> bool:
     if (path := find_weights(entry)) is None:
         return False
     found = sha256_of(path)
-    announced = download.announced_sha256(path) if entry.kind == "hub" else None
-    if announced not in (None, found):
+    if entry.kind == "hub" and not download.is_as_announced(path):
         raise WeightsError(f"{entry.name}: {path} is damaged (sha256); remove it and fetch it again")
     _check(entry, path, found)
+    if path.suffix == ".safetensors":
+        check_finite(_tensors(path), f"{entry.name}: {path}")
     return True
+
+
+def _tensors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The tensors of a safetensors file by name, one after the other; those of types that numpy lacks are left out."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            for name in file.keys():  # noqa: SIM118  it is no mapping
+                with contextlib.suppress(TypeError, AttributeError):
+                    yield name, file.get_tensor(name)
+    except (OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{path} is no safetensors file ({reason}); remove it and fetch it again") from error
 
 
 def read_pin(entry: CatalogEntry) -> Pin | None:
@@ -113,7 +139,7 @@ def _check(entry: CatalogEntry, path: Path, found: str) -> None:
     pin = read_pin(entry)
     if pin is None:
         commit = path.parent.name if entry.kind == "hub" else None  # the hub's cache: snapshots/<commit>/<file>
-        _write(_note(entry), Pin(found, path.stat().st_size, commit))
+        _write(_note(entry), json.dumps(asdict(Pin(found, path.stat().st_size, commit)), indent=1) + "\n")
     elif pin.sha256 != found:
         raise WeightsError(
             f"{entry.name}: {path} is another file than the one first fetched here (sha256 {found}, not {pin.sha256}); "
@@ -121,25 +147,44 @@ def _check(entry: CatalogEntry, path: Path, found: str) -> None:
         )
 
 
-def _write(note: Path, pin: Pin) -> None:
+def _write(note: Path, text: str) -> None:
     try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=note.parent, delete=False, encoding="utf-8") as beside:
-            beside.write(json.dumps(asdict(pin), indent=1) + "\n")
-        os.replace(beside.name, note)
+        with write_beside(note) as beside:
+            beside.write_text(text, "utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {note}: {error.strerror or error}") from error
 
 
 def _note(entry: CatalogEntry) -> Path:
-    return cache_folder() / "pins" / f"{entry.name}.json"
+    """What is written down of the first copy: the first such note that there is, or where it will be."""
+    notes = [folder / f"{entry.name}.json" for folder in cache_folders("pins")]
+    return next(filter(os.path.isfile, notes), notes[-1])
 
 
 def _place(address: str) -> Path:
     """Where our cache keeps the file of an address: a folder for each, so that equal names do not meet."""
     host = re.sub(r"[^\w.-]", "_", urlsplit(address).hostname or "").strip(".")
     mark = hashlib.sha256(address.encode()).hexdigest()[:16]
-    return cache_folder() / "web" / f"{host}-{mark}" / web.file_name(address)
+    return Path(f"{host}-{mark}", web.file_name(address))
+
+
+def _kept(address: str) -> list[Path]:
+    """The file of an address where it is here, unchecked."""
+    return [folder / _place(address) for folder in cache_folders("web") if os.path.isfile(folder / _place(address))]
+
+
+def _checksum(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _is_as_fetched(path: Path) -> bool:
+    """Whether a file has the sha256 that it came with, as far as that was written down."""
+    try:
+        return remembered_sha256(path) == _checksum(path).read_text("utf-8").strip()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def _in_hub(entry: CatalogEntry) -> tuple[str, str, str]:

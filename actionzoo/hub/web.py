@@ -7,12 +7,15 @@ import errno
 import http.client
 import json
 import re
+import threading
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
@@ -27,6 +30,19 @@ MAX_BYTES = 4 << 30
 """No file of weights that we know has a quarter of that."""
 
 PIECE = 1 << 20
+
+REPLY_S = 30.0
+"""Seconds for all that comes before a file: redirects and headers, however they trickle in."""
+
+SLOWEST, PATIENCE_S = 1000, 30.0
+"""A server that sends fewer bytes a second, over so many seconds, is given up."""
+
+TRIES = 5
+"""A download that breaks off goes on by itself so often, while each try brings something."""
+
+clock = time.monotonic
+
+T = TypeVar("T")
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there, and with those that there will be, if the server says so."""
@@ -47,15 +63,35 @@ def file_name(address: str) -> str:
     return name.lstrip(".")
 
 
-def download(address: str, target: Path, *, sha256: str | None = None, progress: Progress | None = None) -> Path:
+class _BrokeOffError(ModelError):
+    """The connection ended in the middle of the file."""
+
+
+def download(
+    address: str,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    progress: Progress | None = None,
+    headers: Mapping[str, str] | None = None,
+    content: str | None = None,
+) -> Path:
     """Fetch a file to `target`. What arrives lies beside it until it is whole; a second try goes on there.
 
     Two processes that want the same file wait for each other. Redirects lead to http or https only, and never from
     https to http.
 
+    Args:
+        address: of the file.
+        target: where it goes.
+        sha256: it must have.
+        progress: is told of every piece.
+        headers: of the request; `Authorization` is for the address' own host only.
+        content: what the server calls this content, where that is known: a beginning of the same name is gone on with.
+
     Raises:
         ModelNotFoundError: there is no such file, or it may not be read.
-        ModelError: the server does not answer, or stopped in the middle.
+        ModelError: the server does not answer, stopped in the middle, or is too slow.
         WeightsError: the file is not the one with this sha256, or larger than any that we know.
         OutputError: there is no room for it.
     """
@@ -64,12 +100,12 @@ def download(address: str, target: Path, *, sha256: str | None = None, progress:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{part}.lock"):
             if not target.is_file():  # another process may have been quicker
-                _fetch(address, part, progress)
+                _fetch(_Beginning(part, address, dict(headers or {}), content), progress)
                 if sha256 is not None and (found := sha256_of(part)) != sha256:
-                    _Beginning(part).forget()
-                    raise WeightsError(f"{address}: its sha256 is {found}, not {sha256}; the file was removed")
+                    _forget(part)
+                    raise WeightsError(f"{address} came damaged: its sha256 is {found}, not {sha256}; it was removed")
                 part.replace(target)
-                _Beginning(part).forget()
+                _forget(part)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise OutputError(f"{target.parent}: no room for {target.name}; make some and try again") from error
@@ -77,29 +113,58 @@ def download(address: str, target: Path, *, sha256: str | None = None, progress:
     return target
 
 
-def _fetch(address: str, part: Path, progress: Progress | None) -> None:
-    beginning = _Beginning(part)
-    with _reply(address, beginning) as reply:
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """What `work` returns. Raises TimeoutError if that takes longer; it is left alone then."""
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return done.result(seconds)
+
+
+def _fetch(beginning: _Beginning, progress: Progress | None) -> None:
+    """Until the file is whole. Tries again while that brings something."""
+    for left in reversed(range(TRIES)):
+        before = beginning.size
+        try:
+            return _try(beginning, progress)
+        except _BrokeOffError:
+            if not left or beginning.size <= before:
+                raise
+    return None
+
+
+def _try(beginning: _Beginning, progress: Progress | None) -> None:
+    address = beginning.address
+    with _reply(beginning) as reply:
         total = _total(reply, beginning)
         if total is not None and total > MAX_BYTES:
             raise WeightsError(f"{address} has {total / 1e9:.1f} GB, more than any weights that we know")
         goes_on = reply.status == http.HTTPStatus.PARTIAL_CONTENT
-        with part.open("ab" if goes_on else "wb") as file:  # what belongs to another file is gone before its note is
-            beginning.remember(address, reply.headers.get("ETag") or reply.headers.get("Last-Modified"))
+        with beginning.part.open("ab" if goes_on else "wb") as file:  # what is of another file goes before its note
+            beginning.remember(reply.headers.get("ETag") or reply.headers.get("Last-Modified"))
             there = _copy(address, reply, file, total, progress)
     if total is not None and there != total:
-        raise ModelError(f"{address} broke off after {there:,} of {total:,} bytes; try again, it goes on from there")
+        raise _BrokeOffError(
+            f"{address} broke off after {there:,} of {total:,} bytes; try again, it goes on from there"
+        )
 
 
 def _copy(address: str, reply: Any, file: IO[bytes], total: int | None, progress: Progress | None) -> int:
     """All that comes, to the end of the file. Gives the file's size."""
+    begun, before = clock(), file.tell()
     while True:
         try:
-            piece = reply.read(PIECE)
+            piece = reply.read1(PIECE)
         except (OSError, http.client.HTTPException) as error:
             file.flush()
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise ModelError(f"{address} broke off ({reason}); try again, it goes on from there") from error
+            raise _BrokeOffError(f"{address} broke off ({reason}); try again, it goes on from there") from error
         if not piece:
             return file.tell()
         file.write(piece)
@@ -107,54 +172,74 @@ def _copy(address: str, reply: Any, file: IO[bytes], total: int | None, progress
             raise WeightsError(f"{address} does not end; more than {MAX_BYTES / 1e9:.1f} GB is no weights that we know")
         if progress is not None:
             progress(file.tell(), total)
+        if (spent := clock() - begun) >= PATIENCE_S:
+            if file.tell() - before < SLOWEST * spent:
+                raise ModelError(
+                    f"{address} sends fewer than {SLOWEST} bytes a second; try again later, it goes on from there"
+                )
+            begun, before = clock(), file.tell()
 
 
 @dataclass(frozen=True)
 class _Beginning:
-    """The part of a file that is there, and by what the server tells whether it is still the same file."""
+    """The part of a file that is there, what asks for it, and by what the server tells whether it is the same file."""
 
     part: Path
+    address: str
+    headers: Mapping[str, str]
+    content: str | None
 
     @property
-    def note(self) -> Path:
-        return self.part.with_name(f"{self.part.name}.json")
+    def size(self) -> int:
+        with contextlib.suppress(OSError):
+            return self.part.stat().st_size
+        return 0
 
-    def headers(self, address: str) -> dict[str, str]:
-        """What asks for the rest, if the file has not changed; nothing where that cannot be told."""
+    def rest(self) -> dict[str, str]:
+        """The headers that ask for the rest, if the file has not changed; nothing where that cannot be told."""
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            known = json.loads(self.note.read_text("utf-8"))
-            size = self.part.stat().st_size
-            if known["address"] == address and isinstance(known["state"], str) and size > 0:
-                return {"Range": f"bytes={size}-", "If-Range": known["state"]}
+            known = json.loads(_note(self.part).read_text("utf-8"))
+            if known["address"] == self.address and isinstance(known["state"], str) and self.size > 0:
+                if self.content is not None:
+                    return {"Range": f"bytes={self.size}-"} if known["state"] == self.content else {}
+                return {"Range": f"bytes={self.size}-", "If-Range": known["state"]}
         return {}
 
-    def remember(self, address: str, state: str | None) -> None:
+    def remember(self, state: str | None) -> None:
         weak = state is None or state.startswith("W/")
-        self.note.write_text(json.dumps({"address": address, "state": None if weak else state}), "utf-8")
+        known = {"address": self.address, "state": self.content or (None if weak else state)}
+        _note(self.part).write_text(json.dumps(known), "utf-8")
 
-    def forget(self) -> None:
-        for path in (self.part, self.note):
-            path.unlink(missing_ok=True)
+
+def _note(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def _forget(part: Path) -> None:
+    for path in (part, _note(part)):
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _reply(address: str, beginning: _Beginning) -> Iterator[Any]:
+def _reply(beginning: _Beginning) -> Iterator[Any]:
     """The server's reply with the file, or with the rest of it where the beginning is here."""
-    reply = _open(address, beginning.headers(address))
+    address = beginning.address
+    reply = _open(address, {**beginning.headers, **beginning.rest()})
     if reply.status == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         reply.close()
-        beginning.forget()  # what is there is as long as the file, or longer: another one
-        reply = _open(address, {})
+        _forget(beginning.part)  # what is there is as long as the file, or longer: another one
+        reply = _open(address, beginning.headers)
     with reply:
         if reply.status not in (http.HTTPStatus.OK, http.HTTPStatus.PARTIAL_CONTENT):
             raise _refused(address, reply.status)
         yield reply
 
 
-def _open(address: str, headers: dict[str, str]) -> Any:
-    request = urllib.request.Request(address, headers={"Accept-Encoding": "identity", **headers})
+def _open(address: str, headers: Mapping[str, str]) -> Any:
+    request = urllib.request.Request(address, headers={**headers, "Accept-Encoding": "identity"})
+    opener = urllib.request.build_opener(_Redirects)
     try:
-        return urllib.request.build_opener(_Redirects).open(request, timeout=WAIT_S)
+        return within(REPLY_S, lambda: opener.open(request, timeout=WAIT_S))
     except urllib.error.HTTPError as reply:
         return reply  # it is one, and says why
     except (OSError, http.client.HTTPException) as error:
@@ -170,15 +255,18 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             raise ModelError(
                 f"{request.full_url} leads to {address}, where it is not followed; give that address itself"
             )
-        return super().redirect_request(request, file, code, message, headers, address)
+        further = super().redirect_request(request, file, code, message, headers, address)
+        if further is not None and urlsplit(address).netloc != urlsplit(request.full_url).netloc:
+            further.remove_header("Authorization")  # the token is for the hub, not for its stores
+        return further
 
 
 def _total(reply: Any, beginning: _Beginning) -> int | None:
     """The size of the whole file. Raises ModelError if the server goes on somewhere else than asked."""
     if reply.status == http.HTTPStatus.PARTIAL_CONTENT:
         place = _LENGTH.fullmatch(reply.headers.get("Content-Range", ""))
-        if place is None or int(place["first"]) != beginning.part.stat().st_size:
-            beginning.forget()
+        if place is None or int(place["first"]) != beginning.size:
+            _forget(beginning.part)
             raise ModelError(f"{reply.url}: the server sent another part than asked for; try again")
         return int(place["total"])
     length = reply.headers.get("Content-Length")

@@ -45,8 +45,9 @@ def annotate(
     video_in = as_source(source, answer.fps)
     info = probe(video_in)
     fps = min(max(info.fps, 1.0), MAX_FPS)
+    frames = read_frames(video_in, size=(info.height, info.width), damaged=lambda error: None)  # the answer says it
     with VideoWriter(out, fps, (info.height, info.width)) as video:
-        for time_s, image in at_constant_rate(read_frames(video_in, size=(info.height, info.width)), fps):
+        for time_s, image in at_constant_rate(frames, fps):
             video.write(labelled(image, window_at(answer.windows, time_s), threshold))
             if progress is not None:
                 progress(time_s, info.duration_s)

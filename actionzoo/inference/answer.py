@@ -57,6 +57,7 @@ class Answer(_Ranked):
     `predictions` are for the whole video, best first, from the mean of the logits of all clips in its windows;
     `windows` has one entry for the whole video unless windows were asked for. `timing_s` holds the busy seconds of
     "decode", "flow" and "model", which overlap (flow: summed over its threads), and the "total" that went by.
+    `warnings` says what is wrong with the video where the answer is about what could be decoded of it.
     """
 
     source: str
@@ -67,6 +68,7 @@ class Answer(_Ranked):
     predictions: tuple[Prediction, ...]
     windows: tuple[Window, ...]
     timing_s: dict[str, float]
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `--format json` prints."""
@@ -78,6 +80,7 @@ class Answer(_Ranked):
             "duration_s": round(self.duration_s, 3),
             "predictions": [prediction.to_dict() for prediction in self.predictions],
             "windows": [window.to_dict() for window in self.windows],
+            "warnings": list(self.warnings),
             "timing_s": {stage: round(seconds, 4) for stage, seconds in self.timing_s.items()},
         }
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from actionzoo.errors import ModelError
+from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub.openvino import import_openvino, load_keras, openvino_source
 from actionzoo.hub.resolve import ModelFiles
 
@@ -121,7 +121,7 @@ class KerasEngine:
         return np.asarray(self._model.predict_on_batch(clips), np.float32)
 
 
-def check_finite(values: Array, model: str) -> None:
+def check_scores(values: Array, model: str) -> None:
     """Raises ModelError if any of the numbers that a network gives is NaN or infinite."""
     if not np.isfinite(values).all():
         raise ModelError(f"{model} gives scores that are not finite; its training diverged, or its weights are damaged")
@@ -145,6 +145,8 @@ def load_engine(files: ModelFiles, engine: str = "auto", precision: str = "auto"
         if engine == "openvino":
             raise ModelError(f"OpenVINO cannot be loaded ({error}); install it or use --engine keras") from error
         failure: Exception = error
+    except WeightsError:
+        raise
     except ModelError as error:
         if engine == "openvino":
             raise

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from actionzoo.errors import ModelError, source_name
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.resolve import resolve_model
-from actionzoo.inference.engines import check_finite
+from actionzoo.inference.engines import check_scores
 from actionzoo.inference.sources import Video, as_source
 from actionzoo.inference.watcher import Progress, Watcher
 
@@ -110,7 +110,7 @@ class FeatureExtractor:
 
     def _run(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
         values: npt.NDArray[np.float32] = self._network(appearance[None], motion[None])[0]
-        check_finite(values, self.model)
+        check_scores(values, self.model)
         if self.pool:
             return np.asarray(values.reshape(-1, values.shape[-1]).mean(axis=0), np.float32)
         return values

@@ -19,7 +19,7 @@ from actionzoo.hub.openvino import is_converted
 from actionzoo.hub.record import check_record
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window
-from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, check_finite, load_engine
+from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, check_scores, load_engine
 from actionzoo.inference.live import NewestClip
 from actionzoo.inference.sources import Video, as_source
 from actionzoo.inference.watcher import Progress, Watcher
@@ -141,7 +141,15 @@ class Predictor:
         best = self._best(whole, top_k)
         timing_s = {"decode": seen.decode_s, **busy.seconds, "total": time.perf_counter() - begun}
         return Answer(
-            source_name(video), self.model, seen.frames, seen.info.fps, seen.duration_s, best, tuple(windows), timing_s
+            source_name(video),
+            self.model,
+            seen.frames,
+            seen.info.fps,
+            seen.duration_s,
+            best,
+            tuple(windows),
+            timing_s,
+            seen.warnings,
         )
 
     def predict_batch(self, sources: Iterable[Video], top_k: int = 5, *, fps: float | None = None) -> list[Answer]:
@@ -188,7 +196,7 @@ class Predictor:
             images, flows = np.stack([appearance, mirrored]), np.stack([motion, turned])
         with busy.timing("model"):
             logits = engine(images, flows)
-        check_finite(logits, self.model)
+        check_scores(logits, self.model)
         return np.asarray(logits.mean(0), np.float32)
 
     def _best(self, logits: Array, top_k: int) -> tuple[Prediction, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from actionzoo.errors import ModelError
+from actionzoo.errors import BrokenVideoError, ModelError
 from actionzoo.hub.record import DEFAULT_FLOW
 from actionzoo.hub.resolve import ModelFiles
 from actionzoo.inference.prefetch import Prefetch
@@ -36,13 +36,17 @@ AHEAD = 32
 
 @dataclass(frozen=True)
 class Watched:
-    """What one pass over a video gave: its own facts, the sums over its windows, and the seconds spent on decoding."""
+    """What one pass over a video gave: its own facts, the sums over its windows, and the seconds spent on decoding.
+
+    `warnings` says what is wrong with the video, if anything is.
+    """
 
     info: VideoInfo
     frames: int
     duration_s: float
     windows: list[WindowLogits]
     decode_s: float
+    warnings: tuple[str, ...] = ()
 
 
 class Watcher:
@@ -90,9 +94,12 @@ class Watcher:
         if step is not None and step < self.shortest_stride_s:
             raise ValueError(f"windows begin at least {self.shortest_stride_s:.3f} s apart, a frame of the model")
         info, seen = probe(source), _Seen()
+        damage: list[BrokenVideoError] = []
         timeline = Timeline(self.spec, run, window_s, stride_s)
         done: list[WindowLogits] = []
-        decoding = Prefetch(lambda: read_frames(source, fps=self.record.fps, size=self.input_size, seen=seen))
+        decoding = Prefetch(
+            lambda: read_frames(source, fps=self.record.fps, size=self.input_size, seen=seen, damaged=damage.append)
+        )
         with decoding as frames, closing(self._with_flow(frames, with_flow, busy)) as stream:
             for frame, flow in stream:
                 motion = None if flow is None else self.padded(flow)
@@ -103,7 +110,8 @@ class Watcher:
         done += timeline.finish(duration_s)
         if progress is not None:
             progress(duration_s, duration_s)
-        return Watched(info, seen.frames, duration_s, done, decoding.busy_s)
+        warnings = tuple(error.reason for error in damage)
+        return Watched(info, seen.frames, duration_s, done, decoding.busy_s, warnings)
 
     def input_size(self, original: tuple[int, int]) -> tuple[int, int]:
         """The (height, width) to which frames of this (height, width) are scaled."""

@@ -68,7 +68,7 @@ class Loop:
         )
         self._classes = int(model.output.shape[-1])
         self._learn: Any = None
-        self._test = tf.function(self._tested, reduce_retracing=True)
+        self._test = tf.function(self._tested, reduce_retracing=True, autograph=False)
 
     @property
     def state(self) -> list[Any]:
@@ -82,7 +82,7 @@ class Loop:
         since = time.perf_counter()
         for step, element, waited in self._elements(batches, steps):
             if self._freezer.update(step / self.steps) or self._learn is None:
-                self._learn = tf.function(self._learned, reduce_retracing=True)
+                self._learn = tf.function(self._learned, reduce_retracing=True, autograph=False)
             loss, right, clips = (float(value) for value in self._learn(*element))
             now = time.perf_counter()
             sums = Sums(1, loss, int(clips), int(right), now - since, waited)

@@ -20,6 +20,7 @@ import hashlib
 import io
 import json
 import platform
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
@@ -31,27 +32,41 @@ import filelock
 from actionzoo.data.recordings import Source
 from actionzoo.errors import OutputError, TrainingError
 from actionzoo.hub.download import MODEL_FILE
-from actionzoo.training.checkpoint import replace_file
+from actionzoo.hub.resolve import CHECKPOINT_FILE
+from actionzoo.training.checkpoint import load_facts, replace_file
 
 RECIPE, SPLIT, SKIPPED, ENVIRONMENT = "recipe.toml", "split.csv", "skipped.csv", "environment.json"
-HISTORY, CHECKPOINT, LAST, METRICS, LOGS = "history.csv", "checkpoint.safetensors", "last.keras", "metrics.json", "logs"
+HISTORY, LAST, METRICS, LOGS = "history.csv", "last.keras", "metrics.json", "logs"
 LOCK = ".lock"
 
 
 class Run:
     """A run folder that this process alone writes to; a context manager.
 
-    Raises OutputError if another training is at work in it, or there is one in it and `resume` is not set.
+    A training that was killed before its first checkpoint is begun anew by `resume`, with the recipe in the folder.
+
+    Attributes:
+        resumes: whether there is a checkpoint to go on from.
+
+    Raises OutputError if another training is at work in it, or there is one in it and `resume` is not set;
+    TrainingError if there is none and `resume` is set.
     """
 
     def __init__(self, folder: Path, *, resume: bool, writes: bool = True) -> None:
         """`writes` is False for workers that leave the writing to the first one."""
         self.folder, self.writes = folder, writes
-        if resume and not (folder / CHECKPOINT).is_file():
-            raise TrainingError(f"{folder} holds no training to go on with; leave --resume out to begin one")
-        if not resume and writes and (folder / CHECKPOINT).exists():
+        checkpoint, model = self.checkpoint.exists(), self.model.exists()
+        self.resumes = resume and checkpoint
+        if resume and not checkpoint and (model or not (folder / RECIPE).is_file()):
+            raise TrainingError(
+                f"{folder} holds no training to go on with; leave --resume out"
+                + (" and name another folder" if model else "")
+                + " to begin one"
+            )
+        if not resume and writes and (checkpoint or model):
             raise OutputError(
-                f"{folder} holds a training already; add --resume to go on with it, or name another folder"
+                f"{folder} holds a training already; "
+                + ("add --resume to go on with it, or name another folder" if checkpoint else "name another folder")
             )
         self._lock = filelock.FileLock(folder / LOCK, timeout=0)
 
@@ -60,6 +75,7 @@ class Run:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._lock.acquire()
+                self._clear()
             except filelock.Timeout:
                 raise OutputError(f"another training is at work in {self.folder}; name another folder") from None
             except OSError as error:
@@ -74,6 +90,14 @@ class Run:
                     (self.folder / LOCK).unlink()
                     self.folder.rmdir()
 
+    def _clear(self) -> None:
+        """Remove what a killed process left half written."""
+        for left in self.folder.glob(".*"):
+            if left.suffix == ".part":
+                left.unlink(missing_ok=True)
+            elif left.name.startswith((f".{MODEL_FILE}-", f".{LAST}-")):
+                shutil.rmtree(left)
+
     @property
     def model(self) -> Path:
         return self.folder / MODEL_FILE
@@ -84,7 +108,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / CHECKPOINT
+        return self.folder / CHECKPOINT_FILE
 
     def write(self, name: str, text: str) -> None:
         """A text file, whole at any time. Raises OutputError."""
@@ -98,6 +122,15 @@ class Run:
         table.writeheader()
         table.writerows(history)
         self.write(HISTORY, text.getvalue())
+
+
+def kept_epochs(folder: Path) -> tuple[int, int] | None:
+    """How many epochs the checkpoint of a run has, and how many it shall have; `None` if there is no checkpoint."""
+    path = folder / CHECKPOINT_FILE
+    if not path.is_file():
+        return None
+    facts = load_facts(path)
+    return len(facts["history"]), facts["epochs"]
 
 
 def environment(strategy: Any) -> dict[str, Any]:
@@ -116,16 +149,10 @@ def environment(strategy: Any) -> dict[str, Any]:
 
 
 def fingerprint(source: Source) -> str:
-    """What the videos are: names, labels, groups, parts, sizes and form. Another set has another one."""
+    """What the videos are: names, labels, groups, parts, content and form. Another set has another one."""
     rows = [
-        [str(video.path.name), video.label, video.group, video.split, _bytes(video.path)] for video in source.videos
+        [str(video.path.name), video.label, video.group, video.split, source.digest(index)]
+        for index, video in enumerate(source.videos)
     ]
     text = json.dumps([source.classes, asdict(source.form), rows])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _bytes(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:  # part of a shard
-        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from actionzoo.errors import BrokenVideoError, VideoNotFoundError
 
 __all__ = ["camera_pictures", "open_camera"]
+
+_SILENT = 0
 
 
 @contextmanager
@@ -50,9 +53,10 @@ def camera_pictures(number: int, capture: cv2.VideoCapture) -> Iterator[tuple[fl
 
 @contextmanager
 def _quiet_opencv() -> Iterator[None]:
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    logging: Any = getattr(cv2.utils, "logging", cv2) if hasattr(cv2, "utils") else cv2  # where it lies by version
+    level = logging.getLogLevel()
+    logging.setLogLevel(_SILENT)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        logging.setLogLevel(level)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
@@ -43,6 +43,11 @@ class Frames:
     def duration_s(self) -> float:
         """Seconds from the start of the first frame to the end of the last."""
         return len(self.images) / self.fps
+
+    def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Seconds since the first picture, and the picture."""
+        for index, image in enumerate(self.images):
+            yield index / self.fps, np.ascontiguousarray(image)
 
     def __len__(self) -> int:
         return len(self.images)

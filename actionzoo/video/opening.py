@@ -11,10 +11,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import av
 import av.container
@@ -24,7 +26,7 @@ import av.video.stream
 from actionzoo.errors import BrokenVideoError, NotAVideoError, VideoError, VideoNotFoundError, VideoTooLargeError
 from actionzoo.video.memory import Frames, open_memory
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "Source", "camera_number", "check_size", "is_stream", "open_video"]
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "OpenVideo", "Source", "camera_number", "check_size", "is_stream", "open_video"]
 
 Source: TypeAlias = int | str | os.PathLike[str] | bytes | BinaryIO | Frames
 """A file, an address (http, https, rtsp, rtsps), or the number of a camera; a video file's bytes, or one that is open
@@ -38,6 +40,9 @@ MAX_PIXELS = 8192 * 4320
 
 NETWORK_TIMEOUT_S = 15.0
 """Seconds without an answer after which an address is given up."""
+
+_LENIENT: Any = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""Text of any encoding in a video's tags is no error; newer versions of PyAV never make it one."""
 
 _DECODER_BYTES = 256 << 20
 _PROTOCOLS = {
@@ -86,19 +91,37 @@ def _scheme(source: Source) -> str | None:
     return scheme.lower() if separator and scheme.lower() in _PROTOCOLS else None
 
 
+@dataclass(frozen=True)
+class OpenVideo:
+    """An opened container and its video stream, ready to decode in parallel.
+
+    Attributes:
+        source: as it was given.
+        file: what the container is read from; None for an address.
+        live: whether the pictures come from something that goes on, where a damaged one is no news.
+    """
+
+    source: Source
+    container: av.container.InputContainer
+    stream: av.video.stream.VideoStream
+    file: BinaryIO | None = None
+    live: bool = False
+
+
 @contextmanager
-def open_video(source: Source) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
-    """The opened container and its video stream, ready to decode in parallel.
+def open_video(source: Source) -> Iterator[OpenVideo]:
+    """Open a video for one pass over it.
 
     Raises VideoNotFoundError, NotAVideoError, BrokenVideoError or VideoTooLargeError.
     """
     scheme = _scheme(source)
     if scheme is None:
         with _open_file(source) as file, _open_container(source, file) as container:
-            yield container, _video_stream(source, container, low_delay=False)
+            yield OpenVideo(source, container, _video_stream(source, container, low_delay=False), file)
     else:
+        live = scheme.startswith("rtsp")
         with _open_address(str(source), scheme) as container:
-            yield container, _video_stream(source, container, low_delay=scheme.startswith("rtsp"))
+            yield OpenVideo(source, container, _video_stream(source, container, low_delay=live), live=live)
 
 
 def _open_file(source: Source) -> AbstractContextManager[BinaryIO]:
@@ -127,18 +150,27 @@ def _open_file(source: Source) -> AbstractContextManager[BinaryIO]:
 
 def _open_container(source: Source, file: BinaryIO) -> av.container.InputContainer:
     try:
-        return av.open(
+        return _opened(
             file,
-            mode="r",
-            options={"max_pixels": str(MAX_PIXELS)},
+            format=_format_of(source),
             container_options={"protocol_whitelist": "none"},
-            metadata_errors="replace",
             buffer_size=1 << 16,
         )
     except av.error.FFmpegError:
         raise _why_not_a_video(source, file) from None
     except OSError as error:
         raise BrokenVideoError(source, f"cannot be read: {error.strerror or error}") from None
+
+
+def _opened(what: BinaryIO | str, **options: Any) -> av.container.InputContainer:
+    bounds = {"max_pixels": str(MAX_PIXELS)}
+    return cast(av.container.InputContainer, av.open(what, mode="r", options=bounds, **_LENIENT, **options))
+
+
+def _format_of(source: Source) -> str | None:
+    """The format of files that look like another one: a stream of JPEGs begins like a picture."""
+    motion_jpeg = isinstance(source, str | os.PathLike) and os.fspath(source).lower().endswith((".mjpeg", ".mjpg"))
+    return "mjpeg" if motion_jpeg else None
 
 
 def _why_not_a_video(source: Source, file: BinaryIO) -> VideoError:
@@ -161,34 +193,47 @@ def _open_address(address: str, scheme: str) -> av.container.InputContainer:
     options = {"protocol_whitelist": _PROTOCOLS[scheme]}
     if scheme.startswith("rtsp"):
         options |= {"rtsp_transport": "tcp", "fflags": "nobuffer"}
+    begun = time.monotonic()
     try:
-        return av.open(
+        return _opened(
             address,
-            mode="r",
-            options={"max_pixels": str(MAX_PIXELS)},
             container_options=options,
-            metadata_errors="replace",
             timeout=NETWORK_TIMEOUT_S,
         )
     except (av.error.FFmpegError, OSError) as error:
+        if time.monotonic() - begun >= NETWORK_TIMEOUT_S:
+            raise VideoNotFoundError(address, f"cannot be opened: {_NO_ANSWER.format(NETWORK_TIMEOUT_S)}") from None
         if isinstance(error, av.error.InvalidDataError):
-            raise NotAVideoError(address, "what the server sends is not a video") from None
+            raise NotAVideoError(
+                address, "what the server sends is not a video, or ends too soon; download it first to see"
+            ) from None
         raise VideoNotFoundError(address, f"cannot be opened: {_network_reason(error)}") from None
 
 
-def broken(source: Source, time: float, error: Exception) -> BrokenVideoError:
-    """The error that ends a video of which `time` seconds could be read."""
-    reading = not isinstance(error, av.error.FFmpegError) or is_stream(source)
-    if reading and not isinstance(error, av.error.InvalidDataError):
-        return BrokenVideoError(source, f"cannot be read beyond {time:.2f} s: {_network_reason(error)}")
-    return BrokenVideoError(source, f"is damaged or cut off at {time:.2f} s; copy or download it again")
+def broken(video: OpenVideo, time: float | None, error: Exception) -> BrokenVideoError:
+    """The error that ends a video of which `time` seconds could be read, None where there was no picture."""
+    reading = not isinstance(error, av.error.FFmpegError) or video.file is None
+    if not reading or isinstance(error, av.error.InvalidDataError):
+        return damage(video.source, time)
+    if time is None and video.file is None and not video.live:
+        reason = "the server sends it from its beginning on only, and this video must be read from elsewhere first"
+        return BrokenVideoError(video.source, f"{reason}; download it, then give the file")
+    return BrokenVideoError(video.source, f"cannot be read beyond {time or 0.0:.2f} s: {_network_reason(error)}")
+
+
+def damage(source: Source, time: float | None) -> BrokenVideoError:
+    """The error of a video that is damaged behind the picture at `time` seconds."""
+    return BrokenVideoError(source, f"is damaged or cut off at {time or 0.0:.2f} s; copy or download it again")
+
+
+_NO_ANSWER = "no answer within {:.0f} s; check the address and the network, or download it first"
 
 
 def _network_reason(error: Exception) -> str:
     # FFmpeg gives up with "exit requested" where the timeout ends its wait.
     if isinstance(error, av.error.ExitError) or getattr(error, "errno", None) == errno.ETIMEDOUT:
-        return f"no answer within {NETWORK_TIMEOUT_S:.0f} s; check the address and the network"
-    return f"{getattr(error, 'strerror', None) or error}; check the address and the network"
+        return _NO_ANSWER.format(NETWORK_TIMEOUT_S)
+    return f"{getattr(error, 'strerror', None) or error}; check the address and the network, or download it first"
 
 
 def _video_stream(

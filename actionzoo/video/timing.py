@@ -1,25 +1,61 @@
-"""When the pictures of a video are shown, and which of them a lower frame rate keeps."""
+"""When the pictures of a video are shown, how many there are a second, and which of them a lower frame rate keeps."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
-__all__ = ["Clock", "on_grid"]
+__all__ = ["Clock", "declared_duration", "frame_rate", "on_grid"]
 
 _T = TypeVar("_T")
 _JUMP_BACK_S = 1.0
 _JUMP_AHEAD_S = 3600.0
+_ROUNDING_S = 1.1e-3
+_UNKNOWN_RATE = 25.0
+"""FFmpeg's own guess where a format knows no rate."""
+
+
+def frame_rate(stream: VideoStream) -> float:
+    """Frames a second: FFmpeg's guess, which knows of fields and of raw streams; the mean if frames come unevenly."""
+    guessed, mean = _positive(stream.guessed_rate), _positive(stream.average_rate)
+    if guessed and mean and guessed > 1.5 * mean:
+        return mean
+    return guessed or mean or _UNKNOWN_RATE
+
+
+def _positive(rate: Any) -> float | None:
+    """A rate that is known; unknown is None, 0/1 or 0/0, by PyAV's version."""
+    return float(rate) if rate and float(rate) > 0 else None
+
+
+def declared_duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Seconds from the first picture to the end, as the file says."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration is None:
+        return None
+    late = 0.0
+    if stream.start_time is not None and stream.time_base is not None:
+        late = float(stream.start_time * stream.time_base)
+    return max(0.0, container.duration / av.time_base - late)
 
 
 class Clock:
-    """The times of pictures, from 0 on, made of what timestamps there are."""
+    """The times of pictures, from 0 on, made of what timestamps there are.
 
-    def __init__(self, step: float) -> None:
-        self._step = step
+    Containers round them (Matroska to 1 ms). What lies within that of a multiple of the step is the multiple, so that a
+    clip has the same times in every container.
+    """
+
+    def __init__(self, rate: float) -> None:
+        """`rate` is the frames a second that the video has as a rule."""
+        self._step = 1 / rate
+        self._rounding = min(_ROUNDING_S, self._step / 4)
         self._time: float | None = None
         self._origin = 0.0
 
@@ -34,11 +70,15 @@ class Clock:
         if seconds is None:
             self._time = following
         elif -_JUMP_BACK_S < seconds - self._origin - self._time < _JUMP_AHEAD_S:
-            self._time = max(self._time, seconds - self._origin)
+            self._time = max(self._time, self._unrounded(seconds - self._origin))
         else:
             # A recorder was restarted or its counter ran over: time goes on from here.
             self._time, self._origin = following, seconds - following
         return self._time
+
+    def _unrounded(self, seconds: float) -> float:
+        regular = round(seconds / self._step) * self._step
+        return regular if abs(regular - seconds) <= self._rounding else seconds
 
 
 def on_grid(timed: Iterable[tuple[float, _T]], fps: float) -> Iterator[tuple[float, _T]]:

@@ -23,7 +23,8 @@ def predictions(*scores: float) -> tuple[Prediction, ...]:
 
 
 class KnownPredictor:
-    """Says "push" about everything; a file called `bad...` is no video. Windows say hug, hug, push, push."""
+    """Says "push" about everything; a file called `bad...` is no video, one called
+    `damaged...` is. Windows say hug, hug, push, push."""
 
     model = "known"
     labels = LABELS
@@ -45,7 +46,8 @@ class KnownPredictor:
             scores = ((0.8, 0.1, 0.1), (0.5, 0.3, 0.2), (0.3, 0.25, 0.45), (0.05, 0.05, 0.9))
             windows = tuple(Window(float(i), i + 1.0, predictions(*s)[:top_k]) for i, s in enumerate(scores))
         timing = {"decode": 0.1, "flow": 0.2, "model": 0.3, "total": 0.4}
-        return Answer(source, self.model, 60, 15.0, 4.0, whole[:top_k], windows, timing)
+        warnings = ("is damaged",) if Path(source).name.startswith("damaged") else ()
+        return Answer(source, self.model, 60, 15.0, 4.0, whole[:top_k], windows, timing, warnings)
 
     def stream(self, source: str, top_k: int) -> Iterator[LiveAnswer]:
         yield LiveAnswer(1.0, 0.25, predictions(0.1, 0.2, 0.7)[:top_k])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,25 @@ def test_pull_goes_on_after_a_failure(server: FileServer, capsys: pytest.Capture
     assert main(["weights", "pull", "resnet50.test"]) == 1
     assert main(["weights", "pull", "resnet50"]) == 1
     assert "did you mean" in capsys.readouterr().err
+
+
+def test_pull_of_any_model_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Path(str(importlib.resources.files("actionzoo.weights"))) / "mini" / "model.keras"
+    with serving_hub() as hub:
+        use_hub(monkeypatch, tmp_path, hub.endpoint)
+        commit = hub.add("someone/some-model", {"model.keras": model.read_bytes()})
+        assert main(["weights", "pull", "hf://someone/some-model", f"hf://someone/some-model@{commit}"]) == 0
+        for line in capsys.readouterr().out.splitlines():
+            address, path = line.split()
+            assert address.startswith("hf://someone/some-model")
+            assert Path(path).read_bytes() == model.read_bytes()
+        assert main(["weights", "pull", "hf://someone/none", "mini"]) == 3
+        done = capsys.readouterr()
+        assert "hf://someone/none: no such repository" in done.err
+        assert done.out == "mini  comes with actionzoo\n"
+        assert main(["weights", "pull", "hf://someone/some-model", "--offline"]) == 0
 
 
 def test_pull_offline(server: FileServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
-from actionzoo.data.annotations import Annotations, read_annotations, split_by_group, write_csv
+from actionzoo.data.annotations import Annotated, Annotations, read_annotations, split_by_group, write_csv
 from actionzoo.errors import DataError, OutputError
-
-
-def touch(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
-
-
-def listed(annotations: Annotations, folder: Path) -> list[tuple[str, str, str | None, str | None]]:
-    return [
-        (video.path.relative_to(folder).as_posix(), annotations.classes[video.label], video.group, video.split)
-        for video in annotations.videos
-    ]
+from tests.data.trees import listed, touch
 
 
 def ucf101(folder: Path) -> Path:
@@ -73,13 +63,13 @@ def test_groups_by_a_pattern(tmp_path: Path) -> None:
 
 
 def test_csv_and_back(tmp_path: Path) -> None:
-    path = tmp_path / "clips.csv"
+    path = touch(tmp_path, "a, b.mp4", "c.mp4") / "clips.csv"
     path.write_text('\ufeffpath,label,group,split\n"a, b.mp4",wave,anna,train\nc.mp4,bend,,test\n', "utf-8")
     found = read_annotations(path)
     assert listed(found, tmp_path) == [("a, b.mp4", "wave", "anna", "train"), ("c.mp4", "bend", None, "test")]
     write_csv(found, tmp_path / "again.csv")
     assert read_annotations(tmp_path / "again.csv") == found
-    assert {entry.name for entry in tmp_path.iterdir()} == {"clips.csv", "again.csv"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"a, b.mp4", "c.mp4", "clips.csv", "again.csv"}
     with pytest.raises(OutputError, match="cannot write"):
         write_csv(found, tmp_path / "nowhere" / "clips.csv")
 
@@ -89,6 +79,7 @@ def test_kinetics(tmp_path: Path) -> None:
     head = "label,youtube_id,time_start,time_end,split\n"
     path.write_text(f"{head}arm wrestling,abc,10,20,val\nyoga,-de,0,10,val\n")
     names = [("arm wrestling/abc_000010_000020.mp4", "arm wrestling"), ("yoga/-de_000000_000010.mp4", "yoga")]
+    touch(tmp_path, *(name for name, _ in names))
     assert listed(read_annotations(path), tmp_path) == [(*name, None, "val") for name in names]
 
 
@@ -96,15 +87,25 @@ def test_kinetics(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("", "needs a first line .* it has none"),
-        ("file,class\na,b\n", "needs a first line .* it has class, file"),
+        ("bestand,klasse\na.mp4,b\n", "needs a first line .* it has bestand, klasse"),
+        ("path,person\na.mp4,b\n", "needs a first line .* it has path, person"),
+        (
+            "path,label\na.mp4,wave\nd.mp4,bend\ne.mp4,bend\nb.mp4,bend\n",
+            "line 3: there is no d.mp4 in .*; 2 of 4",
+        ),
+        (
+            "path,label,split\na.mp4,wave,train\nb.mp4,bend,holdout\n",
+            "line 3: 'holdout' is no part .* val .valid",
+        ),
+        ('path,label\n"a.mp4,wave\nb.mp4,bend\n', "cannot be read as CSV: .* quotation mark"),
         ("path,label\na.mp4,\n", "line 2: there must be a path and a label"),
         ("path,label\na.mp4,wave\nb.mp4,bend,3\n", "line 3: there must be a path and a label"),
         ("path,label\na.mp4,wave\n", "videos of 1 classes"),
-        ("path,label\na.mp4,wave\na.mp4,bend\n", r"names .*a.mp4 more than once"),
+        ("path,label\na.mp4,wave\na.mp4,bend\n", r"clips.csv, line 3: names .*a.mp4 more than once, .* line 2"),
     ],
 )
 def test_csv_that_is_wrong(tmp_path: Path, text: str, says: str) -> None:
-    path = tmp_path / "clips.csv"
+    path = touch(tmp_path, "a.mp4", "b.mp4") / "clips.csv"
     path.write_text(text)
     with pytest.raises(DataError, match=says) as caught:
         read_annotations(path)
@@ -113,21 +114,29 @@ def test_csv_that_is_wrong(tmp_path: Path, text: str, says: str) -> None:
 
 def test_files_that_are_no_csv(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(DataError, match="cannot be read as CSV"):
+    with pytest.raises(DataError, match="is a video, not a list of videos"):
         read_annotations(tmp_path / "clip.mp4")
+    for content in (b"\xff\xfe\x00\x81", b"path,label\na.mp4,k\xe4se\n"):
+        (tmp_path / "clips.csv").write_bytes(content)
+        with pytest.raises(DataError, match="cannot be read as CSV: it is no text in UTF-8"):
+            read_annotations(tmp_path / "clips.csv")
     with pytest.raises(DataError, match="there is no folder or file"):
         read_annotations(tmp_path / "nothing")
 
 
 def test_folders_without_enough(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="videos of 0 classes"):
+    with pytest.raises(DataError, match="holds no videos"):
         read_annotations(tmp_path)
     touch(tmp_path, "wave/a.mp4")
     with pytest.raises(DataError, match="videos of 1 classes"):
         read_annotations(tmp_path)
     touch(tmp_path, "bend/readme.txt")
-    with pytest.raises(DataError, match="no videos of bend; add some, or remove the class"):
+    with pytest.raises(DataError, match=r"videos of 1 classes \(wave\); .* 1 folder without videos: bend"):
         read_annotations(tmp_path)
+    touch(tmp_path, "sit/b.mp4", "wave/a.jpg", "wave/b.JPG", "wave/notes")
+    assert read_annotations(tmp_path).summary() == (
+        "2 classes, 2 videos; 3 files left out: 2 .jpg, 1 without a suffix; 1 folder without videos: bend"
+    )
 
 
 def test_ucf101(tmp_path: Path) -> None:
@@ -212,3 +221,79 @@ def test_groups_that_cannot_be_shared_out(tmp_path: Path) -> None:
     for share in (0, 1, -0.5):
         with pytest.raises(ValueError, match="above 0 and below 1"):
             split_by_group(found, test=share)
+
+
+def calls(monkeypatch: pytest.MonkeyPatch, data: Path) -> Counter[str]:
+    """How often what asks the system for a file or a folder is called while a set is read."""
+    counts: Counter[str] = Counter()
+
+    def counted(name: str) -> Callable[..., object]:
+        true = getattr(os, name)
+
+        def call(*given: object, **named: object) -> object:
+            counts[name] += 1
+            return true(*given, **named)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        for name in ("stat", "lstat", "scandir", "listdir", "readlink"):
+            patched.setattr(os, name, counted(name))
+        read_annotations(data)
+    return counts
+
+
+def test_no_file_is_asked_for_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls depend on the number of folders, not on that of videos, for folders and for lists."""
+    few, many = (
+        touch(tmp_path / str(takes), *(f"{word}/{take}.mp4" for word in "abcd" for take in range(takes)))
+        for takes in (3, 60)
+    )
+    counts = [calls(monkeypatch, folder) for folder in (few, many)]
+    assert counts[0] == counts[1]
+    assert counts[0]["scandir"] + counts[0]["listdir"] > 4  # what is counted are the calls that are made
+    for folder in (few, many):
+        write_csv(split_by_group(read_annotations(folder)), folder / "set.csv")
+    counts = [calls(monkeypatch, folder / "set.csv") for folder in (few, many)]
+    assert counts[0] == counts[1]
+
+
+def opcodes(run: Callable[[], object]) -> int:
+    """How many instructions of Python a call takes."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., object]:
+        nonlocal count
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("takes", [1, 5])
+def test_a_split_takes_steps_in_proportion_to_the_videos(takes: int) -> None:
+    """Of many classes, too, and where each has too few videos for its share of the test."""
+    steps = []
+    for classes in (50, 200):
+        names = tuple(map(str, range(classes)))
+        videos = tuple(Annotated(Path(f"{take}/{name}"), int(name)) for name in names for take in range(takes + 1))
+        steps.append(opcodes(lambda: split_by_group(Annotations(names, videos))))  # noqa: B023
+    assert steps[0] > 50 * takes
+    assert steps[1] < 5 * steps[0]
+
+
+def test_checking_a_list_takes_steps_in_proportion_to_the_videos(tmp_path: Path) -> None:
+    steps = []
+    for classes in (50, 200):
+        path = touch(tmp_path / str(classes), *(f"{number}.mp4" for number in range(2 * classes))) / "set.csv"
+        path.write_text("path,label\n" + "".join(f"{number}.mp4,{number // 2}\n" for number in range(2 * classes)))
+        steps.append(opcodes(lambda: read_annotations(path)))  # noqa: B023
+    assert steps[0] > 100
+    assert steps[1] < 5 * steps[0]

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from scipy.special import log_softmax
 
-from actionzoo.evaluation.metrics import bootstrap, measure, reliable, top_k
+from actionzoo.evaluation.metrics import measure, reliable, summary, top_k
 from actionzoo.evaluation.scores import Scores, fuse
 
 CLASSES = ("a", "b", "c", "d", "e", "f", "g")
@@ -73,22 +73,6 @@ def test_calibration_of_a_network_that_knows_how_good_it_is() -> None:
     assert sum(abs(sure - right) * count for sure, right, count in overconfident) / 40_000 > 0.1
 
 
-def test_bootstrap_of_single_videos_is_the_binomial_interval() -> None:
-    right = np.arange(400) % 5 > 0
-    low, high = bootstrap(right, np.arange(400), resamples=20_000)
-    expected = stats.binomtest(320, 400).proportion_ci(method="wilson")
-    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.006)
-
-
-def test_videos_of_a_group_are_no_news() -> None:
-    """Ten copies of every video: the interval of the videos, not one that is three times narrower."""
-    right = np.arange(100) % 5 > 0
-    alone = bootstrap(right, np.arange(100))
-    copies = bootstrap(np.repeat(right, 10), np.repeat(np.arange(100), 10))
-    assert copies == pytest.approx(alone, abs=0.01)
-    assert bootstrap(right, np.zeros(100, int)) == (0.0, 1.0)
-
-
 def test_videos_without_a_group_are_their_own(scores: Scores) -> None:
     assert measure(replace(scores, groups=("",) * 60)).groups == 60
 
@@ -110,3 +94,16 @@ def test_fusion_of_scores_is_their_weighted_mean(scores: Scores) -> None:
     chances += 0.25 * np.exp(log_softmax(other.logits["answer"], axis=1))
     by_chance = fuse([scores, other], [3, 1], "softmax").logits["answer"][order]
     np.testing.assert_allclose(np.exp(by_chance), chances, rtol=1e-4, atol=1e-6)
+
+
+def test_every_interval_is_there_where_all_are_right(scores: Scores) -> None:
+    """A bootstrap says 100.0 to 100.0."""
+    logits = 5 * np.eye(7, dtype=np.float32)[scores.labels]
+    found = measure(replace(scores, logits={"answer": logits}, groups=("",) * 60))
+    expected = stats.binomtest(60, 60).proportion_ci(method="wilson")
+    assert found.top1_interval == pytest.approx((expected.low, 1.0))
+    assert f"100.0 % of 60 videos right ({100 * expected.low:.1f} to 100.0: 95 %, over 60 groups)" in summary(found)
+    for row in found.per_class[:6]:
+        own = stats.binomtest(row.right, row.videos).proportion_ci(method="wilson")
+        assert row.recall_interval == pytest.approx((own.low, own.high))
+    assert found.per_class[6].recall_interval is None

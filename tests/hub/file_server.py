@@ -36,7 +36,7 @@ class FileServer(http.server.ThreadingHTTPServer):
         self.cut: int | None = None
         self.status = 200
         self.redirect: str | None = None
-        self.ranges = self.validator = True
+        self.ranges = self.validator = self.strict = True
         self.wrong_range = self.endless = False
         self.stalls = 0.0
         self.requests: list[tuple[str, dict[str, str]]] = []
@@ -78,7 +78,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         etag = f'"{hashlib.sha256(server.content).hexdigest()[:16]}"'
         headers = {"ETag": etag} if server.validator else {}
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if wanted is None or not server.ranges or self.headers.get("If-Range") != etag:
+        if wanted is None or not server.ranges or (server.strict and self.headers.get("If-Range") != etag):
             return self._reply(200, server.content, headers)
         first, total = int(wanted[1]) + server.wrong_range, len(server.content)
         if first >= total:

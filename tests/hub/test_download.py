@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import socket
 import time
 import zipfile
@@ -12,7 +13,7 @@ import pytest
 
 from actionzoo.errors import ModelError, ModelNotFoundError, OfflineError, OutputError, WeightsError
 from actionzoo.hub import InputRecord, resolve_model
-from actionzoo.hub.download import fetch_file, parse_address
+from actionzoo.hub.download import fetch_file, is_as_announced, parse_address
 
 from .conftest import largest_file, use_hub
 from .hub_server import Hub, commit_id
@@ -72,13 +73,29 @@ def test_wrong_bytes_of_the_right_size_are_found_and_removed(hub: Hub, content: 
     assert resolve_model("hf://someone/some-model").record == RECORD
 
 
-def test_a_cached_file_that_was_damaged_later(hub: Hub, content: bytes) -> None:
+def test_a_cached_file_that_was_damaged_later_is_fetched_again(
+    hub: Hub, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     path = resolve_model("hf://someone/some-model").path
     assert path is not None
     path.resolve().write_bytes(b"X")
-    with pytest.raises(WeightsError, match="damaged"):
-        resolve_model("hf://someone/some-model")
     assert resolve_model("hf://someone/some-model").record == RECORD
+    assert path.read_bytes() == content
+    assert [record.message for record in caplog.records] == [
+        f"hf://someone/some-model: {path} is damaged (sha256); it is fetched again"
+    ]
+    path.resolve().write_bytes(b"X")
+    with pytest.raises(OfflineError):
+        resolve_model("hf://someone/some-model", offline=True)
+
+
+def test_a_small_file_goes_by_gits_checksum(tmp_path: Path) -> None:
+    """`echo hello | git hash-object --stdin`."""
+    path = tmp_path / "ce013625030ba8dba906f756967f9e9ca394464a"
+    path.write_text("hello\n")
+    assert is_as_announced(path)
+    path.write_text("hullo\n")
+    assert not is_as_announced(path)
 
 
 def test_a_hub_that_refuses_or_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,15 +116,56 @@ def test_addresses_that_are_none(address: str) -> None:
         parse_address(address)
 
 
-def test_a_download_that_breaks_off_goes_on(hub: Hub) -> None:
-    """The hub's client keeps what came in pieces of 10 MiB."""
-    content = bytes(range(256)) * 86_000
+@pytest.fixture
+def large(hub: Hub) -> bytes:
+    """The content of model.safetensors in the repository someone/large."""
+    content = bytes(range(256)) * 12_000
     hub.add("someone/large", {"model.safetensors": content})
-    hub.cut = 12_000_000
+    return content
+
+
+def asked_for(hub: Hub) -> list[str | None]:
+    return [headers.get("Range") for method, _, headers in hub.requests if method == "GET"]
+
+
+def test_a_download_that_breaks_off_goes_on(hub: Hub, large: bytes) -> None:
+    hub.cut = 1_200_000
     path = fetch_file("someone/large", "main", "model.safetensors", "large")
-    assert path.read_bytes() == content
-    asked = [headers["Range"] for method, _, headers in hub.requests if method == "GET" and "Range" in headers]
-    assert asked == [f"bytes={10 << 20}-"]
+    assert path.read_bytes() == large
+    assert asked_for(hub) == [None, "bytes=1200000-", "bytes=2400000-"]
+    assert sorted(kept.name for kept in path.resolve().parent.iterdir() if kept.suffix != ".lock") == [
+        path.resolve().name
+    ]
+
+
+def test_a_download_that_was_killed_goes_on(
+    hub: Hub, large: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.cut = 1_200_000
+    monkeypatch.setattr("actionzoo.hub.web.TRIES", 1)
+    with pytest.raises(ModelError, match="broke off after 1,200,000 of 3,072,000 bytes; try again, it goes on"):
+        fetch_file("someone/large", "main", "model.safetensors", "large")
+    hub.cut = None
+    path = fetch_file("someone/large", "main", "model.safetensors", "large")
+    assert path.read_bytes() == large
+    assert asked_for(hub) == [None, "bytes=1200000-"]
+
+
+def test_a_hub_that_is_too_slow(hub: Hub, large: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = itertools.count()
+    monkeypatch.setattr("actionzoo.hub.web.clock", lambda: 86_400.0 * next(days))
+    with pytest.raises(ModelError, match="sends fewer than 1000 bytes a second"):
+        fetch_file("someone/large", "main", "model.safetensors", "large")
+
+
+def test_a_private_repository_is_fetched_with_the_users_token(
+    hub: Hub, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add("private/some-model", {"model.keras": content})
+    with pytest.raises(ModelNotFoundError, match="or it is private"):
+        resolve_model("hf://private/some-model")
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    assert resolve_model("hf://private/some-model").record == RECORD
 
 
 def test_no_room_for_a_download(hub: Hub) -> None:

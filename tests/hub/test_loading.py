@@ -65,9 +65,9 @@ def changed(arrays: dict[str, np.ndarray], problem: str) -> dict[str, np.ndarray
         ("missing", "x.bin lacks conv1_bn/moving_variance of small"),
         ("extra", "x.bin has conv2/kernel, small has not"),
         ("shape", r"x.bin: wrong shape of conv1_bn/moving_variance \(1, 2\) instead of \(2,\)"),
-        ("nan", "x.bin: numbers that are not finite in conv1_bn/moving_variance"),
-        ("inf", "not finite in conv1_bn/moving_variance"),
-        ("too large", "not finite in conv1_bn/moving_variance"),
+        ("nan", "x.bin: non-finite numbers in conv1_bn/moving_variance"),
+        ("inf", "non-finite numbers in conv1_bn/moving_variance"),
+        ("too large", "non-finite numbers in conv1_bn/moving_variance"),
     ],
 )
 def test_nothing_is_set_unless_all_fits(

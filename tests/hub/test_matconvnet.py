@@ -323,6 +323,13 @@ def test_hdf5_that_promises_more_than_it_holds(tmp_path: Path) -> None:
         read_network(tmp_path / "net.mat")
 
 
+def test_a_file_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_v7(tmp_path / "net.mat", {"imdb": 3.0})
+    monkeypatch.setattr("actionzoo.hub.mat_file.SECONDS", 0.0)
+    with pytest.raises(WeightsError, match=r"is no MATLAB file .* \(reading it does not end within 0 s\)"):
+        read_network(path)
+
+
 def test_names_of_classes_that_a_terminal_would_obey(tmp_path: Path) -> None:
     net = DagNN()
     resnet(net, 3)

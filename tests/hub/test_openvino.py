@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import stat
 import subprocess
 import sys
 import time
@@ -15,9 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import actionzoo.hub.cache as hub_cache
 import actionzoo.hub.openvino as hub_openvino
-from actionzoo.errors import ModelError
+from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub import InputRecord, export_bundle, resolve_model, save_model
+from actionzoo.hub.cache import sha256_of
 from actionzoo.hub.openvino import converted_folder, is_converted, load_keras, openvino_source
 from actionzoo.inference.engines import KerasEngine, OpenVINOEngine, load_engine
 
@@ -143,7 +147,11 @@ def test_two_processes_at_once_leave_one_conversion(saved: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(openvino_source, [files, resolve_model(saved)])
     assert first == second
-    assert sorted(path.name for path in converted_folder(files.sha256).iterdir()) == ["openvino.bin", "openvino.xml"]
+    assert sorted(path.name for path in converted_folder(files.sha256).iterdir()) == [
+        "openvino.bin",
+        "openvino.xml",
+        "sha256.json",
+    ]
     assert [path.name for path in converted_folder("").iterdir()] == [files.sha256]
 
 
@@ -180,16 +188,71 @@ def test_a_cache_that_cannot_be_written(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(hub_cache, "_private_folders", lambda: iter(()))
     source = openvino_source(resolve_model(saved))
     assert isinstance(source, tuple)
     assert OpenVINOEngine(source, batch=5)(*clips).shape == (5, 3)
 
 
-def test_a_damaged_conversion_is_made_again(saved: Path) -> None:
+def test_a_cache_of_another_user_is_read_and_what_is_new_is_kept_elsewhere(
+    saved: Path, tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = openvino_source(resolve_model(saved))
+    own = tmp_path / "home" / "actionzoo"
+    writable = hub_cache.is_writable
+    monkeypatch.setattr(hub_cache, "_private_folders", lambda: iter([own]))
+    monkeypatch.setattr(
+        hub_cache, "is_writable", lambda folder: tmp_path / "cache" not in folder.parents and writable(folder)
+    )
+    assert openvino_source(resolve_model(saved)) == theirs
+    assert not own.exists()
+    save_model(network, replace(RECORD, fps=12.0), tmp_path / "other.keras")
+    ours = openvino_source(resolve_model(tmp_path / "other.keras"))
+    assert isinstance(ours, Path)
+    assert own in ours.parents
+    assert openvino_source(resolve_model(tmp_path / "other.keras")) == ours
+
+
+def test_a_conversion_can_be_read_by_other_users(saved: Path) -> None:
+    path = openvino_source(resolve_model(saved))
+    assert isinstance(path, Path)
+    (saved.parent / "any").mkdir()
+    for kept, like in ((path.parent, saved.parent / "any"), (path.with_suffix(".bin"), saved)):
+        assert stat.S_IMODE(kept.stat().st_mode) == stat.S_IMODE(like.stat().st_mode)
+
+
+@pytest.mark.parametrize("file", ["openvino.xml", "openvino.bin", "sha256.json"])
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "missing"])
+def test_a_damaged_conversion_is_made_again(
+    saved: Path, clips: tuple[np.ndarray, np.ndarray], caplog: pytest.LogCaptureFixture, file: str, damage: str
+) -> None:
+    files = resolve_model(saved)
+    path = openvino_source(files)
+    assert isinstance(path, Path)
+    expected = OpenVINOEngine(path, batch=5)(*clips)
+    damaged = path.with_name(file)
+    content = bytearray(damaged.read_bytes())
+    if damage == "missing":
+        damaged.unlink()
+    elif damage == "truncated":
+        damaged.write_bytes(content[: len(content) // 2])
+    else:
+        content[len(content) // 2] ^= 0x42
+        damaged.write_bytes(content)
+    np.testing.assert_array_equal(load_engine(files, "openvino", batch=5)(*clips), expected)
+    assert [record.message for record in caplog.records if "damaged; it is made again" in record.message]
+    assert openvino_source(files) == path
+    assert len([record for record in caplog.records if "damaged" in record.message]) == 1
+
+
+def test_a_conversion_that_openvino_does_not_read_is_made_again(saved: Path) -> None:
+    """One of another release is what was written, and yet cannot be read."""
     files = resolve_model(saved)
     path = openvino_source(files)
     assert isinstance(path, Path)
     path.write_text("<net")
+    checksums = {name: sha256_of(path.with_name(name)) for name in ("openvino.xml", "openvino.bin")}
+    path.with_name("sha256.json").write_text(json.dumps(checksums))
     assert load_engine(files, "openvino").classes == 3
 
 
@@ -227,6 +290,17 @@ def test_an_output_that_is_not_one_logit_for_each_class(network: Any, tmp_path: 
     save_model(both, RECORD, tmp_path / "both.keras")
     with pytest.raises(ModelError, match="one logit for each class"):
         load_engine(resolve_model(tmp_path / "both.keras"), "keras")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite(network: Any, tmp_path: Path, value: float) -> None:
+    import keras
+
+    copy = keras.models.clone_model(network)
+    copy.get_layer("logits").bias.assign([0, value, 0])
+    save_model(copy, RECORD, tmp_path / "model.keras")
+    with pytest.raises(WeightsError, match="non-finite numbers in logits/bias"):
+        load_keras(resolve_model(tmp_path / "model.keras"))
 
 
 def test_openvino_comes_without_telemetry_and_converters() -> None:

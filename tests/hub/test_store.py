@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 from huggingface_hub import constants
+from safetensors.numpy import save
 
 from actionzoo.errors import ModelNotFoundError, OfflineError, WeightsError
 from actionzoo.hub import resolve_model, store
@@ -47,6 +49,19 @@ def test_a_file_is_fetched_once_and_pinned(entry: CatalogEntry, server: FileServ
     assert len(server.requests) == 1
     assert store.read_pin(entry) == store.Pin(SHA256, len(CONTENT))
     store.verify_weights(entry)
+
+
+def test_a_kept_file_that_is_damaged_is_fetched_again(
+    entry: CatalogEntry, server: FileServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    for fetch in (lambda: store.fetch_weights(entry), lambda: store.fetch_address(server.address)):
+        path = fetch()
+        path.write_bytes(CONTENT[::-1])
+        assert fetch().read_bytes() == CONTENT
+        assert caplog.records[-1].message == f"{path} is damaged; it is fetched again"
+    path.write_bytes(CONTENT[::-1])
+    with pytest.raises(OfflineError):
+        store.fetch_address(server.address, offline=True)
 
 
 def test_equal_names_at_other_addresses_do_not_meet(entry: CatalogEntry, server: FileServer) -> None:
@@ -112,12 +127,20 @@ def test_a_branch_of_the_hub_is_pinned_to_what_was_first_fetched(
 def test_wrong_bytes_of_the_hub(entry: CatalogEntry, hub: Hub) -> None:
     hub.add("someone/some-model", {"model.safetensors": CONTENT})
     hub.damaged = True
-    with pytest.raises(WeightsError, match="is damaged"):
+    with pytest.raises(WeightsError, match="came damaged"):
         store.fetch_weights(on_hub(entry))
     hub.damaged = False
     path = store.fetch_weights(on_hub(entry))
     path.resolve().write_bytes(b"damaged later")
     with pytest.raises(WeightsError, match="is damaged"):
+        store.verify_weights(on_hub(entry))
+
+
+def test_weights_of_the_hub_that_are_not_finite(entry: CatalogEntry, hub: Hub) -> None:
+    tensors = {"conv1.weight": np.array([1, np.nan], np.float32), "steps": np.array([1])}
+    hub.add("someone/some-model", {"model.safetensors": save(tensors)})
+    store.fetch_weights(on_hub(entry))
+    with pytest.raises(WeightsError, match=r"non-finite numbers in conv1\.weight"):
         store.verify_weights(on_hub(entry))
 
 

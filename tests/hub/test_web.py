@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 import socket
 import threading
 import time
@@ -30,6 +32,12 @@ def server() -> Iterator[FileServer]:
 
 
 @pytest.fixture
+def one_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download does not go on by itself, as where the program was killed."""
+    monkeypatch.setattr(web, "TRIES", 1)
+
+
+@pytest.fixture
 def target(tmp_path: Path) -> Path:
     return tmp_path / "folder" / "net.mat"
 
@@ -49,6 +57,7 @@ def test_a_file_comes_whole_and_once(server: FileServer, target: Path) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.usefixtures("one_try")
 def test_a_second_try_goes_on_where_the_first_broke_off(server: FileServer, target: Path) -> None:
     server.cut = 1_000_000
     with pytest.raises(ModelError, match=r"broke off .*; try again, it goes on"):
@@ -61,6 +70,7 @@ def test_a_second_try_goes_on_where_the_first_broke_off(server: FileServer, targ
     assert left_over(target) == {"net.mat"}
 
 
+@pytest.mark.usefixtures("one_try")
 @pytest.mark.parametrize("change", ["content", "validator", "ranges", "note", "other address"])
 def test_what_cannot_be_gone_on_with_begins_anew(server: FileServer, target: Path, change: str) -> None:
     server.cut, server.validator = 1_000_000, change != "validator"
@@ -78,6 +88,7 @@ def test_what_cannot_be_gone_on_with_begins_anew(server: FileServer, target: Pat
     assert target.read_bytes() == server.content
 
 
+@pytest.mark.usefixtures("one_try")
 def test_a_part_that_is_longer_than_the_file_begins_anew(server: FileServer, target: Path) -> None:
     server.cut = 1_000_000
     with pytest.raises(ModelError):
@@ -88,6 +99,7 @@ def test_a_part_that_is_longer_than_the_file_begins_anew(server: FileServer, tar
     assert target.read_bytes() == CONTENT
 
 
+@pytest.mark.usefixtures("one_try")
 def test_another_part_than_asked_for_is_not_put_behind(server: FileServer, target: Path) -> None:
     server.cut = 1_000_000
     with pytest.raises(ModelError):
@@ -97,6 +109,86 @@ def test_another_part_than_asked_for_is_not_put_behind(server: FileServer, targe
         download(server.address, target)
     download(server.address, target)
     assert target.read_bytes() == CONTENT
+
+
+def test_a_download_goes_on_by_itself_while_something_comes(server: FileServer, target: Path) -> None:
+    server.cut = 1_000_000
+    download(server.address, target, sha256=SHA256)
+    assert [headers.get("Range") for _, headers in server.requests] == [None, "bytes=1000000-", "bytes=2000000-"]
+
+
+def test_a_download_that_brings_nothing_more_ends(server: FileServer, target: Path) -> None:
+    server.cut = 1_000_000
+    server.ranges = False
+    with pytest.raises(ModelError, match="broke off"):
+        download(server.address, target)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.usefixtures("one_try")
+def test_a_beginning_of_the_same_content_is_gone_on_with(server: FileServer, target: Path) -> None:
+    """What the hub's stores call a file may change, what the hub calls its content not."""
+    server.cut, server.strict = 1_000_000, False
+    with pytest.raises(ModelError):
+        download(server.address, target, content="version-1")
+    server.cut = None
+    download(server.address, target, content="version-1")
+    assert server.requests[1][1]["Range"] == "bytes=1000000-"
+    assert "If-Range" not in server.requests[1][1]
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.usefixtures("one_try")
+def test_a_beginning_of_other_content_is_not(server: FileServer, target: Path) -> None:
+    server.cut = 1_000_000
+    with pytest.raises(ModelError):
+        download(server.address, target, content="version-1")
+    server.cut = None
+    download(server.address, target, content="version-2")
+    assert "Range" not in server.requests[1][1]
+
+
+def test_a_server_that_is_too_slow(server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock of the test's: a day passes from piece to piece."""
+    days = itertools.count()
+    monkeypatch.setattr(web, "clock", lambda: 86_400.0 * next(days))
+    with pytest.raises(ModelError, match="sends fewer than 1000 bytes a second; try again later, it goes on"):
+        download(server.address, target)
+    assert len(server.requests) == 1
+    monkeypatch.setattr(web, "clock", lambda: 0.001 * next(days))
+    download(server.address, target, sha256=SHA256)
+
+
+def test_headers_that_trickle_in(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte is in time, all of them never."""
+    monkeypatch.setattr(web, "REPLY_S", 0.3)
+    over = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not over.wait(0.05):
+                connection.sendall(b"a")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=trickle, args=[listening])
+        server.start()
+        with pytest.raises(ModelError, match="does not answer"):
+            download(f"http://127.0.0.1:{listening.getsockname()[1]}/net.mat", target)
+        over.set()
+        server.join()
+
+
+def test_a_token_goes_to_its_own_host_only(server: FileServer, target: Path) -> None:
+    token = {"Authorization": "Bearer hf_secret"}
+    server.redirect = server.address.replace("net.mat", "moved.mat")
+    download(server.address, target, headers=token)
+    assert [headers.get("Authorization") for _, headers in server.requests] == ["Bearer hf_secret"] * 2
+    with serving(CONTENT) as other:
+        server.redirect = other.address
+        download(server.address, target.with_name("other.mat"), headers=token)
+        assert [headers.get("Authorization") for _, headers in other.requests] == [None]
 
 
 def test_wrong_bytes_are_removed(server: FileServer, target: Path) -> None:
@@ -136,6 +228,7 @@ def test_a_server_that_is_not_there_or_says_nothing(target: Path, monkeypatch: p
             assert time.monotonic() - begun < 5
 
 
+@pytest.mark.usefixtures("one_try")
 def test_a_server_that_falls_silent_in_the_middle(
     server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

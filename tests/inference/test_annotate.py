@@ -80,7 +80,15 @@ def test_nothing_is_left_after_an_error(videos: dict[str, Path], tmp_path: Path)
         annotate("missing.mp4", one, tmp_path / "out.mp4")
     cut = tmp_path / "cut.mkv"
     write_video(cut, np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3)).astype(np.uint8))
-    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 3])
+    cut.write_bytes(cut.read_bytes()[:900])
     with pytest.raises(BrokenVideoError):
         annotate(cut, one, tmp_path / "out.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["cut.mkv"]
+
+
+def test_of_a_damaged_video_what_can_be_decoded_is_shown(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mkv"
+    write_video(cut, np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3)).astype(np.uint8))
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    annotate(cut, answer(window(0, 1, "push", 1)), tmp_path / "out.mp4")
+    assert 10 < len(list(read_frames(tmp_path / "out.mp4"))) < 40

@@ -74,12 +74,26 @@ def test_the_answer_as_json(predictor: Predictor, videos: dict[str, Path]) -> No
     answer = predictor.predict(videos["right"], window_s=2.0).to_dict()
     assert json.loads(json.dumps(answer)) == answer
     assert list(answer) == [
-        "source", "model", "frames", "fps", "duration_s", "predictions", "windows", "timing_s"
+        "source", "model", "frames", "fps", "duration_s", "predictions", "windows", "warnings", "timing_s"
     ]  # fmt: skip
+    assert answer["warnings"] == []
     assert list(answer["predictions"][0]) == ["label", "index", "score"]
     assert list(answer["windows"][0]) == ["start_s", "end_s", "predictions"]
     assert list(answer["timing_s"]) == ["decode", "flow", "model", "total"]
     assert all(seconds > 0 for seconds in answer["timing_s"].values())
+
+
+def test_a_damaged_video_is_answered_with_a_warning(
+    predictor: Predictor, videos: dict[str, Path], tmp_path: Path
+) -> None:
+    data = bytearray(videos["right"].read_bytes())
+    middle = data.index(b"mdat") + (len(data) - data.index(b"mdat")) // 2
+    data[middle : middle + 200] = bytes(200)
+    (tmp_path / "hole.mp4").write_bytes(data)
+    answer = predictor.predict(tmp_path / "hole.mp4")
+    assert answer.label == "right"
+    assert len(answer.warnings) == 1
+    assert "damaged or cut off at" in answer.warnings[0]
 
 
 def test_a_single_frame_gets_an_answer(predictor: Predictor, videos: dict[str, Path]) -> None:

@@ -22,7 +22,7 @@ import tensorflow as tf
 from actionzoo.errors import BrokenVideoError, DataError, OutputError, TrainingError
 from actionzoo.hub.record import read_record
 from actionzoo.inference import predict
-from actionzoo.training import Recipe, finetune, finetuning
+from actionzoo.training import Recipe, finetune, finetuning, trainer
 from actionzoo.training.recipe import read_recipe
 from tests.moving import TINY, write_moving
 
@@ -87,7 +87,7 @@ def test_it_learns_which_way_things_move(videos: Path, recipe: Recipe, tmp_path:
 def test_a_break_at_any_step_changes_nothing(
     videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finetuning, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
     recipe = replace(recipe, optimizer="adamw", dropout=0.3)
     whole = learn(videos, tmp_path / "whole", recipe)
     run = tmp_path / "run"
@@ -208,7 +208,7 @@ def test_weights_that_are_no_numbers_replace_no_good_ones(
     videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the last step of an epoch, whose loss was still a number."""
-    monkeypatch.setattr(finetuning, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
     run = tmp_path / "run"
 
     class Poison(keras.callbacks.Callback):
@@ -289,6 +289,35 @@ def test_what_is_refused(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
     assert not any((tmp_path / name).exists() for name in "abe")
 
 
+def test_a_network_of_the_zoo_needs_no_word_on_its_weights(videos: Path, tmp_path: Path) -> None:
+    recipe = Recipe(model="appearance_resnet18", options=TINY, epochs=1, num_frames=1, fps=15.0)
+    learn(videos, tmp_path / "run", recipe)
+    assert read_recipe(tmp_path / "run" / "recipe.toml")["init"] == "random"
+
+
+def test_a_start_that_was_killed_may_be_resumed(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    with pytest.raises(TrainingError, match="leave --resume out to begin one"):
+        learn(videos, run, None, resume=True)
+    (run / "recipe.toml").write_text(replace(recipe, epochs=1).to_toml())
+    assert len(learn(videos, run, None, resume=True)) == 2
+    (run / "checkpoint.safetensors").unlink()  # a model whose checkpoint is gone is not lost for it
+    with pytest.raises(OutputError, match="holds a training already; name another folder"):
+        learn(videos, run, recipe)
+    with pytest.raises(TrainingError, match="leave --resume out and name another folder to begin one"):
+        learn(videos, run, None, resume=True)
+
+
+def test_another_backend_is_refused(
+    videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(TrainingError, match="need TensorFlow, but Keras is on jax; unset KERAS_BACKEND"):
+        learn(videos, tmp_path / "run", recipe)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_in_use_or_with_other_data(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
     run = tmp_path / "run"
     learn(videos, run, replace(recipe, epochs=1))
@@ -303,10 +332,26 @@ def test_a_folder_in_use_or_with_other_data(videos: Path, recipe: Recipe, tmp_pa
         learn(videos, run, None, data=other, resume=True)
 
 
+def test_a_video_that_was_replaced_by_another_of_the_same_size(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(videos, data)
+    run = tmp_path / "run"
+    learn(data, run, replace(recipe, epochs=1))
+    moved = tmp_path / "moved"
+    shutil.copytree(data, moved, copy_function=shutil.copyfile)  # with other times, as on another disk
+    learn(moved, run, None, resume=True)
+    clip = data / "down" / "2_p2.mp4"
+    facts, content = clip.stat(), clip.read_bytes()
+    clip.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(clip, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    with pytest.raises(TrainingError, match="other videos"):
+        learn(data, run, None, resume=True)
+
+
 def test_a_full_disk_keeps_what_was_written(
     videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finetuning, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
     run, real = tmp_path / "run", os.fsync
     written: list[int] = []
 

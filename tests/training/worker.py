@@ -23,10 +23,10 @@ def main() -> int:
 
     keras.config.set_floatx("float64")  # the same steps, whatever the order of the sums
     from actionzoo.errors import ActionzooError
-    from actionzoo.training import Recipe, finetune, finetuning
+    from actionzoo.training import Recipe, finetune, trainer
     from actionzoo.training.recipe import change
 
-    finetuning.SAVE_EVERY_S = 0.0
+    trainer.SAVE_EVERY_S = 0.0
 
     class Tell(keras.callbacks.Callback):
         step = 0

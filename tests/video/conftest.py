@@ -50,6 +50,7 @@ def make_video(tmp_path: Path, grey_ramp: Callable[..., Images]) -> Callable[...
         pix_fmt: str = "yuv420p",
         format: str | None = None,
         matrix: Sequence[int] | None = None,
+        pixel_aspect: Fraction | None = None,
         audio: bool = False,
     ) -> Path:
         images = grey_ramp() if images is None else images
@@ -69,6 +70,8 @@ def make_video(tmp_path: Path, grey_ramp: Callable[..., Images]) -> Callable[...
             stream.pix_fmt = pix_fmt
             if codec == "mpeg4":
                 stream.bit_rate = 5_000_000
+            if pixel_aspect is not None:
+                stream.codec_context.sample_aspect_ratio = pixel_aspect
             if matrix is not None:
                 stream.set_display_matrix(matrix)
             if times_ms is not None:

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from actionzoo.errors import BrokenVideoError
-from actionzoo.video import reader
 from actionzoo.video.flow import flow_stream
+from actionzoo.video.picture import Converter
 from actionzoo.video.reader import Frame, probe, read_frames
 from actionzoo.video.timing import on_grid
 
@@ -114,14 +114,14 @@ def test_grid_against_a_search_for_the_nearest_frame(fps: float) -> None:
 
 def test_dropped_frames_are_never_converted(make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> None:
     converted = 0
-    original = reader._Converter.__call__
+    original = Converter.__call__
 
-    def counting(self: reader._Converter, picture: av.VideoFrame) -> Images:
+    def counting(self: Converter, picture: av.VideoFrame) -> Images:
         nonlocal converted
         converted += 1
         return original(self, picture)
 
-    monkeypatch.setattr(reader._Converter, "__call__", counting)
+    monkeypatch.setattr(Converter, "__call__", counting)
     assert len(list(read_frames(make_video(), fps=5))) == 5
     assert converted == 5
 

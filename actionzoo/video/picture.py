@@ -1,0 +1,132 @@
+"""What the picture of a video is: its size, the shape of its pixels, and which way is up."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, TypeAlias, cast
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+__all__ = ["Converter", "Geometry", "Size", "wanted_size"]
+
+Size: TypeAlias = tuple[int, int] | Callable[[tuple[int, int]], tuple[int, int]]
+"""(height, width) in pixels, or a function that makes it from the (height, width) that a player shows."""
+
+_WIDEST_PIXEL = 10
+"""A pixel that is said to be longer than this is a mistake of the file."""
+
+
+def wanted_size(original: tuple[int, int], size: Size | None) -> tuple[int, int]:
+    """The (height, width) that `size` asks for, where the picture is shown as `original`."""
+    height, width = original if size is None else size(original) if callable(size) else size
+    if min(height, width) < 1:
+        raise ValueError(f"size must be at least 1x1, not {height}x{width}")
+    return height, width
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How stored pictures are shown.
+
+    Attributes:
+        pixel_aspect: width of a stored pixel over its height (FFmpeg's sample aspect ratio).
+        transpose: rows become columns, after the flips.
+        flip_x: columns are stored from right to left.
+        flip_y: rows are stored from the bottom up.
+    """
+
+    pixel_aspect: Fraction = Fraction(1)
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @classmethod
+    def of(cls, stream: VideoStream, picture: av.VideoFrame) -> Geometry:
+        """From what the file says of its pixels, and the display matrix that a camera writes."""
+        geometry = cls(_pixel_aspect(stream))
+        matrix = _display_matrix(picture)
+        if matrix is None:
+            return geometry
+        # Column x and row y of the stored picture are shown at column a x + c y and row b x + d y (plus offsets).
+        a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
+        transpose = abs(b) + abs(c) > abs(a) + abs(d)
+        flip_x, flip_y = (c < 0, b < 0) if transpose else (a < 0, d < 0)
+        return replace(geometry, transpose=transpose, flip_x=flip_x, flip_y=flip_y)
+
+    def shown(self, height: int, width: int) -> tuple[int, int]:
+        """The (height, width) in square pixels that a player shows of stored pictures of this height and width.
+
+        The height of the stored picture stays, as in players.
+
+        >>> Geometry(Fraction(64, 45)).shown(576, 720)
+        (576, 1024)
+        >>> Geometry(Fraction(2), transpose=True).shown(480, 320)
+        (640, 480)
+        """
+        return self.turned(height, max(1, round(width * self.pixel_aspect)))
+
+    def turned(self, height: int, width: int) -> tuple[int, int]:
+        """Upright (height, width) from stored, and the other way round."""
+        return (width, height) if self.transpose else (height, width)
+
+    def turn(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A stored picture, upright."""
+        if self.transpose:
+            image = image.swapaxes(0, 1)
+        if self.flip_x:
+            image = image[:, ::-1]
+        if self.flip_y:
+            image = image[::-1]
+        return np.ascontiguousarray(image)
+
+
+def _pixel_aspect(stream: VideoStream) -> Fraction:
+    given: Any = stream.sample_aspect_ratio
+    # Unknown is None, 0/1 or 0/0, by PyAV's version.
+    if not given or not math.isfinite(float(given)):
+        return Fraction(1)
+    aspect = Fraction(given.numerator, given.denominator)
+    return aspect if Fraction(1, _WIDEST_PIXEL) <= aspect <= _WIDEST_PIXEL else Fraction(1)
+
+
+def _display_matrix(picture: av.VideoFrame) -> bytes | None:
+    try:
+        return bytes(cast(Any, picture.side_data)["DISPLAYMATRIX"])
+    except KeyError:
+        return None
+
+
+class Converter:
+    """Decoded pictures of any size and pixel format to upright RGB arrays of one size, with square pixels."""
+
+    def __init__(self, first: av.VideoFrame, size: Size | None, geometry: Geometry = Geometry()) -> None:
+        """`size` is what `wanted_size` takes, for pictures like `first`."""
+        self._geometry = geometry
+        wanted = wanted_size(geometry.shown(first.height, first.width), size)
+        self._height, self._width = geometry.turned(*wanted)
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
+        scales = (picture.height, picture.width) != (self._height, self._width)
+        rgb = self._reformatter.reformat(
+            picture,
+            width=self._width,
+            height=self._height,
+            format="rgb24",
+            interpolation=_SCALING if scales else Interpolation.BILINEAR,
+            threads=1,
+        )
+        return self._geometry.turn(np.asarray(rgb.to_ndarray(), np.uint8))
+
+
+# swscale widens its bilinear filter when it scales down, so small frames do not alias. Without scaling the accurate
+# conversion takes twice the time of the plain one.
+_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT

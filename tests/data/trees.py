@@ -1,0 +1,31 @@
+"""Trees of empty files, and what is read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from actionzoo.data.annotations import Annotations
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+def listed(annotations: Annotations, folder: Path) -> list[tuple[str, str, str | None, str | None]]:
+    return [
+        (video.path.relative_to(folder).as_posix(), annotations.classes[video.label], video.group, video.split)
+        for video in annotations.videos
+    ]
+
+
+def crossed(*levels: Iterable[str]) -> list[str]:
+    """A clip in every folder of folders of these names."""
+    names = [""]
+    for level in levels:
+        names = [f"{name}{folder}/" for name in names for folder in level]
+    return [f"{name}{number}.mp4" for number, name in enumerate(names)]
