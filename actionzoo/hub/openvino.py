@@ -25,6 +25,7 @@ from typing import Any
 from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub.cache import cache_folder, cache_folders, sha256_of, write_beside
 from actionzoo.hub.loading import check_finite
+from actionzoo.hub.record import check_record
 from actionzoo.hub.resolve import IR_FILES, ModelFiles
 from actionzoo.hub.safety import check_keras_file
 
@@ -118,7 +119,8 @@ def silent() -> Iterator[None]:
 def load_keras(files: ModelFiles) -> Any:
     """The Keras model, loaded in Keras' safe mode: a file from outside cannot bring code of its own.
 
-    Raises ModelError; WeightsError if weights are not finite.
+    Its inputs are a dictionary by their names. Raises ModelError, also if they are not those of its record;
+    WeightsError if weights are not finite.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -147,6 +149,10 @@ def load_keras(files: ModelFiles) -> Any:
             raise ModelError(f"{files.name} cannot be loaded by Keras {keras.__version__}: {reason[:300]}") from error
     if len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
         raise ModelError(f"{files.name} does not give one logit for each class: its output is {model.output_shape}")
+    # Whoever built it may have given its inputs as a list; ours are known by their names.
+    model = keras.Model({tensor.name: tensor for tensor in model.inputs}, model.outputs[0], name=model.name)
+    inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+    check_record(files.name, files.record, inputs, int(model.output_shape[-1]))
     check_finite(((weight.path, keras.ops.convert_to_numpy(weight)) for weight in model.weights), files.name)
     return model
 

@@ -12,11 +12,12 @@ import os
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from actionzoo.errors import ModelNotFoundError, OutputError, WeightsError
+from actionzoo.errors import ModelError, ModelNotFoundError, OutputError, WeightsError
 
 MEMBER = "actionzoo.json"
 MAX_JSON_BYTES = 16 << 20
@@ -168,6 +169,22 @@ def read_record(path: str | Path | IO[bytes]) -> InputRecord:
         raise WeightsError(f"{path} is not a Keras model file, or is damaged") from error
     except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise WeightsError(f"{path} does not say which input it takes: {error}") from error
+
+
+def check_record(model: str, record: InputRecord, inputs: Mapping[str, tuple[int | None, ...]], classes: int) -> None:
+    """Raises ModelError if a network does not take what its record says, or gives another number of classes.
+
+    inputs: the shape of each, without the batch axis and with None where any size will do.
+    """
+    if record.classes and len(record.classes) != classes:
+        raise ModelError(f"{model} names {len(record.classes)} classes but its network has {classes}")
+    channels = {"appearance": 3, "motion": 2 * record.stack_length}
+    for name, shape in inputs.items():
+        if name not in channels:
+            raise ModelError(f"{model} wants an input {name!r}; it can have appearance and motion")
+        recorded = (record.num_frames, record.height, record.width, channels[name])
+        if len(shape) != 4 or any(size not in (None, known) for size, known in zip(shape, recorded, strict=True)):
+            raise ModelError(f"{model} records {name} of {recorded} but its network takes {shape}")
 
 
 def _check_members(archive: zipfile.ZipFile, path: object) -> None:

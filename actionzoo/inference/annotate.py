@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actionzoo.inference.answer import Answer, Window
+from actionzoo.inference.sources import Video, as_source
 from actionzoo.video.reader import Frame, probe, read_frames
 from actionzoo.video.writer import VideoWriter, draw_label
 
@@ -26,7 +27,7 @@ Image = npt.NDArray[np.uint8]
 
 
 def annotate(
-    source: str | os.PathLike[str],
+    source: Video,
     answer: Answer,
     out: str | os.PathLike[str],
     *,
@@ -41,10 +42,10 @@ def annotate(
 
     Raises VideoError or one of its kinds, and OutputError.
     """
-    source = os.fspath(source)
-    info = probe(source)
+    video_in = as_source(source, answer.fps)
+    info = probe(video_in)
     fps = min(max(info.fps, 1.0), MAX_FPS)
-    frames = read_frames(source, size=(info.height, info.width), damaged=lambda error: None)  # the answer says it
+    frames = read_frames(video_in, size=(info.height, info.width), damaged=lambda error: None)  # the answer says it
     with VideoWriter(out, fps, (info.height, info.width)) as video:
         for time_s, image in at_constant_rate(frames, fps):
             video.write(labelled(image, window_at(answer.windows, time_s), threshold))

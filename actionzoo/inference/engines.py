@@ -121,6 +121,12 @@ class KerasEngine:
         return np.asarray(self._model.predict_on_batch(clips), np.float32)
 
 
+def check_scores(values: Array, model: str) -> None:
+    """Raises ModelError if any of the numbers that a network gives is NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise ModelError(f"{model} gives scores that are not finite; its training diverged, or its weights are damaged")
+
+
 def load_engine(files: ModelFiles, engine: str = "auto", precision: str = "auto", batch: int = 1) -> Engine:
     """The engine that `engine` and `precision` ask for.
 
@@ -150,8 +156,9 @@ def load_engine(files: ModelFiles, engine: str = "auto", precision: str = "auto"
         failure = ModelError(f"OpenVINO cannot run {files.name} ({reason}); use --engine keras")
         if engine == "openvino":
             raise failure from error
+    on_keras = load_engine(files, "keras", "f32" if precision == "auto" else precision)
     logger.warning("Keras runs %s, more slowly than OpenVINO would: %s", files.name, failure)
-    return load_engine(files, "keras", "f32" if precision == "auto" else precision)
+    return on_keras
 
 
 def _load_openvino(files: ModelFiles, precision: str, batch: int) -> OpenVINOEngine:

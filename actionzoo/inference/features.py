@@ -15,11 +15,12 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from actionzoo.errors import ModelError
+from actionzoo.errors import ModelError, source_name
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.resolve import resolve_model
-from actionzoo.inference.engines import KerasEngine
-from actionzoo.inference.predictor import Progress, Watcher, check_record
+from actionzoo.inference.engines import check_scores
+from actionzoo.inference.sources import Video, as_source
+from actionzoo.inference.watcher import Progress, Watcher
 
 Array = npt.NDArray[Any]
 
@@ -63,7 +64,6 @@ class FeatureExtractor:
         self.model, self.layer, self.pool = files.name, layer, pool
         self._watcher = Watcher(files)
         keras_model = load_keras(files)
-        check_record(files.name, files.record, KerasEngine(keras_model))
         self._network = LayerNetwork(keras_model, layer, files.name)
 
     @property
@@ -73,23 +73,26 @@ class FeatureExtractor:
 
     def extract(
         self,
-        source: str | os.PathLike[str],
+        source: Video,
         *,
+        fps: float | None = None,
         window_s: float | None = None,
         stride_s: float | None = None,
         progress: Progress | None = None,
     ) -> Features:
         """The features of one video: a row for each window, the mean over the clips that lie in it.
 
+        The source, and `fps` of frames in memory, are as for `Predictor.predict`.
         Windows of `window_s` seconds begin every `stride_s` seconds (default `window_s`), as in `Predictor.predict`;
         without `window_s` the whole video is one row. A video of any length is read in constant memory; the rows, and
         the clips of the newest window, are held.
 
-        Raises VideoError or one of its kinds, and ValueError for a window or stride that is not above zero.
+        Raises VideoError or one of its kinds; ModelError if the layer gives numbers that are not finite; ValueError for
+        a window or stride that is not above zero.
         """
-        source = os.fspath(source)
+        video = as_source(source, fps)
         seen = self._watcher.watch(
-            source,
+            video,
             self._run,
             window_s=window_s,
             stride_s=stride_s,
@@ -97,7 +100,7 @@ class FeatureExtractor:
             progress=progress,
         )
         return Features(
-            source,
+            source_name(video),
             self.model,
             self.layer,
             np.stack([window.total / np.float32(window.clips) for window in seen.windows]),
@@ -107,6 +110,7 @@ class FeatureExtractor:
 
     def _run(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
         values: npt.NDArray[np.float32] = self._network(appearance[None], motion[None])[0]
+        check_scores(values, self.model)
         if self.pool:
             return np.asarray(values.reshape(-1, values.shape[-1]).mean(axis=0), np.float32)
         return values
@@ -145,10 +149,11 @@ class LayerNetwork:
 
 
 def extract_features(
-    source: str | os.PathLike[str],
+    source: Video,
     layer: str,
     model: str | os.PathLike[str] = "mini",
     *,
+    fps: float | None = None,
     window_s: float | None = None,
     stride_s: float | None = None,
     pool: bool = True,
@@ -164,7 +169,7 @@ def extract_features(
     ((3, 128), [0.0, 2.0])
     """
     extractor = FeatureExtractor(layer, model, pool=pool, offline=offline)
-    return extractor.extract(source, window_s=window_s, stride_s=stride_s, progress=progress)
+    return extractor.extract(source, fps=fps, window_s=window_s, stride_s=stride_s, progress=progress)
 
 
 def save_features(out: IO[bytes], found: Sequence[Features]) -> None:

@@ -1,143 +1,33 @@
-"""Predictor: a video in, an answer out.
-
-A thread decodes, threads compute flow, and the network runs on each clip as soon as its last frame is there. Every
-frame is decoded once and every flow field computed once, at the size of the model's input, however many windows share
-them.
-"""
+"""Predictor: a video in, an answer out."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from actionzoo.errors import BrokenVideoError, ModelError
+from actionzoo.errors import source_name
 from actionzoo.hub.openvino import is_converted
-from actionzoo.hub.record import DEFAULT_FLOW, InputRecord
-from actionzoo.hub.resolve import ModelFiles, resolve_model
+from actionzoo.hub.record import check_record
+from actionzoo.hub.resolve import resolve_model
 from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window
-from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, load_engine
+from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, check_scores, load_engine
 from actionzoo.inference.live import NewestClip
-from actionzoo.inference.prefetch import Prefetch
-from actionzoo.inference.timeline import Run, Timeline, WindowLogits
-from actionzoo.video.flow import METHODS, flow_stream
+from actionzoo.inference.sources import Video, as_source
+from actionzoo.inference.watcher import Progress, Watcher
+from actionzoo.video.flow import METHODS
 from actionzoo.video.live import live
-from actionzoo.video.reader import Frame, VideoInfo, probe, read_frames
-from actionzoo.video.resize import input_size, pad_to
-from actionzoo.video.sampling import ClipSpec, flip
+from actionzoo.video.sampling import flip
 
 Array = npt.NDArray[Any]
-
-Progress = Callable[[float, float | None], None]
-"""Called with the seconds of the video that have been seen, and its duration if that is known."""
-
-AHEAD = 32
-"""Frames whose flow is computed while the network is busy."""
-
-
-@dataclass(frozen=True)
-class Watched:
-    """What one pass over a video gave: its own facts, the sums over its windows, and the seconds spent on decoding.
-
-    `warnings` says what is wrong with the video, if anything is.
-    """
-
-    info: VideoInfo
-    frames: int
-    duration_s: float
-    windows: list[WindowLogits]
-    decode_s: float
-    warnings: tuple[str, ...] = ()
-
-
-class Watcher:
-    """Shows videos to a network as its record wants them: decoded once, each flow field computed once.
-
-    flow: a method of `actionzoo.video.flow` in place of the record's; one that the model was not trained with only with
-    `force`. Raises ModelError otherwise, and if the record names an unknown one.
-    """
-
-    def __init__(self, files: ModelFiles, flow: str | None = None, *, force: bool = False) -> None:
-        self.record = files.record
-        if flow is not None and not force and not files.record.takes_flow(flow):
-            raise ModelError(
-                f"{files.name} was trained with {files.record.flow} flow and has never seen what {flow} gives; "
-                "leave --flow out, or add --force"
-            )
-        self.flow = flow or files.record.flow or DEFAULT_FLOW
-        if self.flow not in METHODS:
-            raise ModelError(f"{files.name} wants the unknown flow {self.flow!r}; choose one of {', '.join(METHODS)}")
-        self.spec = ClipSpec(self.record.num_frames, self.record.stride, self.record.stack_length)
-
-    @property
-    def shortest_stride_s(self) -> float:
-        """Seconds from frame to frame as the model sees a video: windows cannot begin closer together."""
-        return 1 / self.record.fps
-
-    def watch(
-        self,
-        source: str,
-        run: Run,
-        *,
-        window_s: float | None = None,
-        stride_s: float | None = None,
-        with_flow: Callable[[], bool] = lambda: True,
-        busy: Callable[[float], None] | None = None,
-        progress: Progress | None = None,
-    ) -> Watched:
-        """One pass over a video: calls `run` for each clip of its windows and sums up what it gives.
-
-        `with_flow` is asked once frames come: False where the network looks at no motion. `busy` is called with the
-        seconds that each flow field took. Raises VideoError or one of its kinds, and ValueError for a window or stride
-        that is not above zero, or shorter than a frame of the model.
-        """
-        step = window_s if stride_s is None else stride_s
-        if step is not None and step < self.shortest_stride_s:
-            raise ValueError(f"windows begin at least {self.shortest_stride_s:.3f} s apart, a frame of the model")
-        info, seen = probe(source), _Seen()
-        damage: list[BrokenVideoError] = []
-        timeline = Timeline(self.spec, run, window_s, stride_s)
-        done: list[WindowLogits] = []
-        decoding = Prefetch(
-            lambda: read_frames(source, fps=self.record.fps, size=self.input_size, seen=seen, damaged=damage.append)
-        )
-        with decoding as frames, closing(self._with_flow(frames, with_flow, busy)) as stream:
-            for frame, flow in stream:
-                motion = None if flow is None else self.padded(flow)
-                done += timeline.add(frame.time, self.padded(frame.image), motion)
-                if progress is not None:
-                    progress(frame.time, info.duration_s)
-        duration_s = seen.duration_s(info)
-        done += timeline.finish(duration_s)
-        if progress is not None:
-            progress(duration_s, duration_s)
-        warnings = tuple(error.reason for error in damage)
-        return Watched(info, seen.frames, duration_s, done, decoding.busy_s, warnings)
-
-    def input_size(self, original: tuple[int, int]) -> tuple[int, int]:
-        """The (height, width) to which frames of this (height, width) are scaled."""
-        return input_size(original, (self.record.height, self.record.width), self.record.resize)
-
-    def padded(self, array: Array) -> Array:
-        """A scaled frame or flow field, filled up to the size of the model's input."""
-        return pad_to(array, (self.record.height, self.record.width))
-
-    def _with_flow(
-        self, frames: Iterable[Frame], wanted: Callable[[], bool], busy: Callable[[float], None] | None
-    ) -> Generator[tuple[Frame, Array | None], None, None]:
-        if not wanted():
-            yield from ((frame, None) for frame in frames)
-            return
-        yield from flow_stream(frames, self.flow, ahead=AHEAD, busy=busy)
 
 
 class Predictor:
@@ -147,6 +37,8 @@ class Predictor:
     engine: "auto", "openvino" or "keras". precision: "auto", "f32" or "bf16".
     flow: the flow method; by default the one that the model was trained with, and another one only with `force`.
     offline: never use the network for the model.
+
+    A predictor may be used from several threads, but cannot be pickled: each process makes its own.
 
     Raises ModelNotFoundError, WeightsError, ModelError or OfflineError; ValueError for an unknown engine, precision
     or flow.
@@ -181,6 +73,12 @@ class Predictor:
             # decoded, but not in Keras, whose start-up messages are kept off the process' standard error.
             self._loaded()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Predictor cannot be pickled, as it holds a compiled network; "
+            f"let each process make its own: actionzoo.Predictor({self.model!r})"
+        )
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The name of every class, by index."""
@@ -203,27 +101,33 @@ class Predictor:
 
     def predict(
         self,
-        source: str | os.PathLike[str],
+        source: Video,
         top_k: int = 5,
         *,
+        fps: float | None = None,
         window_s: float | None = None,
         stride_s: float | None = None,
         progress: Progress | None = None,
     ) -> Answer:
         """The answer for one video: its `top_k` classes, and those of every window of `window_s` seconds.
 
+        The source is a file or address; a video file's bytes, or a binary file object (which is read from its beginning
+        and stays open); or frames in memory, `(frames, height, width, 3)` uint8 RGB or a list of `(height, width, 3)`,
+        of which `fps` are shown a second. Files know their own rate.
+
         Windows begin every `stride_s` seconds (default `window_s`); without `window_s` the whole video is one window.
         Logits are averaged over the clips of a window, then turned into scores. Videos shorter than a clip are
         answered by the rules of `actionzoo.video.sampling`.
 
-        Raises VideoError or one of its kinds, and ValueError for a `top_k`, window or stride that is not above zero.
+        Raises VideoError or one of its kinds; ModelError if the network gives scores that are not finite; ValueError
+        for a `top_k`, window or stride that is not above zero.
         """
         if top_k < 1:
             raise ValueError(f"top_k is at least 1, not {top_k}")
         begun = time.perf_counter()
-        source, busy = os.fspath(source), _Busy()
+        video, busy = as_source(source, fps), _Busy()
         seen = self._watcher.watch(
-            source,
+            video,
             partial(self._run, busy=busy),
             window_s=window_s,
             stride_s=stride_s,
@@ -237,7 +141,7 @@ class Predictor:
         best = self._best(whole, top_k)
         timing_s = {"decode": seen.decode_s, **busy.seconds, "total": time.perf_counter() - begun}
         return Answer(
-            source,
+            source_name(video),
             self.model,
             seen.frames,
             seen.info.fps,
@@ -247,6 +151,14 @@ class Predictor:
             timing_s,
             seen.warnings,
         )
+
+    def predict_batch(self, sources: Iterable[Video], top_k: int = 5, *, fps: float | None = None) -> list[Answer]:
+        """The answers for several videos, in order; the sources, and `fps` of those in memory, are as for `predict`.
+
+        For now it is a loop over `predict` and no faster than one: a single video keeps the cores busy with decoding,
+        flow and the network. The first video that fails raises its error; loop yourself to go on behind it.
+        """
+        return [self.predict(source, top_k, fps=fps) for source in sources]
 
     def stream(self, source: str | int, top_k: int = 5) -> Iterator[LiveAnswer]:
         """Answers about a camera (its number) or an rtsp address, each about the newest frames, until the stream ends.
@@ -267,7 +179,7 @@ class Predictor:
     def _loaded(self) -> Engine:
         engine = self._loading.result()
         if not self._checked:
-            check_record(self.model, self.record, engine)
+            check_record(self.model, self.record, engine.inputs, engine.classes)
             self._checked = True
         return engine
 
@@ -284,6 +196,7 @@ class Predictor:
             images, flows = np.stack([appearance, mirrored]), np.stack([motion, turned])
         with busy.timing("model"):
             logits = engine(images, flows)
+        check_scores(logits, self.model)
         return np.asarray(logits.mean(0), np.float32)
 
     def _best(self, logits: Array, top_k: int) -> tuple[Prediction, ...]:
@@ -294,10 +207,11 @@ class Predictor:
 
 
 def predict(
-    source: str | os.PathLike[str],
+    source: Video,
     model: str | os.PathLike[str] = "mini",
     top_k: int = 5,
     *,
+    fps: float | None = None,
     window_s: float | None = None,
     stride_s: float | None = None,
     flow: str | None = None,
@@ -316,20 +230,7 @@ def predict(
     ('handshake', 0.97)
     """
     predictor = Predictor(model, engine=engine, precision=precision, flow=flow, force=force, offline=offline)
-    return predictor.predict(source, top_k, window_s=window_s, stride_s=stride_s, progress=progress)
-
-
-def check_record(model: str, record: InputRecord, engine: Engine) -> None:
-    """Raises ModelError if a network does not take what its record says, or gives another number of classes."""
-    if record.classes and len(record.classes) != engine.classes:
-        raise ModelError(f"{model} names {len(record.classes)} classes but its network has {engine.classes}")
-    channels = {"appearance": 3, "motion": 2 * record.stack_length}
-    for name, shape in engine.inputs.items():
-        if name not in channels:
-            raise ModelError(f"{model} wants an input {name!r}; it can have appearance and motion")
-        recorded = (record.num_frames, record.height, record.width, channels[name])
-        if len(shape) != 4 or any(size not in (None, known) for size, known in zip(shape, recorded, strict=True)):
-            raise ModelError(f"{model} records {name} of {recorded} but its network takes {shape}")
+    return predictor.predict(source, top_k, fps=fps, window_s=window_s, stride_s=stride_s, progress=progress)
 
 
 class _Busy:
@@ -351,24 +252,6 @@ class _Busy:
         since = time.perf_counter()
         yield
         self.adder(stage)(time.perf_counter() - since)
-
-
-class _Seen:
-    """Counts the frames that are decoded."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.last_s = 0.0
-
-    def __call__(self, time_s: float) -> None:
-        self.frames += 1
-        self.last_s = time_s
-
-    def duration_s(self, info: VideoInfo) -> float:
-        """Until the last frame's end; as the video declares, if that is within a frame of it."""
-        end_s = self.last_s + 1 / info.fps
-        declared_s = info.duration_s
-        return declared_s if declared_s is not None and abs(declared_s - end_s) < 1 / info.fps else end_s
 
 
 def _in_thread(work: Callable[[], Engine]) -> Future[Engine]:

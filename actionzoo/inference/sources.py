@@ -1,14 +1,23 @@
-"""Which videos a command means: files, folders, patterns, addresses and cameras."""
+"""Which videos a user means: files, folders, patterns, addresses and cameras, and videos in memory."""
 
 from __future__ import annotations
 
 import glob
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import BinaryIO, TypeAlias
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from actionzoo.errors import NotAVideoError
 from actionzoo.video.files import videos_below
-from actionzoo.video.opening import camera_number
+from actionzoo.video.memory import Frames
+from actionzoo.video.opening import Source, camera_number
+
+Video: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | NDArray[np.uint8] | Sequence[ArrayLike] | Frames
+"""A file or an address; a video file's bytes, or one that is open; or frames in memory, with or without their rate."""
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -29,6 +38,20 @@ def is_live(source: str) -> bool:
     (True, True, False)
     """
     return camera_number(source) is not None or source.lower().startswith(("rtsp://", "rtsps://"))
+
+
+def as_source(video: Video, fps: float | None = None) -> Source:
+    """What `actionzoo.video.read_frames` reads: frames in memory get their rate, everything else has one.
+
+    Raises NotAVideoError for a camera, which has no end, and for frames that are no video.
+    """
+    if isinstance(video, int):
+        raise NotAVideoError(video, "a camera has no end; use `Predictor.stream`")
+    if isinstance(video, list | tuple):
+        return Frames(video, fps)
+    if hasattr(video, "__array__"):  # also tensors of torch, JAX and TensorFlow
+        return Frames(np.asarray(video), fps)
+    return os.fspath(video) if isinstance(video, os.PathLike) else video  # type: ignore[return-value]
 
 
 def expand_sources(sources: Iterable[str]) -> list[str]:

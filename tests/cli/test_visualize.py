@@ -39,7 +39,7 @@ def test_a_class(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def shallow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two layers a stream."""
+    """Two layers a stream, from a list of inputs."""
     inputs = {"appearance": keras.Input((2, 32, 48, 3), name="appearance")}
     inputs["motion"] = keras.Input((2, 32, 48, 4), name="motion")
     ends = []
@@ -49,7 +49,7 @@ def shallow(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ends.append(keras.layers.GlobalAveragePooling3D()(values))
     scores = keras.layers.Dense(2, name="logits")(keras.layers.Concatenate()(ends))
     path = tmp_path_factory.mktemp("shallow") / "model.keras"
-    save_model(keras.Model(inputs, scores, name="shallow"), RECORD, path)
+    save_model(keras.Model(list(inputs.values()), scores, name="shallow"), RECORD, path)
     return path
 
 

@@ -248,6 +248,19 @@ def test_long_videos_are_never_in_memory_as_a_whole(data: Path, model: Path, mon
     assert at_work[-1][0] == len(cut) == len(clip_centres(200, protocol.spec))
 
 
+@pytest.mark.parametrize("protocol", ["windows", "papers"])
+def test_a_network_may_take_its_inputs_in_a_list(protocol: str, data: Path, papers_model: Path, tmp_path: Path) -> None:
+    network = keras.saving.load_model(papers_model)
+    save_model(keras.Model(network.inputs[::-1], network.outputs[0]), STRETCH, tmp_path / "model.keras")
+    listed, named = (
+        evaluate(files, read_annotations(data), Protocol(files.record, protocol, frames=4)).scores.logits
+        for files in (resolve_model(tmp_path / "model.keras"), resolve_model(papers_model))
+    )
+    assert set(listed) == {"answer", "appearance", "motion"}
+    for name, logits in named.items():
+        np.testing.assert_allclose(listed[name], logits, rtol=1e-4, atol=1e-5)
+
+
 def test_scores_that_are_no_numbers_are_no_accuracy(data: Path, model: Path, tmp_path: Path) -> None:
     network = keras.saving.load_model(model)
     layer = network.get_layer("logits_motion")

@@ -127,6 +127,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models to export: in `free` every size of the clip is free."""
     folder = tmp_path_factory.mktemp("models")
     save_model(build_tiny(), RECORD, folder / "tiny.keras")
+    tiny = build_tiny()
+    save_model(type(tiny)(tiny.inputs, tiny.outputs[0]), RECORD, folder / "listed.keras")
     fixed = build("two_stream_resnet18", num_frames=3, height=64, width=48)
     save_model(fixed, RECORD, folder / "fixed.keras")
     save_model(build_tiny(None, None, None), RECORD, folder / "free.keras")
@@ -151,8 +153,10 @@ def assert_same(format: str, path: Path, model: Any, clips: Clips) -> None:
     assert len(expected) == 1 or np.ptp(expected, axis=0).max() > 1e-3 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("network", ["tiny", "fixed"])
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    ("format", "network"),
+    [*((format, network) for format in FORMATS for network in ("tiny", "fixed")), ("savedmodel", "listed")],
+)
 def test_the_runtime_answers_as_keras(format: str, network: str, folder: Path, tmp_path: Path) -> None:
     require(format)
     done = export_model(folder / f"{network}.keras", tmp_path / f"net{SUFFIXES[format]}", format)

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,53 @@ def saved(network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / "cache"))
     save_model(network, RECORD, tmp_path / "run" / "model.keras")
     return tmp_path / "run" / "model.keras"
+
+
+def in_list(network: Any) -> Any:
+    return type(network)(network.inputs, network.outputs)
+
+
+def single(network: Any) -> Any:
+    import keras
+
+    motion = keras.Input((3, 16, 24, 4), name="motion")
+    return keras.Model(motion, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling3D()(motion)))
+
+
+def sequential(network: Any) -> Any:
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [keras.Input((3, 16, 24, 3), name="appearance"), layers.GlobalAveragePooling3D(), layers.Dense(3)]
+    )
+
+
+@pytest.mark.parametrize("change", [in_list, single, sequential])
+def test_inputs_of_a_loaded_network_go_by_their_names(
+    change: Callable[[Any], Any], network: Any, clips: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    changed = change(network)
+    save_model(changed, RECORD, tmp_path / "model.keras")
+    loaded = load_keras(resolve_model(tmp_path / "model.keras"))
+    given = dict(zip(("appearance", "motion"), clips, strict=True))
+    given = {tensor.name: given[tensor.name] for tensor in changed.inputs}
+    assert list(loaded.input) == list(given)
+    as_it_was = np.asarray(changed(given if len(given) > 1 else next(iter(given.values())), training=False))
+    np.testing.assert_allclose(np.asarray(loaded(given, training=False)), as_it_was.reshape(5, 3), rtol=1e-5)
+
+
+def test_a_network_that_is_not_as_recorded(network: Any, tmp_path: Path) -> None:
+    import keras
+
+    save_model(network, replace(RECORD, height=32), tmp_path / "size.keras")
+    with pytest.raises(ModelError, match=r"records \w+ of \(3, 32, 24, \d\) but its network takes \(3, 16, 24, \d\)"):
+        load_keras(resolve_model(tmp_path / "size.keras"))
+    depth = keras.Input((3, 16, 24, 3), name="depth")
+    model = keras.Model(depth, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling3D()(depth)))
+    save_model(model, RECORD, tmp_path / "depth.keras")
+    with pytest.raises(ModelError, match="wants an input 'depth'"):
+        load_keras(resolve_model(tmp_path / "depth.keras"))
 
 
 def test_both_engines_agree(saved: Path, clips: tuple[np.ndarray, np.ndarray]) -> None:

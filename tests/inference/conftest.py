@@ -25,7 +25,7 @@ STANDIN = {"summary": "tells where a picture moves", "licence": "Apache-2.0", "d
 """What the catalog says of the stand-in."""
 
 
-def write_standin(folder: Path, record: InputRecord) -> None:
+def write_standin(folder: Path, record: InputRecord, still: float = 1) -> None:
     """A catalog of one model: "right" and "left" grow with the mean of u and -u, "red" with red, "still" is 1."""
     openvino = import_openvino()
     from openvino import opset13 as ops
@@ -43,7 +43,7 @@ def write_standin(folder: Path, record: InputRecord) -> None:
             ops.matmul(ops.reduce_mean(appearance, middle), of_colour, False, False),
             ops.matmul(ops.reduce_mean(motion, middle), of_flow, False, False),
         ),
-        np.array([[0, 0, 0, 1]], np.float32),
+        np.array([[0, 0, 0, still]], np.float32),
     )
     for node, name in ((appearance, "appearance"), (motion, "motion")):
         node.output(0).get_tensor().set_names({name})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import actionzoo.inference.predictor as predictor_module
+import actionzoo.inference.watcher as watcher_module
 from actionzoo.errors import ModelError, NotAVideoError
 from actionzoo.hub import InputRecord, save_model
 from actionzoo.inference import Predictor
@@ -141,7 +141,7 @@ def test_flow_is_computed_only_for_motion(model_file: Path, clip: Path, monkeypa
         raise AssertionError("flow was computed")
 
     whole = extract_features(clip, "appearance_pool5", model_file).features
-    monkeypatch.setattr(predictor_module, "flow_stream", no_flow)
+    monkeypatch.setattr(watcher_module, "flow_stream", no_flow)
     np.testing.assert_array_equal(extract_features(clip, "appearance_pool5", model_file).features, whole)
     with pytest.raises(AssertionError, match="flow was computed"):
         extract_features(clip, "motion_pool5", model_file)

@@ -19,6 +19,7 @@ import pytest
 
 import actionzoo.hub.resolve
 import actionzoo.inference.predictor as predictor_module
+import actionzoo.inference.watcher as watcher_module
 from actionzoo.errors import BrokenVideoError, ModelError, ModelNotFoundError, NotAVideoError, VideoNotFoundError
 from actionzoo.hub import catalog_table, load_catalog
 from actionzoo.hub.cache import sha256_of
@@ -133,7 +134,7 @@ def test_a_video_is_decoded_once_and_each_flow_computed_once(
     predictor: Predictor, videos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads, pairs = [], []
-    read_frames, flow_stream = predictor_module.read_frames, predictor_module.flow_stream
+    read_frames, flow_stream = watcher_module.read_frames, watcher_module.flow_stream
 
     def reading(*args: Any, **options: Any) -> Any:
         reads.append(args)
@@ -144,8 +145,8 @@ def test_a_video_is_decoded_once_and_each_flow_computed_once(
             pairs.append(frame.time)
             yield frame, flow
 
-    monkeypatch.setattr(predictor_module, "read_frames", reading)
-    monkeypatch.setattr(predictor_module, "flow_stream", flowing)
+    monkeypatch.setattr(watcher_module, "read_frames", reading)
+    monkeypatch.setattr(watcher_module, "flow_stream", flowing)
     predictor.predict(videos["turn"], window_s=2.0, stride_s=0.25)
     assert len(reads) == 1
     assert len(pairs) == len(set(pairs)) == 60
