@@ -12,7 +12,7 @@ from rich.text import Text
 from ._output import printable
 
 if TYPE_CHECKING:
-    from actionzoo.inference import Answer, LiveAnswer, Prediction, Predictor
+    from actionzoo.inference import Answer, LiveAnswer, Prediction, Predictor, Window
 
 UNCERTAIN = "uncertain"
 BAR_WIDTH = 32
@@ -60,6 +60,10 @@ class TableWriter:
         """Prints one line about the newest frames."""
         latency = Text(f"latency {answer.latency_s:.2f} s", style="dim")
         self._line(answer.predictions, latency, before=f"{clock(answer.time_s)}  ")
+
+    def window(self, source: str, window: Window) -> None:
+        """Prints one line about a window of a source that may have no end."""
+        self._line(window.predictions, Text(""), before=f"{clock(window.start_s)} - {clock(window.end_s)}  ")
 
     def failure(self, source: str, error: Exception) -> None:
         """Prints nothing: the reason is on stderr."""

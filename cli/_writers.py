@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from ._output import printable
 
 if TYPE_CHECKING:
-    from actionzoo.inference import Answer, LiveAnswer, Prediction
+    from actionzoo.inference import Answer, LiveAnswer, Prediction, Window
 
 
 class Writer(Protocol):
@@ -21,6 +21,9 @@ class Writer(Protocol):
 
     def live(self, source: str, answer: LiveAnswer) -> None:
         """Takes an answer about the newest frames of a camera or stream."""
+
+    def window(self, source: str, window: Window) -> None:
+        """Takes one window of a source that may have no end."""
 
     def failure(self, source: str, error: Exception) -> None:
         """Takes the reason why a source has no answer."""
@@ -41,6 +44,9 @@ class JsonLinesWriter:
 
     def live(self, source: str, answer: LiveAnswer) -> None:
         self.write({"source": source, "model": self.model, **answer.to_dict()})
+
+    def window(self, source: str, window: Window) -> None:
+        self.write({"source": source, "model": self.model, **window.to_dict()})
 
     def failure(self, source: str, error: Exception) -> None:
         reason = {"type": type(error).__name__, "message": str(error)}
@@ -83,7 +89,10 @@ class CsvWriter:
 
     def answer(self, answer: Answer) -> None:
         for window in answer.windows:
-            self._write((answer.source, round(window.start_s, 3), round(window.end_s, 3)), window.predictions)
+            self.window(answer.source, window)
+
+    def window(self, source: str, window: Window) -> None:
+        self._write((source, round(window.start_s, 3), round(window.end_s, 3)), window.predictions)
 
     def live(self, source: str, answer: LiveAnswer) -> None:
         time = round(answer.time_s, 3)

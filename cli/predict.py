@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from ._table import UNCERTAIN, TableWriter
 from ._writers import CsvWriter, JsonLinesWriter, JsonWriter, Writer, write_labels
 
 if TYPE_CHECKING:
-    from actionzoo.inference import Answer, Prediction, Predictor
+    from actionzoo.inference import Answer, Prediction, Predictor, Window
 
 Format = Literal["table", "json", "jsonl", "csv"]
 FORMATS: dict[str, Format] = {".txt": "table", ".json": "json", ".jsonl": "jsonl", ".csv": "csv"}
@@ -65,6 +66,10 @@ def predict(
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, metavar="P", help="Call a label below this score uncertain.")
     ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="Frames a second of folders of numbered pictures. [default: 25]"),
+    ] = None,
     flow: Annotated[
         FlowMethod | None,
         typer.Option(help="Optical flow. [default: what the model was trained with]"),
@@ -96,7 +101,12 @@ def predict(
     if live:
         _check_live(names, format, window, annotate)
     _check_files(names, output, annotate)
-    question = _Question(top_k or TOP_K, window, stride, segments, threshold, offline)
+    if fps is not None and not 0 < fps < math.inf:
+        raise typer.BadParameter(f"is a number above 0, not {fps}", param_hint="--fps")
+    question = _Question(top_k or TOP_K, window, stride, segments, threshold, offline, fps)
+    endless = not live and window is not None and not segments and len(names) == 1 and _has_no_end(names[0], offline)
+    if endless and format == "json":
+        raise typer.BadParameter("an address that does not end needs jsonl, csv or table", param_hint="--format")
     answers: list[Answer] = []
     with _opened(output, format) as out:
         predictor = actionzoo.Predictor(
@@ -104,8 +114,8 @@ def predict(
         )
         check_stride(window if stride is None else stride, predictor.shortest_stride_s, predictor.model)
         writer = _writer(format, out, predictor, top_k, many=len(names) > 1, windows=window is not None, live=live)
-        if live:
-            code = _watch(names[0], predictor, question, writer)
+        if live or endless:
+            code = _watch(names[0], predictor, question, writer, live=live)
         else:
             answers = _answer_all(names, predictor, question, writer)
             code = 0 if len(answers) == len(names) else 3 if answers else 1
@@ -128,8 +138,15 @@ class _Question:
     segments: bool
     threshold: float | None
     offline: bool
+    fps: float | None = None
 
-    def ask(self, source: str, predictor: Predictor, progress: Report | None) -> Answer:
+    def ask(
+        self,
+        source: str,
+        predictor: Predictor,
+        progress: Report | None,
+        on_window: Callable[[Window], None] | None = None,
+    ) -> Answer:
         """The answer, with its segments merged and its uncertain labels marked."""
         check_source(source, offline=self.offline)
         answer = predictor.predict(
@@ -138,6 +155,8 @@ class _Question:
             window_s=self.window_s,
             stride_s=self.stride_s,
             progress=progress,
+            fps=self.fps,
+            on_window=on_window,
         )
         labels = predictor.labels
         windows = [replace(w, predictions=self.judge(w.predictions, labels)) for w in answer.windows]
@@ -206,15 +225,34 @@ def _answer_all(names: list[str], predictor: Predictor, question: _Question, wri
     return answers
 
 
-def _watch(name: str, predictor: Predictor, question: _Question, writer: Writer) -> int:
-    """Answers about a camera or stream until it ends (0) or the user interrupts (130); what was written stays."""
+def _watch(name: str, predictor: Predictor, question: _Question, writer: Writer, *, live: bool) -> int:
+    """Answers as they come, about the newest frames of a camera or stream or the windows of an address without an end.
+
+    Until it ends (0) or the user interrupts (130); what was written stays.
+    """
     check_source(name, offline=question.offline)
+    labels = predictor.labels
     try:
-        for answer in predictor.stream(name, question.top_k):
-            writer.live(name, replace(answer, predictions=question.judge(answer.predictions, predictor.labels)))
+        if live:
+            for answer in predictor.stream(name, question.top_k):
+                writer.live(name, replace(answer, predictions=question.judge(answer.predictions, labels)))
+        else:
+
+            def write(window: Window) -> None:
+                writer.window(name, replace(window, predictions=question.judge(window.predictions, labels)))
+
+            for warning in question.ask(name, predictor, None, write).warnings:
+                warn(f"{name}: {warning}; the answers are about what can be decoded")
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _has_no_end(name: str, offline: bool) -> bool:
+    """Whether an address does not say how long its video is: it may go on for ever."""
+    if offline or not actionzoo.inference.is_address(name):
+        return False
+    return actionzoo.video.probe(name).duration_s is None
 
 
 def _check_live(names: list[str], format: Format, window: float | None, annotate: Path | None) -> None:

@@ -6,7 +6,7 @@ from actionzoo.inference.annotate import annotate
 from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window, merge_segments
 from actionzoo.inference.features import FeatureExtractor, Features, extract_features, save_features
 from actionzoo.inference.predictor import Predictor, predict
-from actionzoo.inference.sources import expand_sources, is_live
+from actionzoo.inference.sources import expand_sources, is_address, is_live
 
 __all__ = [
     "Answer",
@@ -19,6 +19,7 @@ __all__ = [
     "annotate",
     "expand_sources",
     "extract_features",
+    "is_address",
     "is_live",
     "merge_segments",
     "predict",

@@ -22,6 +22,7 @@ from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window
 from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, check_scores, load_engine
 from actionzoo.inference.live import NewestClip
 from actionzoo.inference.sources import Video, as_source
+from actionzoo.inference.timeline import WindowLogits
 from actionzoo.inference.watcher import Progress, Watcher
 from actionzoo.video.flow import METHODS
 from actionzoo.video.live import live
@@ -108,12 +109,14 @@ class Predictor:
         window_s: float | None = None,
         stride_s: float | None = None,
         progress: Progress | None = None,
+        on_window: Callable[[Window], None] | None = None,
     ) -> Answer:
         """The answer for one video: its `top_k` classes, and those of every window of `window_s` seconds.
 
         The source is a file or address; a video file's bytes, or a binary file object (which is read from its beginning
         and stays open); or frames in memory, `(frames, height, width, 3)` uint8 RGB or a list of `(height, width, 3)`,
-        of which `fps` are shown a second. Files know their own rate.
+        of which `fps` are shown a second, as of a folder of numbered pictures (25 by default). Files know their own
+        rate. `on_window` is called with each window as soon as it is there, for sources that do not end.
 
         Windows begin every `stride_s` seconds (default `window_s`); without `window_s` the whole video is one window.
         Logits are averaged over the clips of a window, then turned into scores. Videos shorter than a clip are
@@ -126,6 +129,14 @@ class Predictor:
             raise ValueError(f"top_k is at least 1, not {top_k}")
         begun = time.perf_counter()
         video, busy = as_source(source, fps), _Busy()
+
+        windows: list[Window] = []
+
+        def answered(done: WindowLogits) -> None:
+            windows.append(Window(done.start_s, done.end_s, self._best(done.total / done.clips, top_k)))
+            if on_window is not None:
+                on_window(windows[-1])
+
         seen = self._watcher.watch(
             video,
             partial(self._run, busy=busy),
@@ -134,9 +145,9 @@ class Predictor:
             with_flow=self._wants_flow,
             busy=busy.adder("flow"),
             progress=progress,
+            on_window=answered,
         )
         done = seen.windows
-        windows = [Window(w.start_s, w.end_s, self._best(w.total / w.clips, top_k)) for w in done]
         whole = np.sum([w.total for w in done], axis=0) / sum(w.clips for w in done)
         best = self._best(whole, top_k)
         timing_s = {"decode": seen.decode_s, **busy.seconds, "total": time.perf_counter() - begun}

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from actionzoo.errors import NotAVideoError
-from actionzoo.video.files import videos_below
+from actionzoo.video.files import is_frame_folder, videos_below
 from actionzoo.video.memory import Frames
 from actionzoo.video.opening import Source, camera_number
+from actionzoo.video.stills import FrameFolder
 
 Video: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | NDArray[np.uint8] | Sequence[ArrayLike] | Frames
-"""A file or an address; a video file's bytes, or one that is open; or frames in memory, with or without their rate."""
+"""A file, a folder of numbered pictures or an address; a video file's bytes, or one that is open; or frames in memory,
+with or without their rate."""
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -41,7 +43,7 @@ def is_live(source: str) -> bool:
 
 
 def as_source(video: Video, fps: float | None = None) -> Source:
-    """What `actionzoo.video.read_frames` reads: frames in memory get their rate, everything else has one.
+    """What `actionzoo.video.read_frames` reads: frames in memory and in folders get a rate, everything else has one.
 
     Raises NotAVideoError for a camera, which has no end, and for frames that are no video.
     """
@@ -51,7 +53,10 @@ def as_source(video: Video, fps: float | None = None) -> Source:
         return Frames(video, fps)
     if hasattr(video, "__array__"):  # also tensors of torch, JAX and TensorFlow
         return Frames(np.asarray(video), fps)
-    return os.fspath(video) if isinstance(video, os.PathLike) else video  # type: ignore[return-value]
+    if isinstance(video, str | os.PathLike):
+        folder = fps is not None and os.path.isdir(video) and is_frame_folder(video)
+        return FrameFolder(video, fps) if fps is not None and folder else os.fspath(video)
+    return video  # type: ignore[return-value]
 
 
 def expand_sources(sources: Iterable[str]) -> list[str]:

@@ -83,12 +83,13 @@ class Watcher:
         with_flow: Callable[[], bool] = lambda: True,
         busy: Callable[[float], None] | None = None,
         progress: Progress | None = None,
+        on_window: Callable[[WindowLogits], None] = lambda window: None,
     ) -> Watched:
         """One pass over a video: calls `run` for each clip of its windows and sums up what it gives.
 
         `with_flow` is asked once frames come: False where the network looks at no motion. `busy` is called with the
-        seconds that each flow field took. Raises VideoError or one of its kinds, and ValueError for a window or stride
-        that is not above zero, or shorter than a frame of the model.
+        seconds that each flow field took, `on_window` with each window when it is complete. Raises VideoError or one of
+        its kinds, and ValueError for a window or stride that is not above zero, or shorter than a frame of the model.
         """
         step = window_s if stride_s is None else stride_s
         if step is not None and step < self.shortest_stride_s:
@@ -97,17 +98,23 @@ class Watcher:
         damage: list[BrokenVideoError] = []
         timeline = Timeline(self.spec, run, window_s, stride_s)
         done: list[WindowLogits] = []
+
+        def take(windows: Iterable[WindowLogits]) -> None:
+            for window in windows:
+                done.append(window)
+                on_window(window)
+
         decoding = Prefetch(
             lambda: read_frames(source, fps=self.record.fps, size=self.input_size, seen=seen, damaged=damage.append)
         )
         with decoding as frames, closing(self._with_flow(frames, with_flow, busy)) as stream:
             for frame, flow in stream:
                 motion = None if flow is None else self.padded(flow)
-                done += timeline.add(frame.time, self.padded(frame.image), motion)
+                take(timeline.add(frame.time, self.padded(frame.image), motion))
                 if progress is not None:
                     progress(frame.time, info.duration_s)
         duration_s = seen.duration_s(info)
-        done += timeline.finish(duration_s)
+        take(timeline.finish(duration_s))
         if progress is not None:
             progress(duration_s, duration_s)
         warnings = tuple(error.reason for error in damage)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 import av
 import av.container
@@ -26,11 +26,14 @@ import av.video.stream
 from actionzoo.errors import BrokenVideoError, NotAVideoError, VideoError, VideoNotFoundError, VideoTooLargeError
 from actionzoo.video.memory import Frames, open_memory
 
+if TYPE_CHECKING:
+    from actionzoo.video.stills import FrameFolder
+
 __all__ = ["MAX_PIXELS", "MAX_SIDE", "OpenVideo", "Source", "camera_number", "check_size", "is_stream", "open_video"]
 
-Source: TypeAlias = int | str | os.PathLike[str] | bytes | BinaryIO | Frames
-"""A file, an address (http, https, rtsp, rtsps), or the number of a camera; a video file's bytes, or one that is open
-for reading them from its beginning on; or decoded pictures."""
+Source: TypeAlias = "int | str | os.PathLike[str] | bytes | BinaryIO | Frames | FrameFolder"
+"""A file, a folder of numbered pictures, an address (http, https, rtsp, rtsps), or the number of a camera; a video
+file's bytes, or one that is open for reading them from its beginning on; or decoded pictures."""
 
 MAX_SIDE = 16_384
 """Pixels on the longer side of the largest frame that is decoded."""

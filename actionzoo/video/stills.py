@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -46,6 +47,8 @@ def open_stills(source: Source) -> Stills | None:
 
     Raises BrokenVideoError if its first picture cannot be read.
     """
+    if isinstance(source, FrameFolder):
+        return source
     if not isinstance(source, str | os.PathLike):
         return None
     with contextlib.suppress(OSError, ValueError):  # why it cannot be opened says who opens videos
@@ -86,12 +89,22 @@ def _numbered_pictures(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 class FrameFolder:
-    """A folder of numbered pictures of one size, such as `img_00001.jpg`, `img_00002.jpg`."""
+    """A folder of numbered pictures of one size (`img_00001.jpg`, ...), of which `fps` are shown a second.
+
+    Raises NotAVideoError for a rate that is not above 0, or a folder that is no clip.
+    """
 
     def __init__(self, folder: str | os.PathLike[str], fps: float = FOLDER_FPS) -> None:
         self._folder, self.fps = Path(folder), fps
         self._paths: Sequence[Path] = _numbered_pictures(folder)
+        if not 0 < fps < math.inf:
+            raise NotAVideoError(folder, f"a folder of pictures is shown at a rate above 0, not {fps}")
+        if not self._paths:
+            raise NotAVideoError(folder, "is no folder of numbered pictures")
         self.height, self.width = self._picture(self._paths[0]).shape[:2]
+
+    def __str__(self) -> str:
+        return str(self._folder)
 
     @property
     def duration_s(self) -> float:

@@ -34,7 +34,15 @@ class KnownPredictor:
         self.options = options
 
     def predict(
-        self, source: str, top_k: int, *, window_s: float | None, stride_s: float | None, progress: object
+        self,
+        source: str,
+        top_k: int,
+        *,
+        window_s: float | None,
+        stride_s: float | None,
+        progress: object,
+        fps: float | None,
+        on_window: Callable[[Window], None] | None,
     ) -> Answer:
         if Path(source).name.startswith("bad"):
             raise NotAVideoError(source, "is not a video")
@@ -46,6 +54,8 @@ class KnownPredictor:
             scores = ((0.8, 0.1, 0.1), (0.5, 0.3, 0.2), (0.3, 0.25, 0.45), (0.05, 0.05, 0.9))
             windows = tuple(Window(float(i), i + 1.0, predictions(*s)[:top_k]) for i, s in enumerate(scores))
         timing = {"decode": 0.1, "flow": 0.2, "model": 0.3, "total": 0.4}
+        for window in windows if on_window is not None else ():
+            on_window(window)
         warnings = ("is damaged",) if Path(source).name.startswith("damaged") else ()
         return Answer(source, self.model, 60, 15.0, 4.0, whole[:top_k], windows, timing, warnings)
 
