@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,9 @@ class RecordingCache:
     Its arrays are mapped into memory; a process reads them through for their checksums when it first uses them.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, others: Sequence[Path] = ()) -> None:
+        """`folder` is where entries are kept; `others` are looked through first, and not written to."""
+        self._folder, self._others = folder, tuple(others)
         self._checked: set[Path] = set()
         self._swept: set[Path] = set()
         self._lock = threading.Lock()
@@ -55,7 +57,7 @@ class RecordingCache:
 
         `name` is the video's, for the warning.
         """
-        for folder in (self._folder, self._private):
+        for folder in (*self._others, self._folder, self._private):
             place = folder and folder / key
             with contextlib.suppress(OSError):  # it is somebody else's, who does not let us read or mend it
                 if place and place.is_dir() and (arrays := self._intact(place, name)) is not None:

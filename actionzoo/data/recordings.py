@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from actionzoo.data.annotations import Annotated, Annotations
 from actionzoo.data.recording_cache import RecordingCache
 from actionzoo.errors import VideoError
-from actionzoo.hub.cache import cache_folder
+from actionzoo.hub.cache import cache_folder, cache_folders
 from actionzoo.hub.record import DEFAULT_FLOW, InputRecord
 from actionzoo.video.flow import optical_flow
 from actionzoo.video.flow_files import flow_size
@@ -157,7 +157,8 @@ class VideoSource:
     def __init__(self, annotations: Annotations, form: Form, cache: Path | None = None) -> None:
         """`cache` is where decoded videos are kept, by default below `ACTIONZOO_CACHE`."""
         self.classes, self.videos, self.form = annotations.classes, annotations.videos, form
-        self._cache = RecordingCache(cache_folder("recordings") if cache is None else cache)
+        others = cache_folders("recordings")[:-1] if cache is None else ()
+        self._cache = RecordingCache(cache or cache_folder("recordings"), others)
 
     def __len__(self) -> int:
         return len(self.videos)

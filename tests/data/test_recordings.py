@@ -234,6 +234,19 @@ def test_a_cache_of_another_user_is_read_and_its_like_kept_privately(
     np.testing.assert_array_equal(source(folder).read(0).flow, theirs)
 
 
+def test_the_chosen_cache_of_another_user_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cache folder itself falls back to a private one."""
+    theirs, mine = folder.parent / "theirs", folder.parent / "mine"
+    VideoSource(read_annotations(folder), FORM, theirs).read(0)
+    monkeypatch.setattr(recordings, "cache_folders", lambda kind: [theirs, mine])
+    monkeypatch.setattr(recordings, "cache_folder", lambda kind: mine)
+    found = VideoSource(read_annotations(folder), FORM)
+    found.read(0)
+    assert not mine.exists()
+    found.read(1)
+    assert (len(list(theirs.iterdir())), len(list(mine.iterdir()))) == (1, 1)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
