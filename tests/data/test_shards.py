@@ -187,8 +187,8 @@ def test_broken_videos_are_listed(videos: Path, tmp_path: Path, capsys: pytest.C
     assert json.loads((out / "manifest.json").read_text())["failed"][0][0] == str(broken)
     assert len(ShardSource(out)) == 6
     only = tmp_path / "only.csv"
-    (tmp_path / "other.mp4").write_text("no video")
-    only.write_text(f"path,label\n{broken},left\nother.mp4,down\n")
+    (tmp_path / "empty.mp4").touch()
+    only.write_text(f"path,label\n{broken},left\n{tmp_path / 'empty.mp4'},down\n")
     assert main(["data", "build", str(only), str(tmp_path / "none")]) == 1
     assert "can be read" in capsys.readouterr().err
 

@@ -147,8 +147,7 @@ def _located(tables: Sequence[tuple[Table, str | None]], places: Places) -> Foun
 def _missing(table: Table, lacking: Sequence[Row]) -> DataError:
     name = lacking[0].path + (".mp4" if table.kinetics else "")
     rest = f"; {len(lacking)} of {counted(len(table.rows), 'video')} are missing" if len(lacking) > 1 else ""
-    where = "" if os.path.isabs(name) else f" in {table.path.parent}"
-    return DataError(f"{table.path}, line {lacking[0].line}: there is no {name}{where}{rest}")
+    return DataError(f"{table.path}, line {lacking[0].line}: there is no {table.path.parent / name}{rest}")
 
 
 def _entry(table: Table, row: Row, path: str, part: str | None) -> Entry:
