@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 CLIP = $(firstword $(wildcard examples/*.mp4))
 
-.PHONY: help predict test test-slow test-s3 benchmark clean
+.PHONY: help predict test test-slow test-newest test-lowest test-s3 benchmark clean
 
 help:
 	@echo "make predict    name the action in the example clip, or in CLIP=..."
 	@echo "make test       style, types, doctests and tests"
 	@echo "make test-slow  kills of trainings and of builds at every single write, which takes minutes"
+	@echo "make test-newest  the wheel with the newest release of everything, for each Python from 3.11 to 3.13 that is there"
+	@echo "make test-lowest  tests with the oldest release of everything that pyproject.toml allows"
 	@echo "make test-s3    tests of shards on object stores, which need TensorFlow 2.17, in an environment of their own"
 	@echo "make benchmark  flow and prediction against OpenCV and torch: the example clip, or real ones in DATA=folder"
 	@echo "make clean      remove .venv, .venv-s3 and what the tools left behind"
@@ -22,10 +24,16 @@ test: $(VENV)/installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest --numprocesses auto --dist worksteal -m "not slow"
+	@$(BIN)/pytest --numprocesses auto --dist worksteal -m "not slow and not newest"
 
 test-slow: $(VENV)/installed-dev
 	@$(BIN)/pytest --numprocesses auto --dist worksteal -m slow
+
+test-newest: $(VENV)/installed-dev
+	@$(BIN)/pytest -m newest tests/test_install.py
+
+test-lowest: $(VENV)-lowest/installed
+	@$(VENV)-lowest/bin/pytest --numprocesses auto --dist worksteal -o filterwarnings=ignore tests/video tests/hub tests/cli
 
 test-s3: $(VENV)-s3/installed
 	@$(VENV)-s3/bin/pytest tests/s3
@@ -34,7 +42,7 @@ benchmark: $(VENV)/installed-dev
 	@$(BIN)/python -m benchmarks $(if $(DATA),--data "$(DATA)" --json benchmarks/results.json --chart docs/benchmark.png)
 
 clean:
-	@rm -rf $(VENV) $(VENV)-s3 build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) $(VENV)-lowest $(VENV)-s3 build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
 	@echo "Installing actionzoo into $(VENV) (0.8 GB to download, once)"
@@ -45,6 +53,13 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
 	@echo "Installing actionzoo and the tools for its tests into $(VENV) (4.3 GB on disk, once)"
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/installed
+
+$(VENV)-lowest/installed: pyproject.toml | $(VENV)/created
+	@$(BIN)/python -m venv --clear $(VENV)-lowest
+	@$(VENV)-lowest/bin/python -m pip --disable-pip-version-check install --quiet uv
+	@$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
+	    --editable '.[cluster]' 'hypothesis>=6.150' 'pytest>=8.4' 'pytest-xdist>=3.8'
+	@touch $@
 
 $(VENV)-s3/installed: pyproject.toml constraints-s3.txt | $(VENV)/created
 	@$(BIN)/python -c 'import sys; sys.version_info < (3, 13) or sys.exit("tensorflow-io needs Python 3.11 or 3.12")'

@@ -4,7 +4,8 @@
 >>> "predict" in dir(actionzoo)
 True
 
-Importing the package loads no framework; each name below loads what it needs when it is first used.
+Importing the package loads no framework; each name below loads what it needs when it is first used. Where Keras is
+imported too, before or after, it knows the layers of our networks: `keras.saving.load_model` reads them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from actionzoo.registration import register_layers
+
 if TYPE_CHECKING:
-    from actionzoo import data, evaluation, hub, inference, models, training, video
+    from actionzoo import data, errors, evaluation, hub, inference, models, training, video, visualization
     from actionzoo.inference import Answer, Predictor, extract_features, predict
     from actionzoo.models import create_model
     from actionzoo.names import list_models
@@ -28,6 +31,7 @@ __all__ = [
     "__version__",
     "create_model",
     "data",
+    "errors",
     "evaluation",
     "extract_features",
     "finetune",
@@ -39,9 +43,10 @@ __all__ = [
     "predict",
     "training",
     "video",
+    "visualization",
 ]
 
-_ROOMS = ("data", "evaluation", "hub", "inference", "models", "training", "video")
+_ROOMS = ("data", "errors", "evaluation", "hub", "inference", "models", "training", "video", "visualization")
 _HOMES = {
     "Answer": "inference",
     "Predictor": "inference",
@@ -64,3 +69,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+register_layers()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import typer
+
+from ._output import printable
+
+Format = TypeVar("Format", bound=str)
 
 Videos = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
         show_default=False,
-        help="Class folders, a CSV with path,label[,group][,split], or UCF101 or HMDB51 with their official lists.",
+        help="Class folders, also in train/val/test; a CSV with path,label[,group][,split]; a data set with its lists.",
     ),
 ]
 VideosOrShards = Annotated[
@@ -20,7 +25,8 @@ VideosOrShards = Annotated[
     typer.Argument(
         metavar="DATA",
         show_default=False,
-        help="Class folders, a CSV with path,label[,group][,split], UCF101 or HMDB51, or shards of `data build`.",
+        help="Class folders, also in train/val/test; a CSV with path,label[,group][,split]; a data set with its lists; "
+        "or shards of `data build`.",
     ),
 ]
 Split = Annotated[int, typer.Option(min=1, max=3, metavar="N", help="Of UCF101 and HMDB51: the official split.")]
@@ -40,8 +46,27 @@ Model = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
 Output = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write the results to a file instead of standard output.")
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write the results to a file; its suffix says how. [default: stdout]"
+    ),
 ]
 Stride = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="From one window's start to the next's. [default: the window]")
 ]
+
+
+def format_of(given: Format | None, output: Path | None, suffixes: Mapping[str, Format]) -> Format | None:
+    """The format that `--format` names, else that of the suffix of `--output`; None where there is neither.
+
+    Raises BadParameter for a suffix that is in no format.
+    """
+    suffix = output.suffix.lower() if output is not None else ""
+    if given is not None or not suffix:
+        return given
+    if suffix not in suffixes:
+        raise typer.BadParameter(
+            f"{printable(output)} ends in none of {', '.join(suffixes)}; name it otherwise, or give --format",
+            param_hint="--output",
+        )
+    return suffixes[suffix]

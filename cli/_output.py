@@ -8,10 +8,14 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from actionzoo.errors import ActionzooError, OutputError
+
+_OUT_OF_MEMORY = ("OutOfMemoryError", "ResourceExhaustedError")
+"""What torch and TensorFlow call it."""
 
 
 def printable(text: object) -> str:
@@ -30,22 +34,71 @@ def debugging() -> bool:
     return os.environ.get("ACTIONZOO_DEBUG") == "1"
 
 
+@dataclass
+class _Verbosity:
+    quiet: bool = False
+    verbose: bool = False
+
+
+_VERBOSITY = _Verbosity()
+
+
+def set_verbosity(*, quiet: bool, verbose: bool) -> None:
+    """What `--quiet` and `--verbose` say, for the command that runs."""
+    _VERBOSITY.quiet, _VERBOSITY.verbose = quiet, verbose
+
+
+def shows_progress() -> bool:
+    """Whether bars are wanted, and can be shown: stderr is a terminal."""
+    return not _VERBOSITY.quiet and sys.stderr is not None and sys.stderr.isatty()
+
+
+def note(text: object) -> None:
+    """Prints a message that is no result on stderr, unless `--quiet`."""
+    if not _VERBOSITY.quiet:
+        _say(text)
+
+
+def detail(text: object) -> None:
+    """Prints what only `--verbose` shows, on stderr."""
+    if _VERBOSITY.verbose:
+        _say(text)
+
+
 def complain(error: BaseException) -> None:
     """Prints an error as one line on stderr."""
+    _say(f"actionzoo: {explain(error)}")
+
+
+def explain(error: BaseException) -> str:
+    """An error in words: what is wrong and what to do. Only a bug is "unexpected".
+
+    >>> explain(OSError(28, "No space left on device", "out.csv"))
+    'out.csv: No space left on device'
+    >>> explain(MemoryError())
+    'not enough memory: take a smaller model, fewer frames or a smaller batch, or end other programs'
+    """
     if isinstance(error, ActionzooError):
-        message = str(error)
-    elif isinstance(error, OSError) and error.strerror:
-        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    else:
-        message = f"unexpected {type(error).__name__}: {error} (set ACTIONZOO_DEBUG=1 to see where)"
-    with suppress(OSError, AttributeError):  # stderr may be closed
-        sys.stderr.write(f"actionzoo: {printable(message)}\n")
+        return str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ in _OUT_OF_MEMORY:
+        return "not enough memory: take a smaller model, fewer frames or a smaller batch, or end other programs"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, ImportError):
+        return f"a part of the installation does not load ({error}); `actionzoo doctor` says what to do"
+    what = f"unexpected {type(error).__name__}" + (f": {error}" if str(error) else "")
+    return f"{what} (a bug: please report it, with the traceback that ACTIONZOO_DEBUG=1 shows)"
+
+
+def _say(text: object) -> None:
+    """One line on stderr, which may be closed."""
+    with suppress(OSError, AttributeError, ValueError):
+        sys.stderr.write(f"{printable(text)}\n")
 
 
 def warn(text: str) -> None:
     """Prints a warning as one line on stderr."""
-    with suppress(OSError, AttributeError):  # stderr may be closed
-        sys.stderr.write(f"actionzoo: warning: {printable(text)}\n")
+    _say(f"actionzoo: warning: {text}")
 
 
 def standard_output(*, utf8: bool) -> TextIO:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ._output import shows_progress
+
 
 @contextmanager
 def bar(title: str, value: str = "") -> Iterator[Callable[..., None]]:
@@ -16,6 +18,6 @@ def bar(title: str, value: str = "") -> Iterator[Callable[..., None]]:
     if value:
         columns.append(TextColumn(value + " {task.fields[value]:.2f}"))
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+    with Progress(*columns, console=console, transient=True, disable=not shows_progress()) as shown:
         task = shown.add_task(title, total=None, value=0.0)
         yield lambda done, total, value=0.0: shown.update(task, completed=done, total=total, value=value)

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 import actionzoo
 from actionzoo.errors import ActionzooError, OfflineError, VideoNotFoundError
 
-from ._output import printable
+from ._output import printable, shows_progress
 
 Report = Callable[[float, float | None], None]
 """Takes the seconds of a video that are done, and its duration if known."""
@@ -67,7 +67,7 @@ def check_stride(stride: float | None, shortest: float, model: str) -> None:
 @contextmanager
 def progress_bar(name: str, count: str = "") -> Iterator[Report | None]:
     """A bar on stderr while the block runs, if stderr is a terminal; it is gone when the block ends."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not shows_progress():
         yield None
         return
     name = printable(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -21,13 +22,14 @@ class TableWriter:
     """Prints each answer as soon as it is there.
 
     A source's best classes; with `windows`, a line for each window; for `many` sources without windows, a line for each
-    source.
+    source. A line has `top_k` classes, side by side.
     """
 
-    def __init__(self, out: TextIO, model: Predictor, *, many: bool, windows: bool) -> None:
+    def __init__(self, out: TextIO, model: Predictor, *, top_k: int, many: bool, windows: bool) -> None:
         self.terminal = out.isatty()
         self.console = Console(file=out, width=None if self.terminal else 10_000, highlight=False)
         self.model = model
+        self.top_k = top_k
         self.one_line_each = many and not windows
         self.windows = windows
         self.begun = False
@@ -35,7 +37,7 @@ class TableWriter:
     def answer(self, answer: Answer) -> None:
         """Prints the answer about one source."""
         if self.one_line_each:
-            self._line(answer.predictions[0], Text(printable(answer.source)))
+            self._line(answer.predictions, Text(printable(answer.source)))
             return
         if self.begun:
             self.console.print()
@@ -48,16 +50,16 @@ class TableWriter:
         if self.windows:
             for window in answer.windows:
                 span = f"{clock(window.start_s)} - {clock(window.end_s)}"
-                table.add_row(span, *self._row(window.predictions[0], best=True))
+                table.add_row(span, *self._cells(window.predictions))
         else:
             for rank, prediction in enumerate(answer.predictions):
-                table.add_row(*self._row(prediction, best=rank == 0))
+                table.add_row(*self._row_with_bar(prediction, best=rank == 0))
         self._show(table)
 
     def live(self, source: str, answer: LiveAnswer) -> None:
         """Prints one line about the newest frames."""
         latency = Text(f"latency {answer.latency_s:.2f} s", style="dim")
-        self._line(answer.predictions[0], latency, before=f"{clock(answer.time_s)}  ")
+        self._line(answer.predictions, latency, before=f"{clock(answer.time_s)}  ")
 
     def failure(self, source: str, error: Exception) -> None:
         """Prints nothing: the reason is on stderr."""
@@ -69,16 +71,29 @@ class TableWriter:
         label, style = prediction.label, "bold green" if best else ""
         if label == UNCERTAIN:
             label, style = f"{label} ({self.model.labels[prediction.index]})", "yellow"
-        cells = [Text(printable(label), style=style), Text(percent(prediction.score))]
-        if self.terminal:
-            mark = "#" if self.console.options.ascii_only else "━"
-            cells.append(Text(mark * round(BAR_WIDTH * prediction.score), style="green" if best else "dim"))
-        return cells
+        return [Text(printable(label), style=style), Text(percent(prediction.score))]
 
-    def _line(self, best: Prediction, after: Text, before: str = "") -> None:
+    def _row_with_bar(self, prediction: Prediction, *, best: bool) -> list[Text]:
+        """On a terminal, a bar as long as the score is high."""
+        if not self.terminal:
+            return self._row(prediction, best=best)
+        mark = "#" if self.console.options.ascii_only else "━"
+        bar = Text(mark * round(BAR_WIDTH * prediction.score), style="green" if best else "dim")
+        return [*self._row(prediction, best=best), bar]
+
+    def _cells(self, predictions: Sequence[Prediction]) -> list[Text]:
+        """The best classes of a window: several side by side, or one with its bar."""
+        if self.top_k == 1:
+            return self._row_with_bar(predictions[0], best=True)
+        return [cell for rank, each in enumerate(predictions[: self.top_k]) for cell in self._row(each, best=not rank)]
+
+    def _line(self, predictions: Sequence[Prediction], after: Text, before: str = "") -> None:
         width = max(len(UNCERTAIN), *map(len, self.model.labels))
-        label = Text(f"{printable(best.label):<{width}}", style="yellow" if best.label == UNCERTAIN else "bold green")
-        self._show(Text.assemble(before, label, f"  {percent(best.score)}  ", after))
+        line = Text(before)
+        for rank, each in enumerate(predictions[: self.top_k]):
+            style = "yellow" if each.label == UNCERTAIN else "" if rank else "bold green"
+            line.append(f"{printable(each.label):<{width}}", style).append(f"  {percent(each.score)}  ")
+        self._show(line + after)
 
     def _show(self, what: Text | Table) -> None:
         self.console.print(what, soft_wrap=isinstance(what, Text))

@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from ._output import printable
+
 if TYPE_CHECKING:
     from actionzoo.inference import Answer, LiveAnswer, Prediction
 
@@ -99,3 +101,21 @@ class CsvWriter:
         for rank, prediction in enumerate(predictions, 1):
             self.rows.writerow((*where, rank, prediction.label, prediction.index, f"{prediction.score:.6f}", *more))
         self.out.flush()
+
+
+def write_labels(out: TextIO, labels: Sequence[str], format: str) -> None:
+    """The classes of a model by index, one a line; as JSON a list.
+
+    >>> import sys
+    >>> write_labels(sys.stdout, ("hug", "kick"), "csv")
+    index,label
+    0,hug
+    1,kick
+    """
+    if format == "json":
+        out.write(json.dumps(list(labels), ensure_ascii=False, indent=2) + "\n")
+    elif format == "csv":
+        csv.writer(out, lineterminator="\n").writerows([("index", "label"), *enumerate(labels)])
+    else:
+        line = json.dumps if format == "jsonl" else printable
+        out.writelines(f"{line(label)}\n" for label in labels)

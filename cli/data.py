@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections import defaultdict
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from actionzoo.data.annotations import Annotations, read_annotations
 from actionzoo.data.build import Estimate
 from actionzoo.data.build import build as build_shards
 from actionzoo.data.check import Checked, check_videos
+from actionzoo.data.layouts.found import PARTS
 from actionzoo.data.puppets import ACTIONS, write_dataset
 from actionzoo.data.recordings import Form
 from actionzoo.errors import DataError
@@ -21,7 +22,7 @@ from actionzoo.hub.resolve import resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Group, Split, Videos
-from ._output import complain, printable
+from ._output import complain, note, printable
 from ._progress import bar
 
 PAPERS = Form(256, 256, 25.0, "tvl1", "short")
@@ -59,6 +60,7 @@ def check(
     The exit code is 3 if some videos are broken, and 1 if all are.
     """
     annotations = read_annotations(data, split=split, group=group)
+    typer.echo(printable(annotations.summary()), err=True)
     with bar("decoding") as progress:
         checked = check_videos([video.path for video in annotations.videos], workers=workers, progress=progress)
     broken = [video for video in checked if video.problem is not None]
@@ -98,6 +100,7 @@ def build(
     """
     form = PAPERS if model is None else Form.of(resolve_model(model).record)
     annotations = read_annotations(data, split=split, group=group)
+    typer.echo(printable(annotations.summary()), err=True)
     announce = partial(_announce, workers=None if scheduler else workers)
     with bar("building") as progress:
         done = build_shards(
@@ -114,7 +117,7 @@ def build(
 def _announce(estimate: Estimate, workers: int | None) -> None:
     minutes = max(1, round(estimate.seconds / (workers or 1) / 60))
     by = "of one core" if workers is None else f"on {workers} core{'s' * (workers > 1)}"
-    sys.stderr.write(f"about {estimate.size / 1e6:,.1f} MB, {minutes} minute{'s' * (minutes > 1)} {by}\n")
+    note(f"about {estimate.size / 1e6:,.1f} MB, {minutes} minute{'s' * (minutes > 1)} {by}")
 
 
 @app.command("puppets")
@@ -170,11 +173,13 @@ def _facts(annotations: Annotations, checked: list[Checked]) -> dict[str, Any]:
 def _print_summary(annotations: Annotations, checked: list[Checked]) -> None:
     """A line for every class, and what can be said of all."""
     console = standard_console()
-    parts = sorted({video.split for video in annotations.videos if video.split}, reverse=True)
+    parts = [part for part in PARTS if any(video.split == part for video in annotations.videos)]
     table = columns(console, "class", "videos", "minutes", "groups", *parts, whole=("class",))
-    pairs = list(zip(annotations.videos, checked, strict=True))
+    held: dict[int, list[tuple[Any, Checked]]] = defaultdict(list)
+    for video, found in zip(annotations.videos, checked, strict=True):
+        held[video.label].append((video, found))
     for label, name in enumerate(annotations.classes):
-        own = [(video, found) for video, found in pairs if video.label == label]
+        own = held[label]
         groups = {video.group for video, _ in own if video.group is not None}
         minutes = sum(found.seconds for _, found in own) / 60
         counts = [sum(video.split == part for video, _ in own) for part in parts]

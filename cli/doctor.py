@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,8 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from actionzoo.doctor import Check, examine
+from actionzoo.errors import ActionzooError
 
-from ._output import printable, standard_output
+from ._output import complain, printable, shows_progress, standard_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +42,13 @@ def doctor(
     else:
         _print(checks, Console(file=out, highlight=False))
     if broken := [check.name for check in checks if check.broken]:
-        typer.echo(f"actionzoo: does not work: {', '.join(broken)}", err=True)
+        complain(ActionzooError(f"does not work: {', '.join(broken)}"))
         raise typer.Exit(1)
 
 
 def _with_progress(quick: bool) -> Iterator[Check]:
     """The checks, with a word on a terminal's stderr that they take their time."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not shows_progress():
         yield from examine(quick=quick)
         return
     with Console(stderr=True).status("checking" if quick else "checking (some ten seconds)"):

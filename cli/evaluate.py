@@ -17,7 +17,7 @@ from actionzoo.hub.resolve import ModelFiles, resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Group, Offline, Split, Strategy, VideosOrShards
-from ._output import complain, printable
+from ._output import complain, note, printable
 from ._progress import bar
 
 if TYPE_CHECKING:
@@ -93,13 +93,15 @@ def evaluate(
         raise typer.BadParameter(str(error), param_hint="--views") from error
     shards = open_shards(data)
     if shards is None:
-        chosen, which = choose(read_annotations(data, split=split, group=group), files, part, force=force)
+        annotations = read_annotations(data, split=split, group=group)
     else:
-        chosen, which = choose(Annotations(shards.classes, shards.videos), files, part, force=force)
+        annotations = Annotations(shards.classes, shards.videos)
+    typer.echo(printable(annotations.summary()), err=True)
+    chosen, which = choose(annotations, files, part, force=force)
     videos = VideoSource(chosen, how.form) if shards is None else source_of(shards, chosen, how.form)
     if report is not None:
         make_folder(report)
-    typer.echo(f"{printable(which)}; protocol {how.name}", err=True)
+    note(f"{which}; protocol {how.name}")
     with bar("testing") as progress:
         done = test(files, videos, how, controls=report is not None, strategy=devices, progress=progress)
     metrics = measure(done.scores)
@@ -137,7 +139,7 @@ def _write_pages(folder: Path, files: ModelFiles, page: Page, paint: int) -> Non
     labels = confused_classes(page.done)[:paint]
     if not labels:
         return
-    typer.echo(f"{path} is there; painting {len(labels)} classes for it ...", err=True)
+    note(f"{path} is there; painting {len(labels)} classes for it ...")
     network = load_keras(files)
     targets = [class_target(network, files.record, files.record.classes[label], files.name) for label in labels]
     with bar("painting", "objective") as progress:

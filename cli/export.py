@@ -9,8 +9,11 @@ import typer
 
 from actionzoo.hub.export import SUFFIXES, export_model
 
-from ._options import Offline
+from ._options import Offline, format_of
 from ._output import printable
+
+Format = Literal["savedmodel", "onnx", "openvino", "litert"]
+FORMATS: dict[str, Format] = {".onnx": "onnx", ".xml": "openvino", ".tflite": "litert"}
 
 
 def export(
@@ -23,17 +26,25 @@ def export(
         ),
     ],
     format: Annotated[
-        Literal["savedmodel", "onnx", "openvino", "litert"], typer.Option(show_default=False, help="What to write.")
-    ],
+        Format | None,
+        typer.Option(show_default=False, help="What to write. [default: what --output ends in]"),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", show_default=False, help="The file or folder to write. [default: the model's name]"
+            "--output",
+            "-o",
+            metavar="PATH",
+            show_default=False,
+            help="The file or folder to write. [default: the model's name]",
         ),
     ] = None,
     offline: Offline = False,
 ) -> None:
     """Write a model for another runtime and compare its answers with Keras'."""
+    format = format_of(format, output, FORMATS)
+    if format is None:
+        raise typer.BadParameter("give one of savedmodel, onnx, openvino and litert", param_hint="--format")
     if output is not None and format != "savedmodel" and output.suffix.lower() != SUFFIXES[format]:
         raise typer.BadParameter(f"must end in {SUFFIXES[format]}", param_hint="--output")
     done = export_model(model, output, format, offline=offline)

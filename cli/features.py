@@ -13,7 +13,7 @@ from actionzoo.errors import ActionzooError, ModelError
 from actionzoo.inference.features import FeatureExtractor, save_features
 
 from ._options import Model, Offline, Stride
-from ._output import complain, debugging, output_file, printable
+from ._output import complain, debugging, note, output_file, printable
 from ._sources import check_names, check_source, check_stride, check_windows, progress_bar, with_listed
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def features(
     layer: Annotated[
         str, typer.Option(metavar="LAYER", help="A layer of the model; `actionzoo models show --layers` lists them.")
     ],
-    output: Annotated[Path, typer.Option(metavar="FILE.npz", help="Where the features go, as NumPy arrays.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.npz", help="Where the features go, as NumPy arrays.")
+    ],
     model: Model = "mini",
     window: Annotated[
         float | None,
@@ -59,7 +61,7 @@ def features(
         if not found:
             raise typer.Exit(1)  # before the block ends: an older file stays as it is
         save_features(out.buffer, found)
-    typer.echo(_summary(output, found), err=True)
+    note(_summary(output, found))
     raise typer.Exit(0 if len(found) == len(names) else 3)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +16,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from actionzoo.data.annotations import read_annotations
+from actionzoo.data.annotations import Annotations, read_annotations
 from actionzoo.data.shards import open_shards
-from actionzoo.errors import DataError
+from actionzoo.errors import DataError, TrainingError
 from actionzoo.hub.openvino import silent
 
 from ._options import Group, Strategy, VideosOrShards
-from ._output import complain, printable, standard_output
+from ._output import complain, note, printable, shows_progress, standard_output
 
 if TYPE_CHECKING:
     from actionzoo.training import Finished, Recipe
@@ -32,7 +35,9 @@ ROWS = 12
 
 def finetune(
     data: VideosOrShards,
-    output: Annotated[Path, typer.Option(metavar="RUN", help="The folder for all that comes out.")] = OUTPUT,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="RUN", help="The folder for all that comes out.")
+    ] = OUTPUT,
     model: Annotated[
         str, typer.Option(metavar="NAME", help="A trained model, or a network of `models list`.")
     ] = "mini",
@@ -87,6 +92,9 @@ def finetune(
     group: Group = None,
     mixed_precision: Annotated[bool, typer.Option("--mixed-precision", help="Compute in bfloat16.")] = False,
     strategy: Strategy = "auto",
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="For the other machines of multiworker to appear.")
+    ] = 600,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in RUN.")] = False,
     skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out videos that cannot be read.")] = False,
     seed: Annotated[int | None, typer.Option(min=0, metavar="S", show_default=False)] = None,
@@ -95,6 +103,9 @@ def finetune(
 
     RUN then holds the model (`actionzoo predict --model RUN`), the split and everything that was used.
     """
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow":  # before Keras is imported, which fails where that backend is not installed
+        raise TrainingError(f"training needs TensorFlow, but KERAS_BACKEND is {backend}; unset it")
     with silent():
         from actionzoo.training import finetune as learn
     given = {
@@ -119,12 +130,13 @@ def finetune(
     if strategy not in ("auto", "mirrored", "multiworker"):
         raise typer.BadParameter(f"{strategy!r} is not auto, mirrored or multiworker", param_hint="--strategy")
     chosen = None if resume else _recipe(data, model, init, recipe, changes)
-    with _Display() as display:
+    with _kept_is_said(output), _Display() as display:
         done = learn(
             data,
             output,
             chosen,
             strategy=strategy,
+            wait=wait,
             resume=resume,
             skip_broken=skip_broken,
             callbacks=[display.callback()],
@@ -133,13 +145,37 @@ def finetune(
     _say(done, data)
 
 
+@contextmanager
+def _kept_is_said(run: Path) -> Iterator[None]:
+    """When the training within is interrupted, a line that says what is kept of it."""
+    from actionzoo.training.run import kept_epochs
+
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        with suppress(TrainingError):
+            kept = kept_epochs(run)
+            if kept is None:
+                said = "before the training began; decoded videos are kept; start it again"
+            elif not kept[0]:
+                said = "in the first epoch, so there is no model yet; --resume goes on"
+            else:
+                said = f"after epoch {kept[0]} of {kept[1]}, whose model is in {printable(run)}; --resume goes on"
+            sys.stderr.write(f"actionzoo: interrupted {said}\n")
+        raise
+
+
 def _recipe(data: str, model: str, init: str | None, recipe: str, changes: dict[str, Any]) -> Recipe:
     """The recipe that the options ask for."""
     from actionzoo.training import choose_recipe
 
     shards = open_shards(data)
-    videos = shards.videos if shards else read_annotations(data, split=changes.get("split", 1)).videos
-    base = choose_recipe(recipe, model, init, len(videos))
+    if shards is None:
+        annotations = read_annotations(data, split=changes.get("split", 1), group=changes.get("group"))
+    else:
+        annotations = Annotations(shards.classes, shards.videos)
+    typer.echo(printable(annotations.summary()), err=True)
+    base = choose_recipe(recipe, model, init, len(annotations.videos))
     try:
         return replace(base, **changes)
     except ValueError as error:
@@ -173,7 +209,7 @@ class _Display:
         self._epochs, self._steps, self._since, self._seen = 0, 1, 0.0, 0
 
     def __enter__(self) -> _Display:
-        if self._console.is_terminal:
+        if shows_progress():
             self._live.start()
         return self
 
@@ -182,7 +218,7 @@ class _Display:
 
     def prepared(self, done: int, total: int) -> None:
         """Shows how many videos are decoded."""
-        if self._console.is_terminal:
+        if shows_progress():
             self._live.update(f"decoding {done} of {total} videos", refresh=True)
 
     def callback(self) -> Any:
@@ -198,7 +234,7 @@ class _Display:
     def _step(self, params: dict[str, int], step: int, logs: dict[str, float]) -> None:
         self._seen += 1
         self._since = self._since or time.monotonic()
-        if self._console.is_terminal:
+        if shows_progress():
             epoch = len(self._rows)
             left = (params["epochs"] - epoch) * params["steps"] - step - 1
             each = (time.monotonic() - self._since) / max(self._seen - 1, 1)
@@ -211,9 +247,7 @@ class _Display:
         self._rows += [("",) * len(row)] * (epoch - len(self._rows))  # those before a resume
         self._rows.append((*row, ""))
         if not self._console.is_terminal:
-            sys.stderr.write(
-                "  ".join(f"{name} {value}" for name, value in zip(HEADS, row, strict=True) if value) + "\n"
-            )
+            note("  ".join(f"{name} {value}" for name, value in zip(HEADS, row, strict=True) if value))
 
     def _show(self, current: tuple[str, ...]) -> None:
         table = Table(*HEADS, "", box=None, padding=(0, 2, 0, 0), header_style="dim")

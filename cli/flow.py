@@ -14,7 +14,7 @@ from actionzoo.video.files import VIDEO_SUFFIXES
 from actionzoo.video.flow_files import FlowFiles, write_flow
 
 from ._options import FlowMethod
-from ._output import printable
+from ._output import note, printable
 from ._sources import check_names, progress_bar
 
 Format = Literal["jpeg", "npz", "mp4"]
@@ -82,7 +82,7 @@ def flow(
         written = write_flow(
             source, out, format=format, method=method, short_side=size, bound=bound, frames=frames, progress=progress
         )
-    typer.echo(_summary(written, method), err=True)
+    note(_summary(written, method))
 
 
 def _check(source: str, out: Path, format: Format, bound: float | None, frames: bool) -> None:

@@ -23,7 +23,8 @@ def fuse(
     ] = None,
     average: Annotated[Literal["logits", "softmax"], typer.Option(help="What is averaged.")] = "logits",
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", show_default=False, help="Also keep the fused scores.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.npz", show_default=False, help="Also keep the fused scores."),
     ] = None,
 ) -> None:
     """Average the scores of several models, and say how good each is and what they are together."""
@@ -33,6 +34,8 @@ def fuse(
         from actionzoo.evaluation.metrics import summary
         from actionzoo.evaluation.scores import write_whole
     files, shares = _with_weights(scores, weights or [])
+    if output is not None and output.suffix.lower() != ".npz":
+        raise typer.BadParameter("must end in .npz", param_hint="--output")
     many = [read_scores(path) for path in files]
     fused = join(many, shares, average)
     for path, own in zip(files, many, strict=True):

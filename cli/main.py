@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import signal
 import sys
@@ -18,7 +20,8 @@ import typer
 
 import actionzoo
 
-from ._output import complain, debugging
+from ._output import complain, debugging, set_verbosity
+from ._running import CONTEXT, CarriedError, as_command
 
 COMMANDS = {
     "predict": "Name the action in videos, folders, cameras and streams.",
@@ -44,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     actionzoo ...
     0
     """
+    if argv is None:
+        _leave_ascii()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _print_any_character()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv))
@@ -65,11 +71,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _leave_ascii() -> None:
+    """Starts anew in Python's UTF-8 mode where file names are ASCII, as for LC_ALL=C with PYTHONUTF8=0.
+
+    Python itself takes UTF-8 in the C locale. Where it is told not to, a name with an accent in a CSV file or a model's
+    labels could neither be opened nor compared with that of a folder.
+    """
+    if codecs.lookup(sys.getfilesystemencoding()).name == "ascii" and not sys.flags.utf8_mode:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
+def _print_any_character() -> None:
+    """Characters that a stream's encoding lacks are printed as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _run(arguments: list[str]) -> int:
+    set_verbosity(quiet=False, verbose=False)
     try:
         build_app(arguments)(args=arguments, prog_name="actionzoo")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
+    except CarriedError as carried:
+        raise carried.error from carried.error.__cause__
     return 0
 
 
@@ -80,6 +106,7 @@ def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        context_settings=CONTEXT,
     )
     app.callback()(_global_options)
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
@@ -87,9 +114,11 @@ def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
         if name == called or "_ACTIONZOO_COMPLETE" in os.environ:
             module = import_module(f".{name}", __package__)
             if hasattr(module, "app"):
+                for command in module.app.registered_commands:
+                    command.callback = as_command(command.callback)
                 app.add_typer(module.app, name=name)
             else:
-                app.command(name)(getattr(module, name))
+                app.command(name)(as_command(getattr(module, name)))
         else:
             app.command(name, help=line)(_not_called)
     return app

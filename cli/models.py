@@ -50,7 +50,7 @@ def _group() -> None:
 @app.command("list")
 def list_(
     pattern: Annotated[
-        str, typer.Argument(metavar="[PATTERN]", show_default=False, help="With wildcards, such as 'st_*'.")
+        str, typer.Argument(metavar="PATTERN", show_default=False, help="With wildcards, such as 'st_*'.")
     ] = "*",
     as_json: Json = False,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
@@ -15,30 +15,44 @@ import typer
 import actionzoo
 from actionzoo.errors import ActionzooError, ModelError, OutputError
 
-from ._options import FlowMethod, Model, Offline, Output, Stride
-from ._output import complain, debugging, output_file, printable, standard_output, warn
+from ._options import FlowMethod, Model, Offline, Output, Stride, format_of
+from ._output import complain, debugging, detail, output_file, printable, standard_output, warn
 from ._sources import Report, check_names, check_source, check_stride, check_windows, progress_bar, with_listed
 from ._table import UNCERTAIN, TableWriter
-from ._writers import CsvWriter, JsonLinesWriter, JsonWriter, Writer
+from ._writers import CsvWriter, JsonLinesWriter, JsonWriter, Writer, write_labels
 
 if TYPE_CHECKING:
     from actionzoo.inference import Answer, Prediction, Predictor
 
 Format = Literal["table", "json", "jsonl", "csv"]
+FORMATS: dict[str, Format] = {".txt": "table", ".json": "json", ".jsonl": "jsonl", ".csv": "csv"}
+TOP_K = 5
 
 
 def predict(
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SOURCE",
             show_default=False,
             help="A file, folder, pattern, http(s):// or rtsp:// address, camera number, or - for a list on stdin.",
         ),
-    ],
+    ] = None,
     model: Model = "mini",
-    top_k: Annotated[int, typer.Option(min=1, metavar="K", help="How many classes to print, best first.")] = 5,
-    format: Annotated[Format, typer.Option(help="How to print the answers.")] = "table",
+    labels: Annotated[bool, typer.Option("--labels", help="Print the classes of the model, and look at none.")] = False,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="K",
+            show_default=False,
+            help="How many classes to print, best first. [default: 5; 1 in a table of several sources or windows]",
+        ),
+    ] = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(show_default=False, help="How to print the answers. [default: what --output ends in, or table]"),
+    ] = None,
     output: Output = None,
     window: Annotated[
         float | None,
@@ -67,6 +81,12 @@ def predict(
     offline: Offline = False,
 ) -> None:
     """Name the action in videos, folders, cameras and streams."""
+    format = format_of(format, output, FORMATS) or "table"
+    if labels:
+        _print_labels(actionzoo.Predictor(model, engine=engine, offline=offline).labels, sources, format, output)
+        return
+    if not sources:
+        raise typer.BadParameter("name a video, a folder, an address, a camera, or - for a list", param_hint="SOURCE")
     check_windows(window, stride)
     if window is None and segments:
         raise typer.BadParameter("needs --window", param_hint="--segments")
@@ -76,15 +96,14 @@ def predict(
     if live:
         _check_live(names, format, window, annotate)
     _check_files(names, output, annotate)
-    question = _Question(top_k, window, stride, segments, threshold, offline)
+    question = _Question(top_k or TOP_K, window, stride, segments, threshold, offline)
     answers: list[Answer] = []
-    opened = nullcontext(standard_output(utf8=format != "table")) if output is None else output_file(output)
-    with opened as out:
+    with _opened(output, format) as out:
         predictor = actionzoo.Predictor(
             model, engine=engine, precision=precision, flow=flow, force=force, offline=offline
         )
         check_stride(window if stride is None else stride, predictor.shortest_stride_s, predictor.model)
-        writer = _writer(format, out, predictor, many=len(names) > 1, windows=window is not None, live=live)
+        writer = _writer(format, out, predictor, top_k, many=len(names) > 1, windows=window is not None, live=live)
         if live:
             code = _watch(names[0], predictor, question, writer)
         else:
@@ -139,10 +158,23 @@ class _Question:
         return (best, *others)
 
 
-def _writer(format: Format, out: TextIO, predictor: Predictor, *, many: bool, windows: bool, live: bool) -> Writer:
+def _opened(output: Path | None, format: Format) -> AbstractContextManager[TextIO]:
+    return nullcontext(standard_output(utf8=format != "table")) if output is None else output_file(output)
+
+
+def _print_labels(labels: Sequence[str], sources: list[str] | None, format: Format, output: Path | None) -> None:
+    if sources:
+        raise typer.BadParameter("looks at no SOURCE; leave it out", param_hint="--labels")
+    with _opened(output, format) as out:
+        write_labels(out, labels, format)
+
+
+def _writer(
+    format: Format, out: TextIO, predictor: Predictor, top_k: int | None, *, many: bool, windows: bool, live: bool
+) -> Writer:
     match format:
         case "table":
-            return TableWriter(out, predictor, many=many, windows=windows)
+            return TableWriter(out, predictor, top_k=top_k or 1, many=many, windows=windows)
         case "csv":
             return CsvWriter(out, live=live)
         case "json":
@@ -169,6 +201,8 @@ def _answer_all(names: list[str], predictor: Predictor, question: _Question, wri
                 warn(f"{name}: {warning}; the answer is about what can be decoded")
             writer.answer(answer)
             answers.append(answer)
+            stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in answer.timing_s.items())
+            detail(f"{name}: {stages}")
     return answers
 
 

@@ -16,7 +16,7 @@ from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 
 from ._options import Offline
-from ._output import printable
+from ._output import note, printable
 from ._progress import bar
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def visualize(
             metavar="FILE", show_default=False, help="Paint nothing: show where this video speaks for the class."
         ),
     ] = None,
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the pictures go.")] = OUTPUT,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the pictures go.")] = OUTPUT,
     offline: Offline = False,
 ) -> None:
     """Show what a class, or a channel of a layer, responds to most: appearance and motion.
@@ -131,7 +131,7 @@ def _paint(
         typer.echo(printable(write_overview(output, shown)))
     fresh = sum(each.fresh for each in shown)
     if fresh < len(targets):
-        typer.echo(f"{len(targets) - fresh} of {len(targets)} were there already", err=True)
+        note(f"{len(targets) - fresh} of {len(targets)} were there already")
 
 
 def _drive(network: Any, files: ModelFiles, targets: list[Target], data: Path, output: Path) -> None:

@@ -22,7 +22,7 @@ from actionzoo.hub.resolve import resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Offline
-from ._output import complain, debugging, printable, standard_output
+from ._output import complain, debugging, printable, shows_progress, standard_output
 
 PLACES = {"embedded": "package", "hub": "hub", "authors": "authors"}
 """What the list calls the places where weights lie."""
@@ -48,7 +48,7 @@ def _group() -> None:
 @app.command("list")
 def list_(
     pattern: Annotated[
-        str, typer.Argument(metavar="[PATTERN]", show_default=False, help="With wildcards, such as 'st_*'.")
+        str, typer.Argument(metavar="PATTERN", show_default=False, help="With wildcards, such as 'st_*'.")
     ] = "*",
     as_json: Json = False,
 ) -> None:
@@ -151,7 +151,8 @@ def import_(
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE.keras", show_default=False, help="[default: the network's name]")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.keras", show_default=False, help="[default: the network's name]"),
     ] = None,
     offline: Offline = False,
 ) -> None:
@@ -160,7 +161,7 @@ def import_(
     with silent():
         from actionzoo.hub.matconvnet import import_mat
     output = output or Path(f"{source if source in load_catalog() else path.stem}.keras")
-    if output.suffix != ".keras":
+    if output.suffix.lower() != ".keras":
         raise typer.BadParameter("must end in .keras", param_hint="--output")
     done = import_mat(path, output)
     loaded = f"{len(done.report.loaded)} weights, none left over"
@@ -204,7 +205,7 @@ def _download_bar(name: str) -> Iterator[Any]:
     """A bar on standard error while a file of another server than the hub comes; the hub's client has its own."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not shows_progress()) as bar:
         task = bar.add_task(printable(name), total=None, visible=False)
         yield lambda there, total: bar.update(task, completed=there, total=total, visible=True)
 

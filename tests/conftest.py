@@ -13,6 +13,9 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+HANGS_S = 1800
+"""A process that takes longer hangs. No test depends on how fast a machine is."""
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -33,7 +36,7 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         given = [argument if isinstance(argument, bytes) else str(argument) for argument in arguments]
-        options = {"capture_output": True, "text": True, "timeout": 120, "check": False} | options
+        options = {"capture_output": True, "text": True, "timeout": HANGS_S, "check": False} | options
         return subprocess.run([sys.executable, "-m", "actionzoo", *given], **options)
 
     return run

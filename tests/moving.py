@@ -21,3 +21,16 @@ def write_moving(path: Path, direction: str, seed: int, frames: int = 12) -> Non
         for time in range(frames):
             top, left = (60 - 2 * time, 50) if direction == "down" else (30, 2 * time)
             video.write(np.ascontiguousarray(texture[top : top + 32, left : left + 48]))
+
+
+def save_two_layers(path: Path) -> Path:
+    """Saves a network that is as small as one can be, and learns in a moment: two dense layers over mean colours."""
+    import keras
+
+    from actionzoo.hub.bundle import save_model
+
+    inputs = {name: keras.Input((2, 32, 48, size), name=name) for name, size in (("appearance", 3), ("motion", 4))}
+    means = [keras.layers.GlobalAveragePooling3D(name=f"{name}_mean")(clip) for name, clip in inputs.items()]
+    hidden = keras.layers.Dense(4, name="hidden")(keras.layers.Concatenate(name="both")(means))
+    save_model(keras.Model(inputs, keras.layers.Dense(2, name="logits")(hidden), name="two_layers"), RECORD, path)
+    return path

@@ -1,16 +1,11 @@
-"""The house rules of imports, and the package as a stranger gets it."""
+"""The house rules of imports."""
 
 from __future__ import annotations
 
 import ast
-import json
-import os
 import re
-import shutil
-import subprocess
 import sys
 import tomllib
-import zipfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -24,11 +19,11 @@ SOURCES = {
     **{path: ("actionzoo", *path.relative_to(ROOT).parts) for path in ROOT.glob("weights/**/*.py")},
 }
 LEVELS = {
-    **dict.fromkeys(("errors", "names", "pretrained"), 0),
+    **dict.fromkeys(("errors", "names", "pretrained", "registration"), 0),
     **dict.fromkeys(("models", "video"), 1),
     **dict.fromkeys(("data", "hub"), 2),
     **dict.fromkeys(("inference", "training", "evaluation", "visualization"), 3),
-    **dict.fromkeys(("cli", "doctor", "weights", "__init__", "__main__"), 4),
+    **dict.fromkeys(("cli", "doctor", "installation", "weights", "__init__", "__main__"), 4),
 }
 """A room may import from its own level and below. `pretrained` is the one way up: it knows `hub` by its name only, and
 imports it when a builder is asked for trained weights."""
@@ -121,73 +116,3 @@ def test_every_package_that_is_imported_is_asked_for() -> None:
         for name in imported
         if not asked_for & {d.lower().replace("_", "-") for d in provided_by.get(name, [name])}
     }
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy that holds no more than a source distribution does."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for name in ("actionzoo", "cli", "weights"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    pip("wheel", "--no-deps", "--wheel-dir", out, source)
-    return next(out.glob("*.whl"))
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The scripts folder of an environment with nothing in it but the wheel and what the wheel asks for."""
-    where = tmp_path_factory.mktemp("empty")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", where], check=True, timeout=120)
-    scripts = where / ("Scripts" if os.name == "nt" else "bin")
-    pip("--python", scripts / "python", "install", "--no-compile", "--constraint", ROOT / "constraints.txt", wheel)
-    yield scripts
-    shutil.rmtree(where)
-
-
-def pip(*arguments: object) -> None:
-    """Runs pip without a word unless it fails."""
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=outside())
-    assert done.returncode == 0, done.stderr
-
-
-def outside() -> dict[str, str]:
-    """The environment without anything that leads back here."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-
-
-@pytest.mark.install
-def test_wheel_holds_every_source_and_weight(wheel: Path) -> None:
-    inside = set(zipfile.ZipFile(wheel).namelist())
-    wanted = {"/".join(module) for module in SOURCES.values()} | {"actionzoo/py.typed"}
-    weights = [path for path in ROOT.glob("weights/**/*") if path.suffix in {".bin", ".keras", ".md", ".toml", ".xml"}]
-    wanted |= {f"actionzoo/{path.relative_to(ROOT).as_posix()}" for path in weights}
-    assert wanted <= inside
-    assert "actionzoo/weights/catalog.toml" in inside
-
-
-@pytest.mark.install
-def test_installed_wheel_predicts_from_another_folder(installed: Path, clip: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [installed / "actionzoo", "predict", clip, "--format", "json", "--offline"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=tmp_path,
-        env=outside(),
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    (answer,) = json.loads(done.stdout)
-    assert clip.stem.startswith(answer["predictions"][0]["label"])
-    assert answer["source"] == str(clip)
-
-
-@pytest.mark.install
-def test_installed_wheel_is_whole(installed: Path, tmp_path: Path) -> None:
-    code = "import actionzoo, actionzoo.cli, actionzoo.weights; print(actionzoo.__file__, actionzoo.cli.__file__)"
-    command = [installed / "python", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path, env=outside())
-    assert all(path.startswith(str(installed.parent)) for path in done.stdout.split())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from actionzoo.data.layouts.folders import read_folders
 from actionzoo.data.layouts.found import PARTS, TEST, TRAIN, Entry, Found, counted, part_of, shortened
 from actionzoo.data.layouts.lists import read_list, read_metadata, read_only_list, read_part_lists
 from actionzoo.data.layouts.official import read_official
-from actionzoo.data.layouts.tree import survey
+from actionzoo.data.layouts.tree import Tree, survey
 from actionzoo.errors import DataError, OutputError
 
 __all__ = ["TEST", "TRAIN", "Annotated", "Annotations", "read_annotations", "split_by_group", "write_csv"]
@@ -123,22 +124,34 @@ def read_annotations(
 def _read_folder(path: Path, split: int, group: re.Pattern[str] | None) -> Found:
     """The videos of a folder: official lists come first, then other lists, then class folders."""
     tree = survey(path)
-    found = read_official(tree, split) or read_metadata(tree) or read_part_lists(tree)
-    if found is not None:
-        return found
+    official = read_official(tree, split) or read_metadata(tree)
+    if official is not None:
+        return official
+    listed, notes = read_part_lists(tree)
+    found = listed or _read_unlisted(tree, group)
+    found.notes += notes
+    return found
+
+
+def _read_unlisted(tree: Tree, group: re.Pattern[str] | None) -> Found:
+    """The videos of class folders or, where there are none, of the only list."""
     try:
         found = read_folders(tree, group)
     except DataError:
-        found = read_only_list(tree)
-        if found is None:
+        only = read_only_list(tree)
+        if only is None:
             raise
-        return found
+        return only
     return found if len({entry.label for entry in found.entries}) > 1 else read_only_list(tree) or found
 
 
 def _annotations(found: Found) -> Annotations:
-    classes = found.classes or tuple(sorted({entry.label for entry in found.entries}))
-    numbers = {name: number for number, name in enumerate(classes)}
+    names = {label: label for label in {entry.label for entry in found.entries}}
+    if found.classes is None:  # an accent is one character in some names, and two in those that macOS wrote
+        names = {label: unicodedata.normalize("NFC", label) for label in names}
+    classes = found.classes or tuple(sorted(set(names.values())))
+    places = {name: place for place, name in enumerate(classes)}
+    numbers = {label: places[name] for label, name in names.items()}
     videos = (Annotated(Path(entry.path), numbers[entry.label], entry.group, entry.split) for entry in found.entries)
     return Annotations(classes, tuple(videos), tuple(found.notes))
 
@@ -154,16 +167,19 @@ def split_by_group(annotations: Annotations, *, test: float = 0.2, seed: int = 0
     if not 0 < test < 1:
         raise ValueError(f"test is a share above 0 and below 1, not {test}")
     names = [video.group if video.group is not None else f"\0{video.path}" for video in annotations.videos]
-    groups: dict[str, Counter[int]] = defaultdict(Counter)
+    groups: dict[str, dict[int, int]] = defaultdict(dict)
     for name, video in zip(names, annotations.videos, strict=True):
-        groups[name][video.label] += 1
+        held = groups[name]
+        held[video.label] = held.get(video.label, 0) + 1
     chosen = _test_groups(groups, test, seed)
     for part in (chosen, groups.keys() - chosen):
         seen = {label for name in part for label in groups[name]}
         if lacking := [name for label, name in enumerate(annotations.classes) if label not in seen]:
-            raise DataError(f"videos of {', '.join(lacking)} are of too few groups to have some for the test")
-    parts = (TEST if name in chosen else TRAIN for name in names)
-    videos = (replace(video, split=part) for video, part in zip(annotations.videos, parts, strict=True))
+            raise DataError(f"videos of {shortened(lacking)} are of too few groups to have some for the test")
+    videos = (
+        Annotated(video.path, video.label, video.group, TEST if name in chosen else TRAIN)
+        for name, video in zip(names, annotations.videos, strict=True)
+    )
     return replace(annotations, videos=tuple(videos))
 
 
@@ -180,7 +196,7 @@ def write_csv(annotations: Annotations, path: str | Path) -> None:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for video in annotations.videos:
-                name = folders.real(video.path).removeprefix(below).replace(os.sep, "/")
+                name = folders.real(str(video.path)).removeprefix(below).replace(os.sep, "/")
                 writer.writerow([name, annotations.classes[video.label], video.group or "", video.split or ""])
         beside.replace(path)
     except OSError as error:
@@ -188,23 +204,28 @@ def write_csv(annotations: Annotations, path: str | Path) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _test_groups(groups: Mapping[str, Counter[int]], test: float, seed: int) -> set[str]:
+def _test_groups(groups: Mapping[str, Mapping[int, int]], test: float, seed: int) -> set[str]:
     """The groups for the test; `groups` tells how many videos of each class they have."""
-    whole: Counter[int] = Counter()
+    whole: dict[int, int] = defaultdict(int)
     holders: dict[int, list[str]] = defaultdict(list)
     order = sorted(groups)
     np.random.default_rng(seed).shuffle(order)
     for name in order:
-        whole.update(groups[name])
-        for label in groups[name]:
+        for label, count in groups[name].items():
+            whole[label] += count
             holders[label].append(name)
     wanted = {label: test * count for label, count in whole.items()}
     chosen: set[str] = set()
-    taken: Counter[int] = Counter()
+    taken: dict[int, int] = defaultdict(int)
+
+    def take(name: str) -> None:
+        chosen.add(name)
+        for label, count in groups[name].items():
+            taken[label] += count
+
     for name in order:
         if all(taken[label] + count / 2 <= wanted[label] for label, count in groups[name].items()):
-            chosen.add(name)
-            taken.update(groups[name])
+            take(name)
     for label in whole:  # of which every group alone is more than the test should have
         if not taken[label]:
             spare = [
@@ -213,9 +234,7 @@ def _test_groups(groups: Mapping[str, Counter[int]], test: float, seed: int) -> 
                 if all(taken[own] + count < whole[own] for own, count in groups[name].items())
             ]
             if spare:
-                smallest = min(spare, key=lambda name: groups[name].total())
-                chosen.add(smallest)
-                taken.update(groups[smallest])
+                take(min(spare, key=lambda name: sum(groups[name].values())))
     return chosen
 
 
@@ -268,8 +287,8 @@ class _Folders:
     def __init__(self) -> None:
         self._real: dict[str, str] = {}
 
-    def real(self, path: str | Path) -> str:
-        folder, name = os.path.split(path)
+    def real(self, path: str) -> str:
+        folder = path[: path.rfind(os.sep) + 1]
         if folder not in self._real:
-            self._real[folder] = os.path.realpath(folder)
-        return os.path.join(self._real[folder], name)
+            self._real[folder] = os.path.join(os.path.realpath(folder), "")
+        return self._real[folder] + path[len(folder) :]

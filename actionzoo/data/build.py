@@ -1,7 +1,8 @@
 """Videos into shards, on several cores or machines, with nothing lost when it is interrupted.
 
 What is to be built is written down first, as `plan.json`. Each shard is made in memory and written whole, and its facts
-behind it; a build that is started again makes only shards that have no facts. The manifest comes last.
+behind it; a build that is started again makes only shards that are missing or not what their facts say. The manifest
+comes last.
 """
 
 from __future__ import annotations
@@ -34,9 +35,14 @@ from actionzoo.data.shards import (
     frame_records,
     manifest_text,
     record_facts,
+    sealed,
+    unsealed,
 )
-from actionzoo.data.storage import Storage, open_storage
+from actionzoo.data.spread import spread
+from actionzoo.data.storage import Storage, in_bytes, open_storage
 from actionzoo.errors import DataError, OutputError, VideoError
+
+logger = logging.getLogger("actionzoo")
 
 SHARD_BYTES = 64 << 20
 """About so large is a shard at most."""
@@ -46,8 +52,6 @@ SHARDS = 128
 
 SAMPLES, TRIED = 3, 20
 """Videos that are encoded to tell how long it will take and how much room, and how many are tried to find so many."""
-
-INSTALL = "pip install 'actionzoo[cluster]'"
 
 Progress = Callable[[int, int], None]
 
@@ -111,23 +115,46 @@ def build(
     with _alone(storage):
         there = set(storage.names())
         tasks = _tasks(storage, there, annotations, form, estimated)
-        waiting = [task for task in tasks if not {task.name, _facts_name(task.name)} <= there]
-        done = len(tasks) - len(waiting)
-        with _spread(workers, scheduler) as run:
+        with spread(workers, scheduler) as run:
             if progress is not None:
-                progress(done, len(tasks))
-            for _ in run(waiting):
-                done += 1
+                progress(0, len(tasks))
+            for done, (name, made) in enumerate(run(_ensure_elsewhere, tasks), start=1):
+                if made and _facts_name(name) in there:
+                    logger.warning("%s/%s was damaged or missing; it was made again", storage.place, name)
                 if progress is not None:
                     progress(done, len(tasks))
-        facts = [json.loads(storage.read(_facts_name(task.name))) for task in tasks]
+        facts = [unsealed(storage.read(_facts_name(task.name))) for task in tasks]
         built = _built(storage.place, facts)
-        storage.write(MANIFEST, manifest_text(annotations.classes, form, flow_bound(form), facts).encode())
+        storage.write(MANIFEST, manifest_text(annotations.classes, form, flow_bound(form), facts))
     return built
 
 
-def build_shard(task: _Task) -> dict[str, Any]:
-    """Make one shard and write it with its facts, which are returned. Raises OutputError."""
+def ensure_shard(task: _Task) -> tuple[str, bool]:
+    """Make one shard and write it with its facts, unless they are there and whole.
+
+    Returns:
+        Its name, and whether it was made.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    made = not _whole(open_storage(task.place), task)
+    if made:
+        _build_shard(task)
+    return task.name, made
+
+
+def _whole(storage: Storage, task: _Task) -> bool:
+    """Whether a shard is there and is, byte for byte, what its facts say."""
+    try:
+        facts = unsealed(storage.read(_facts_name(task.name)))
+        content = storage.read(task.name)
+    except (DataError, ValueError):
+        return False
+    return facts["file"] == task.name and facts["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def _build_shard(task: _Task) -> None:
     offset = 0
     encoded, records, failed = [], [], []
     for video in task.videos:
@@ -150,15 +177,14 @@ def build_shard(task: _Task) -> dict[str, Any]:
     }
     storage = open_storage(task.place)
     storage.write(task.name, content)
-    storage.write(_facts_name(task.name), json.dumps(shard).encode())
-    return shard
+    storage.write(_facts_name(task.name), sealed(shard))
 
 
-def _build_elsewhere(task: _Task) -> dict[str, Any]:
-    """`build_shard` in a worker of Dask's, which then ends without running what S3's client leaves for the end."""
+def _ensure_elsewhere(task: _Task) -> tuple[str, bool]:
+    """`ensure_shard` in a worker of Dask's, which then ends without running what S3's client leaves for the end."""
     if multiprocessing.parent_process() is not None and task.place.startswith("s3://"):
         atexit.register(os._exit, 0)
-    return build_shard(task)
+    return ensure_shard(task)
 
 
 def _encoded(video: Annotated, classes: tuple[str, ...], form: Form) -> tuple[bytes, Recording, list[float]]:
@@ -184,7 +210,12 @@ def _tasks(
     """The shards to make: as planned before, or as planned now."""
     identity = _identity(annotations, form)
     if PLAN in there:
-        plan = json.loads(storage.read(PLAN))
+        try:
+            plan = unsealed(storage.read(PLAN))
+        except ValueError as error:
+            raise DataError(
+                f"{storage.place}/{PLAN} is damaged ({error}); remove {storage.place}, or give another place"
+            ) from error
         if plan["identity"] != identity:
             raise DataError(
                 f"{storage.place} holds shards of other videos, or of another form; give another place, or remove it"
@@ -198,11 +229,11 @@ def _tasks(
             estimated(found)
         free = storage.free()
         if free is not None and found.size > free:
-            room = f"about {found.size / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free"
+            room = f"about {in_bytes(found.size)} are needed and {in_bytes(free)} free"
             raise OutputError(f"{storage.place} has no room for these shards: {room}")
         step = max(1, min(SHARD_BYTES // each, math.ceil(len(annotations.videos) / SHARDS)))
         plan = {"identity": identity, "videos_a_shard": step}
-        storage.write(PLAN, json.dumps(plan).encode())
+        storage.write(PLAN, sealed(plan))
     step, videos = int(plan["videos_a_shard"]), annotations.videos
     count = math.ceil(len(videos) / step)
     return [
@@ -280,46 +311,3 @@ def _alone(storage: Storage) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-Run = Callable[[Sequence[_Task]], Iterator[dict[str, Any]]]
-
-
-@contextlib.contextmanager
-def _spread(workers: int, scheduler: str | None) -> Iterator[Run]:
-    """What runs tasks and hands out what they give, as they end: this process, or Dask's."""
-    if scheduler is None and workers == 1:
-        yield lambda tasks: map(build_shard, tasks)
-        return
-    try:
-        import dask
-        import distributed
-    except ImportError as error:
-        raise OutputError(f"several workers need Dask; {INSTALL}, or take --workers 1") from error
-    with contextlib.ExitStack() as stack:
-        if scheduler is None:
-            # A process a core; what they compute with would start a thread for each core otherwise.
-            for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
-                os.environ.setdefault(name, "1")
-            # Dask's nanny has memory given back at once, so that each array is mapped anew: a fifth of the time.
-            stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": {}}))
-            cluster = distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
-            )
-            address = stack.enter_context(cluster)
-        else:
-            address = scheduler
-        try:
-            client = stack.enter_context(distributed.Client(address, timeout="15s"))
-        except OSError as error:
-            raise OutputError(f"the Dask scheduler {scheduler} does not answer; check the address") from error
-
-        def run(tasks: Sequence[_Task]) -> Iterator[dict[str, Any]]:
-            futures = [client.submit(_build_elsewhere, task, pure=False) for task in tasks]
-            try:
-                for future in distributed.as_completed(futures):
-                    yield future.result()
-            except distributed.KilledWorker as error:
-                raise OutputError("a worker died over and over, perhaps for lack of memory; take fewer") from error
-
-        yield run

@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -18,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionzoo.data.annotations import Annotated, Annotations
-from actionzoo.errors import OutputError, VideoError
+from actionzoo.data.recording_cache import RecordingCache
+from actionzoo.errors import VideoError
 from actionzoo.hub.cache import cache_folder
 from actionzoo.hub.record import DEFAULT_FLOW, InputRecord
 from actionzoo.video.flow import optical_flow
@@ -26,8 +25,11 @@ from actionzoo.video.flow_files import flow_size
 from actionzoo.video.reader import read_frames
 from actionzoo.video.resize import input_size
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the files in the cache."""
+
+BLOCKS, BLOCK_BYTES = 17, 1 << 16
+"""Of a file of more than a megabyte so many blocks stand for its content: the first, the last, and some between."""
 
 Progress = Callable[[int, int], None]
 """Called with how many videos are done, and how many there are."""
@@ -114,6 +116,23 @@ class Source(Protocol):
     def read(self, index: int) -> Recording:
         """The recording of `videos[index]`. Raises VideoError or DataError."""
 
+    def digest(self, index: int) -> str | None:
+        """What the content of `videos[index]` is known by, wherever it lies; `None` if it cannot be read."""
+
+
+def content_digest(path: Path) -> str:
+    """A digest of a file's size and content, which for a long file is that of some of its blocks. Raises OSError."""
+    size = path.stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with path.open("rb") as file:
+        if size <= BLOCKS * BLOCK_BYTES:
+            digest.update(file.read())
+        else:
+            for block in range(BLOCKS):
+                file.seek((size - BLOCK_BYTES) * block // (BLOCKS - 1))
+                digest.update(file.read(BLOCK_BYTES))
+    return digest.hexdigest()
+
 
 def read_recording(path: Path, label: int, form: Form) -> Recording:
     """Decode one video once and compute its flow. Raises VideoError."""
@@ -132,13 +151,13 @@ class VideoSource:
     """Videos as they are on disk. Each is decoded when it is first read, and then kept in the user's cache folder.
 
     The cache is read through the page cache of the system, so a set that fits into memory is read from memory. It can
-    be deleted at any time; a video that changed is decoded again.
+    be deleted at any time; a video that changed, or whose entry is damaged, is decoded again.
     """
 
     def __init__(self, annotations: Annotations, form: Form, cache: Path | None = None) -> None:
         """`cache` is where decoded videos are kept, by default below `ACTIONZOO_CACHE`."""
         self.classes, self.videos, self.form = annotations.classes, annotations.videos, form
-        self._cache = cache_folder("recordings") if cache is None else cache
+        self._cache = RecordingCache(cache_folder("recordings") if cache is None else cache)
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -146,11 +165,19 @@ class VideoSource:
     def read(self, index: int) -> Recording:
         """The recording of `videos[index]`. Raises VideoError, and OutputError if the cache cannot be written."""
         video = self.videos[index]
-        place = self._cache / self._key(video.path)
-        if not place.is_dir():
-            self._keep(read_recording(video.path, video.label, self.form), place)
-        frames, flow = (np.load(place / f"{name}.npy", mmap_mode="r") for name in ("frames", "flow"))
-        return Recording(video.path.name, video.label, frames, flow)
+        name, key = video.path.name, self._key(video.path)
+        arrays = self._cache.load(key, name)
+        if arrays is None:
+            made = read_recording(video.path, video.label, self.form)
+            arrays = self._cache.store(key, name, made.frames, made.flow)
+        return Recording(name, video.label, *arrays)
+
+    def digest(self, index: int) -> str | None:
+        """What the content of `videos[index]` is known by; `None` if it cannot be read."""
+        try:
+            return content_digest(self.videos[index].path)
+        except OSError:
+            return None
 
     def prepare(
         self, progress: Progress | None = None, indices: Sequence[int] | None = None
@@ -181,25 +208,6 @@ class VideoSource:
         text = json.dumps([LAYOUT, str(path.resolve()), state, asdict(self.form)], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
-    def _keep(self, recording: Recording, place: Path) -> None:
-        """Write a recording beside its place, then rename it."""
-        beside = None
-        try:
-            self._cache.mkdir(parents=True, exist_ok=True)
-            beside = Path(tempfile.mkdtemp(prefix=".part-", dir=self._cache))
-            np.save(beside / "frames.npy", recording.frames)
-            np.save(beside / "flow.npy", recording.flow)
-            beside.rename(place)
-        except OSError as error:
-            if not place.is_dir():  # else another process was faster
-                raise OutputError(
-                    f"cannot keep {recording.name} in {self._cache}: {error.strerror or error}; set ACTIONZOO_CACHE to "
-                    "a folder with space"
-                ) from error
-        finally:
-            if beside is not None:
-                shutil.rmtree(beside, ignore_errors=True)
-
 
 class Subset:
     """Some of the videos of a source, in the order of `indices`."""
@@ -215,3 +223,7 @@ class Subset:
     def read(self, index: int) -> Recording:
         """The recording of `videos[index]`. Raises what the source raises."""
         return self._source.read(self._indices[index])
+
+    def digest(self, index: int) -> str | None:
+        """What the source says."""
+        return self._source.digest(self._indices[index])

@@ -19,7 +19,7 @@ import functools
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,15 @@ from numpy.typing import NDArray
 from actionzoo.data.annotations import Annotated
 from actionzoo.data.recordings import Form, Recording
 from actionzoo.data.storage import Storage, open_storage
-from actionzoo.errors import DataError
+from actionzoo.errors import DataError, OutputError
 from actionzoo.hub.openvino import silent
 from actionzoo.video.flow import decode_flow, encode_flow
 
 MANIFEST, PLAN = "manifest.json", "plan.json"
-VERSION = 1
+VERSION = 2
+DIGEST = "blake2b"
+"""Key of the digest in a JSON file of a build."""
+
 QUALITY = 95
 """Of JPEGs, 0 to 100."""
 
@@ -134,15 +137,18 @@ class ShardSource:
     def __init__(self, place: str | Path) -> None:
         self._storage: Storage = open_storage(place)
         try:
-            manifest = json.loads(self._storage.read(MANIFEST))
+            manifest = unsealed(self._storage.read(MANIFEST))
             if manifest["version"] != VERSION:
-                raise ValueError(f"it is of version {manifest['version']}; build the shards again")
+                raise ValueError(f"it is of version {manifest['version']}, not {VERSION}")
             self.classes = tuple(manifest["classes"])
             self.form = Form(**manifest["form"])
             self.bound = float(manifest["bound"])
             records = [(s["file"], RecordFacts(**facts)) for s in manifest["shards"] for facts in s["records"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{self._storage.place}/{MANIFEST} cannot be understood: {error}") from error
+            raise DataError(
+                f"{self._storage.place}/{MANIFEST} is damaged, or not that of shards ({error}); start `actionzoo data "
+                "build` again, which keeps shards that are whole"
+            ) from error
         self._records = records
         self.videos: tuple[Annotated, ...] = tuple(
             Annotated(Path(self._storage.place, file, facts.name), facts.label, facts.group, facts.split)
@@ -165,7 +171,9 @@ class ShardSource:
         file, facts = self._records[index]
         data = self._storage.read(file, facts.offset, facts.length)
         if hashlib.blake2b(data, digest_size=16).hexdigest() != facts.digest:
-            raise DataError(f"{self._storage.place}/{file} is damaged at {facts.name}; build it again")
+            raise DataError(
+                f"{self._storage.place}/{file} is damaged at {facts.name}; start `actionzoo data build` again"
+            )
         feature = tensorflow().train.Example.FromString(data).features.feature
         size = feature["height"].int64_list.value[0], feature["width"].int64_list.value[0]
         frames = _Pictures(feature["frames"].bytes_list.value, (*size, 3), np.uint8, _rgb)
@@ -173,6 +181,10 @@ class ShardSource:
         flow = _Pictures(pairs, (*size, 2), np.float16, self._flow)
         lazy: Any = frames, flow
         return Recording(facts.name, facts.label, *lazy)
+
+    def digest(self, index: int) -> str:
+        """What the content of `videos[index]` is known by: the digest of its record."""
+        return self._records[index][1].digest
 
     def _flow(self, pair: tuple[bytes, bytes]) -> NDArray[np.float16]:
         codes = [cv2.imdecode(np.frombuffer(part, np.uint8), cv2.IMREAD_GRAYSCALE) for part in pair]
@@ -208,19 +220,46 @@ class _Pictures:
 
 
 def frame_records(records: Sequence[bytes]) -> bytes:
-    """A TFRecord file of these records."""
+    """A TFRecord file of these records. Raises OutputError if the folder of temporary files is full."""
     tf = tensorflow()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "shard"))
-        with tf.io.TFRecordWriter(path) as writer:
-            for record in records:
-                writer.write(record)
+        try:
+            with tf.io.TFRecordWriter(path) as writer:
+                for record in records:
+                    writer.write(record)
+        except tf.errors.OpError as error:
+            reason = " ".join(str(error).split())
+            raise OutputError(f"cannot write {path}: {reason}; set TMPDIR to a folder with space") from error
         return Path(path).read_bytes()
 
 
-def manifest_text(classes: Sequence[str], form: Form, bound: float, shards: Sequence[dict[str, Any]]) -> str:
+def sealed(content: Mapping[str, Any]) -> bytes:
+    """JSON of a table with a digest of it, so that `unsealed` knows it again."""
+    text = json.dumps({**content, DIGEST: _digest(content)}, indent=1, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "surrogatepass")  # names of files may hold anything
+
+
+def unsealed(text: bytes) -> dict[str, Any]:
+    """What `sealed` was given. Raises ValueError if the text is anything else."""
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(content, dict) or DIGEST not in content:
+        raise ValueError("it lacks the digest that actionzoo writes")
+    if content.pop(DIGEST) != _digest(content):
+        raise ValueError("its content does not have the digest that was written with it")
+    return content
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def manifest_text(classes: Sequence[str], form: Form, bound: float, shards: Sequence[dict[str, Any]]) -> bytes:
     """The manifest of finished shards."""
     failed = [entry for shard in shards for entry in shard["failed"]]
     kept = [{key: value for key, value in shard.items() if key != "failed"} for shard in shards]
     content = {"version": VERSION, "classes": list(classes), "form": asdict(form), "bound": bound, "quality": QUALITY}
-    return json.dumps({**content, "shards": kept, "failed": failed}, indent=1, ensure_ascii=False) + "\n"
+    return sealed({**content, "shards": kept, "failed": failed})

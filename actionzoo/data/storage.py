@@ -38,6 +38,18 @@ class Storage(Protocol):
         """Bytes that can still be written, or `None` where nobody knows."""
 
 
+def in_bytes(count: float) -> str:
+    """A number of bytes, for people.
+
+    >>> in_bytes(100), in_bytes(2_345_678), in_bytes(6.4e10)
+    ('100 bytes', '2.3 MB', '64.0 GB')
+    """
+    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= limit:
+            return f"{count / limit:,.1f} {unit}"
+    return f"{count:.0f} bytes"
+
+
 def open_storage(place: str | os.PathLike[str]) -> Storage:
     """The storage at a folder or an address `s3://bucket/path`; nothing is made there yet.
 
@@ -61,7 +73,10 @@ class _Folder:
         beside = place.with_name(f".{name}.{os.getpid()}.part")
         try:
             self._path.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(content)
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             beside.replace(place)
         except OSError as error:
             beside.unlink(missing_ok=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -17,7 +20,31 @@ from actionzoo.evaluation.metrics import Metrics
 LABELLED = 30
 """Up to so many classes, a figure writes counts and names in full size."""
 
+FALLBACK_FONTS = (
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK TC", "Noto Sans CJK KR", "Noto Sans JP", "Noto Sans SC",
+    "Noto Sans TC", "Noto Sans KR", "Source Han Sans", "Source Han Sans JP", "Source Han Sans SC", "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei", "Droid Sans Fallback", "IPAexGothic", "IPAGothic", "TakaoGothic", "VL Gothic", "NanumGothic",
+    "Hiragino Sans", "PingFang SC", "PingFang TC", "Heiti TC", "Apple SD Gothic Neo", "Yu Gothic", "Meiryo",
+    "Microsoft YaHei", "Microsoft JhengHei", "SimHei", "Malgun Gothic", "Arial Unicode MS", "Noto Sans",
+    "Noto Sans Devanagari", "Noto Sans Thai", "Nirmala UI", "Unifont",
+)  # fmt: skip
+"""What class names are written with that matplotlib's own font lacks: Chinese, Japanese, Korean and others."""
 
+
+@contextmanager
+def readable_fonts() -> Iterator[None]:
+    """Text that is made and drawn within finds each character in the first installed font that has it.
+
+    A character of no installed font is drawn as a box; matplotlib's warning about each is not for the screen.
+    """
+    installed = set(font_manager.get_font_names())
+    families = [*mpl.rcParams["font.family"], *(name for name in FALLBACK_FONTS if name in installed)]
+    with mpl.rc_context({"font.family": families}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
+        yield
+
+
+@readable_fonts()
 def draw_confusion(classes: Sequence[str], metrics: Metrics) -> Figure:
     """Labels down, answers across; the shade is the share of a label's videos, the number their count."""
     table = np.array(metrics.confusion)
@@ -40,6 +67,7 @@ def draw_confusion(classes: Sequence[str], metrics: Metrics) -> Figure:
     return figure
 
 
+@readable_fonts()
 def draw_classes(metrics: Metrics) -> Figure:
     """Recall of every class, the worst at the top; numbers are right of all videos."""
     rows = sorted((row for row in metrics.per_class if row.recall is not None), key=lambda row: row.recall or 0.0)
@@ -73,20 +101,21 @@ def draw_reliability(metrics: Metrics) -> Figure:
 def png(figure: Figure) -> bytes:
     """The content of a PNG file."""
     file = io.BytesIO()
-    FigureCanvasAgg(figure).print_figure(file, format="png")
+    with readable_fonts():
+        FigureCanvasAgg(figure).print_figure(file, format="png")
     return file.getvalue()
 
 
 def svg(figure: Figure, title: str) -> str:
     """An `<svg>` element for a page: without a background, black in the colour of the page's text, text as text.
 
-    `title` is what a screen reader says of it.
+    So the reader's browser finds the fonts for it. `title` is what a screen reader says of it.
     """
     file = io.StringIO()
     figure.patch.set_visible(False)
     for axes in figure.axes:
         axes.patch.set_visible(False)
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):
+    with readable_fonts(), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):
         FigureCanvasSVG(figure).print_figure(file, format="svg", metadata={"Date": None})
     text = file.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""Trained weights in our networks: ImageNet's, from torchvision's files, and those that Keras saved.
+"""Trained weights in our networks: ImageNet's, from torchvision's files, those that Keras saved, and those of a model.
 
 The appearance stream takes the weights of an image network as they are, the motion stream with a first layer made for
 flow. Filters over time that stand in place of 1x1 convolutions are made of the trained ones. What an image network does
@@ -21,6 +21,8 @@ from safetensors.numpy import load_file
 from actionzoo.errors import ModelNotFoundError, WeightsError
 from actionzoo.hub.catalog import find_entry, load_catalog
 from actionzoo.hub.loading import LoadReport, load_arrays, named_weights
+from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.resolve import resolve_model
 from actionzoo.hub.safety import check_hdf5
 from actionzoo.hub.store import fetch_weights
 from actionzoo.hub.torchvision import FC6_SIDE, FIRST_KERNELS, from_torchvision, weight_names
@@ -50,20 +52,37 @@ def load_weights(model: keras.Model, network: str, weights: str, *, offline: boo
         model: as `actionzoo.create_model(network, ...)` built it.
         network: its name.
         weights: `"imagenet"`; a `.safetensors` file of the network that its streams are built on, in torchvision's or
-            timm's layout; or a `.weights.h5` file of the same network.
-        offline: take ImageNet weights from the cache only.
+            timm's layout; a `.weights.h5` file of the same network; or a trained model of it (`resolve_model`).
+        offline: never use the network: take weights from the cache only.
 
     Raises:
-        ModelNotFoundError: there is no such file.
+        ModelNotFoundError: there is no such file or model.
         WeightsError: the file is damaged or belongs to another network.
         ActionzooError: ImageNet weights cannot be fetched (`actionzoo.hub.store.fetch_weights`).
         ValueError: the network cannot have ImageNet weights.
     """
-    if weights != IMAGENET and not weights.endswith(".safetensors"):
+    if weights.endswith(".weights.h5"):
         return _load_keras(model, Path(weights))
+    if not fills_a_network(weights):
+        return _load_from(model, weights, offline=offline)
     base = NETWORKS[network].base
     path = imagenet_file(base, offline=offline) if weights == IMAGENET else Path(weights)
     return load_imagenet(model, base, read_tensors(path), source=str(path))
+
+
+def fills_a_network(weights: str) -> bool:
+    """Whether that means weights alone, which need a network to be built for them, and not a trained model."""
+    return weights == IMAGENET or weights.endswith((".safetensors", ".weights.h5"))
+
+
+def load_model(weights: str, *, offline: bool = False) -> keras.Model:
+    """The trained model that a name, a `.keras` file, a run folder or `hf://user/repo` means. Raises ActionzooError."""
+    try:
+        return load_keras(resolve_model(weights, offline=offline))
+    except ModelNotFoundError as error:
+        raise ModelNotFoundError(
+            f"{error}; or weights for a network: 'imagenet', a .safetensors or .weights.h5 file"
+        ) from error
 
 
 def imagenet_options(network: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,3 +230,30 @@ def _load_keras(model: keras.Model, path: Path) -> LoadReport:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{path} does not fit {model.name} or is damaged ({reason}); give another file") from error
     return LoadReport(tuple(named_weights(model)), (), ())
+
+
+def _load_from(model: keras.Model, weights: str, *, offline: bool) -> LoadReport:
+    """Load the weights of a trained model of the same network; where it has other classes, all but its classifiers."""
+    trained = load_model(weights, offline=offline)
+    _check_preprocessing(model, trained, weights)
+    new = () if trained.output_shape[-1] == model.output_shape[-1] else ("logits*",)
+    arrays = {
+        name: weight.numpy()
+        for name, weight in named_weights(trained).items()
+        if not (new and name.startswith("logits"))
+    }
+    return load_arrays(model, arrays, new=new, source=weights)
+
+
+def _check_preprocessing(model: keras.Model, trained: keras.Model, source: str) -> None:
+    """Raises WeightsError if two networks scale their input differently: the weights would fit, but answer wrongly."""
+    scales = [
+        {
+            layer.name: (layer.get_config()["scale"], layer.get_config()["offset"])
+            for layer in network.layers
+            if isinstance(layer, keras.layers.Rescaling) and layer.name.endswith("_preprocessing")
+        }
+        for network in (model, trained)
+    ]
+    if scales[0] != scales[1]:
+        raise WeightsError(f"{source} was trained with another `preprocessing` than {model.name} has; give its own")

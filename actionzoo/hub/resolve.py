@@ -18,6 +18,8 @@ from actionzoo.hub.record import InputRecord, read_record
 from actionzoo.names import NETWORKS
 
 IR_FILES = ("openvino.xml", "openvino.bin")
+CHECKPOINT_FILE = "checkpoint.safetensors"
+"""In a run folder: what its training goes on from."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ def resolve_model(name: str | os.PathLike[str], *, offline: bool = False) -> Mod
         return ModelFiles(name, read_record(io.BytesIO(entry.read(MODEL_FILE))), entry=entry)
     path = Path(name)
     if path.is_dir():
+        if not (path / MODEL_FILE).is_file() and (path / CHECKPOINT_FILE).is_file():
+            raise ModelNotFoundError(
+                f"the training in {name} was interrupted in its first epoch, so there is no model yet; go on with it: "
+                f"`actionzoo finetune DATA --output {name} --resume`"
+            )
         if not (path / MODEL_FILE).is_file():
             raise ModelNotFoundError(
                 f"the folder {name} holds no {MODEL_FILE}; give a run folder of `actionzoo finetune`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from actionzoo.names import NETWORKS
 def _builder(name: str) -> Callable[..., keras.Model]:
     def builder(
         include_top: bool = True,
-        weights: str | None = None,
+        weights: str | os.PathLike[str] | None = None,
         input_shape: tuple[int | None, int | None, int | None] | None = None,
         classes: int = 101,
         classifier_activation: str | None = None,
@@ -54,8 +55,8 @@ DOC = """Build {name}: {description} ({system}, {venue}).
 
     Args:
         include_top: with the classifiers; without, the model returns the features before them, `(batch, channels)`.
-        weights: `"imagenet"` or a `.safetensors` file, for streams trained on pictures; a `.weights.h5` file of the
-            same network; `None` for random weights. See `actionzoo.create_model`.
+        weights: `"imagenet"` or a `.safetensors` file, for streams trained on pictures; a `.weights.h5` file or
+            a trained model of the same network; `None` for random weights. See `actionzoo.create_model`.
         input_shape: `(num_frames, height, width)`, each may be `None` for any; the papers' by default.
         classes: number of classes.
         classifier_activation: such as `"softmax"`. `None`, for logits, is what the rest of actionzoo works with.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -38,18 +39,24 @@ BUILDERS = _builders()
 
 
 def create_model(
-    name: str, num_classes: int, num_frames: int | None = None, *, weights: str | None = None, **options: Any
+    name: str | None = None,
+    num_classes: int | None = None,
+    num_frames: int | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> keras.Model:
-    """Build a network by name.
+    """Build a network by name, or load a trained model.
 
     Args:
-        name: one of `list_models()`.
+        name: one of `list_models()`. Without it, `weights` is a trained model, which is returned as it is.
         num_classes: number of classes.
         num_frames: length of a clip, T; `None` for any length, of at least five where frames are pooled.
         weights: `"imagenet"` for streams trained on pictures, with new classifiers (VGG-16 and ResNet-50, 101, 152;
             `strides` and `preprocessing` are then `"torchvision"`); a `.safetensors` file of such a network, laid out
-            as by torchvision or timm; a `.weights.h5` file of the same network, built with the same options; `None` for
-            random weights.
+            as by torchvision or timm; a `.weights.h5` file of the same network, built with the same options; a trained
+            model of the same network, whose classifiers are used where the number of classes is the same: a name such
+            as `"mini"`, a `.keras` file, a run folder, or `hf://user/repo[@revision]`; `None` for random weights.
         **options: arguments of the builder, such as `height`, `width`, `stack_length` or `fusion`: see
             `actionzoo.models.two_stream.build_two_stream`, `actionzoo.models.spatiotemporal.build_spatiotemporal` and
             `actionzoo.models.t_resnet.build_t_resnet`.
@@ -60,33 +67,40 @@ def create_model(
 
     Raises:
         ValueError: there is no network or no option of that name, or an option has a value that does not exist.
-        ActionzooError: the weights cannot be found or fetched, or are damaged.
+        ActionzooError: the weights cannot be found or fetched, are damaged, or belong to another network.
 
     >>> model = create_model("two_stream_resnet18", 6, 2, height=64, width=64, channel_factor=0.125)
     >>> model.output.shape
     (None, 6)
     """
-    return build(name, weights, num_classes=num_classes, num_frames=num_frames, **options)
+    if name is not None:
+        return build(name, weights, num_classes=num_classes, num_frames=num_frames, **options)
+    given = {"num_classes": num_classes, "num_frames": num_frames, **options}
+    changed = {argument: value for argument, value in given.items() if value is not None}
+    if weights is None or pretrained.fills_a_network(weights) or changed:
+        raise ValueError(
+            "Argument `name` may be left out only where `weights` is a trained model, which is returned as it is. "
+            f"Received: weights={weights!r}, {changed}"
+        )
+    return pretrained.load_model(weights)
 
 
-def build(name: str, weights: str | None, **arguments: Any) -> keras.Model:
+def build(name: str, weights: str | os.PathLike[str] | None, **arguments: Any) -> keras.Model:
     """Build a network by name with its builder's own arguments; what is not given has the papers' value."""
     if name not in BUILDERS:
         near = difflib.get_close_matches(name.lower(), NETWORKS, n=3) or list_models()
         raise ValueError(f"There is no network {name!r}. Did you mean one of {near}? Received: name={name!r}")
+    if arguments["num_classes"] is None:
+        raise ValueError(f"{name} needs the argument `num_classes`, the number of its classes. Received: None")
     check_sizes(num_classes=arguments["num_classes"])
     known = [option for option in inspect.signature(BUILDERS[name]).parameters if option != "name"]
     for argument, value in arguments.items():
         if argument not in known:
             raise ValueError(f"{name} takes the arguments {known}. Received: {argument}={value!r}")
-    if weights is not None and (weights == "imagenet" or str(weights).endswith(".safetensors")):
+    weights = None if weights is None else os.fspath(weights)
+    if weights is not None and (weights == "imagenet" or weights.endswith(".safetensors")):
         arguments = pretrained.imagenet_options(name, arguments)
-    elif weights is not None and not str(weights).endswith(".weights.h5"):
-        raise ValueError(
-            "Argument `weights` must be None, 'imagenet', or a file .safetensors or .weights.h5. "
-            f"Received: weights={weights!r}"
-        )
     model = BUILDERS[name](name=name, **arguments)
     if weights is not None:
-        pretrained.load_weights(model, name, str(weights))
+        pretrained.load_weights(model, name, weights)
     return model

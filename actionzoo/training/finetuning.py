@@ -12,11 +12,13 @@ from typing import Any
 import keras
 
 from actionzoo.data.annotations import TEST, TRAIN, Annotations, read_annotations, split_by_group
+from actionzoo.data.layouts.found import PARTS, unknown_part
 from actionzoo.data.recordings import Progress, Source, Subset, VideoSource, describe
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
 from actionzoo.hub.record import InputRecord
-from actionzoo.training.recipe import Recipe, change, read_recipe
+from actionzoo.training.meeting import WAIT_S
+from actionzoo.training.recipe import Recipe, change, read_recipe, settled
 from actionzoo.training.run import RECIPE, SKIPPED, Run
 from actionzoo.training.start import lengths_of, start_record, training_form
 from actionzoo.training.strategy import explained_loss, is_chief, make_strategy
@@ -52,6 +54,7 @@ def finetune(
     recipe: Recipe | None = None,
     *,
     strategy: str = "auto",
+    wait: float = WAIT_S,
     resume: bool = False,
     skip_broken: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -64,6 +67,7 @@ def finetune(
         output: the run folder, which holds all that came out. `actionzoo.predict(..., model=output)` takes it.
         recipe: how to learn; by default `mini` on a small set.
         strategy: "auto", "mirrored" or "multiworker" (`actionzoo.training.strategy`).
+        wait: seconds to wait for the other machines of "multiworker".
         resume: go on with the training in `output`, with the recipe that it was begun with.
         skip_broken: leave out videos that cannot be read, and list them, instead of stopping.
         callbacks: of Keras; they get `loss`, `accuracy` and, with a validation, `val_loss` and `val_accuracy`.
@@ -71,20 +75,20 @@ def finetune(
 
     Raises:
         DataError: the set cannot be learned from; some of its videos cannot be read.
-        TrainingError: the recipe does not fit; the loss is no number any more; another worker is gone; there is
-            nothing to resume, or it was begun with other data.
+        TrainingError: the recipe does not fit; the loss is no number any more; another worker does not come or is
+            gone; there is nothing to resume, or it was begun with other data; Keras is not on TensorFlow.
         OutputError: the run folder cannot be written, or holds another training.
         ModelError: the network to begin with cannot be found.
 
     >>> finished = finetune("my_videos", "run", Recipe(test=0.25))                                # doctest: +SKIP
     >>> actionzoo.predict("new.mp4", model="run")                                                 # doctest: +SKIP
     """
-    devices = make_strategy(strategy)
+    devices = make_strategy(strategy, wait)
     folder = Path(output)
     with Run(folder, resume=resume, writes=is_chief(devices)) as run:
         if resume:
             recipe = change(Recipe(), read_recipe(folder / RECIPE), str(folder / RECIPE))
-        recipe = recipe or Recipe()
+        recipe = settled(recipe or Recipe())
         source, record, skipped = _opened(data, recipe, skip_broken, preparing)
         if skipped:
             run.write(SKIPPED, "".join(f"{json.dumps(str(path))},{json.dumps(reason)}\n" for path, reason in skipped))
@@ -119,10 +123,12 @@ def _opened(
 
 
 def divided(annotations: Annotations, recipe: Recipe) -> Annotations:
-    """Every video in a part: "train", "val", "test", or another name that the set itself gives.
+    """Every video in a part: "train", "val" or "test"; those that the set puts into no part are learned from.
 
-    Raises DataError if groups cannot be shared out, or a class has nothing to learn from.
+    Raises DataError if the set has another part, groups cannot be shared out, or a class has nothing to learn from.
     """
+    for name in {video.split for video in annotations.videos if video.split} - set(PARTS):
+        raise unknown_part("the set", name)
     if any(video.split for video in annotations.videos):
         named = [video if video.split else replace(video, split=TRAIN) for video in annotations.videos]
         annotations = replace(annotations, videos=tuple(named))

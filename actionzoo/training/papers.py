@@ -15,7 +15,7 @@ from typing import Any
 
 from actionzoo.errors import TrainingError
 from actionzoo.names import NETWORKS
-from actionzoo.training.recipe import FEW_VIDEOS, Recipe, change, read_recipe
+from actionzoo.training.recipe import FEW_VIDEOS, Recipe, change, read_recipe, settled
 
 _ALL: dict[str, Any] = {
     "init": "imagenet",
@@ -111,7 +111,7 @@ def choose_recipe(name: str, model: str, init: str | None, videos: int) -> Recip
     zoo = model in NETWORKS
     if name == "auto":
         name = "papers" if zoo and videos > FEW_VIDEOS else "small"
-    start = init or ("trained" if not zoo else "imagenet" if _has_imagenet(model) else "random")
+    start = init or settled(Recipe(model=model)).init
     if start == model or (not zoo and start == "mini"):
         start = "trained"
     if name == "small":
@@ -124,7 +124,3 @@ def choose_recipe(name: str, model: str, init: str | None, videos: int) -> Recip
     path = Path(name)
     values = {"model": model, "init": start} | read_recipe(path)
     return change(Recipe(), values | ({"init": init} if init else {}), str(path))
-
-
-def _has_imagenet(network: str) -> bool:
-    return not network.endswith("resnet18") and "mulnet18" not in network

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from actionzoo.errors import TrainingError
+from actionzoo.names import NETWORKS
 
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("steps", "cosine", "constant")
@@ -31,8 +33,9 @@ class Recipe:
     Attributes:
         model: a network's name, a catalog's name, a `.keras` file, a run folder, or `hf://user/repo`.
         init: where a network's weights come from: "imagenet", "random", or a `.keras` file of the same network;
-            "trained" for a model that has them.
-        options: arguments of the network's builder.
+            "trained" for the model's own or, for a network of the zoo, ImageNet's where there are such, and random
+            ones where not.
+        options: arguments of the network's builder; those that are `None` are left to it.
         num_frames, stride, fps: of a clip; 0 is what the model was trained with, fitted to the videos.
         epochs: passes over the training videos; 0 is what suits their number.
         batch_size: clips a step, over all devices; 0 is 8, or fewer where there are fewer videos.
@@ -101,6 +104,8 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        options = {name: value for name, value in self.options.items() if value is not None}
+        object.__setattr__(self, "options", {name: _listed(value) for name, value in options.items()})
         choices = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "crop": CROPS, "batch_norm": BATCH_NORMS}
         for name, known in choices.items():
             if getattr(self, name) not in known:
@@ -149,14 +154,23 @@ class Recipe:
         options = values.pop("options")
         lines = [f"{name} = {_toml(value)}" for name, value in values.items()]
         if options:
-            lines += ["", "[options]", *(f"{name} = {_toml(value)}" for name, value in options.items())]
+            lines += ["", "[options]", *(f"{json.dumps(name)} = {_toml(value)}" for name, value in options.items())]
         return "\n".join(lines) + "\n"
+
+
+def _listed(value: Any) -> Any:
+    """Tuples as lists, as a file gives them back."""
+    return [_listed(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(part) for part in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(name)} = {_toml(part)}" for name, part in value.items()) + "}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # inf and nan, which JSON writes in other words
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -166,13 +180,24 @@ def read_recipe(path: Path) -> dict[str, Any]:
     except (OSError, RecursionError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TrainingError(f"{path} cannot be read as a recipe: {error}") from error
     kinds = {known.name: type(known.default) for known in fields(Recipe)} | {"options": dict}
+    parts = {"drops": float, "factors": float, "unfreeze": float, "frozen": str}
     for name, value in values.items():
         if name not in kinds:
             near = difflib.get_close_matches(name, kinds, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise TrainingError(f"{path}: a recipe has no {name!r}{hint}")
         values[name] = _of_kind(value, kinds[name], f"{path}: {name}")
+        if name in parts:
+            values[name] = tuple(_of_kind(part, parts[name], f"{path}: a part of {name}") for part in values[name])
     return values
+
+
+def settled(recipe: Recipe) -> Recipe:
+    """The recipe with an origin of its weights in place of "trained", which no network of the zoo is."""
+    if recipe.init != "trained" or recipe.model not in NETWORKS:
+        return recipe
+    untrained = recipe.model.endswith("resnet18") or "mulnet18" in recipe.model
+    return replace(recipe, init="random" if untrained else "imagenet")
 
 
 def change(recipe: Recipe, values: Mapping[str, Any], where: str) -> Recipe:

@@ -32,10 +32,11 @@ import filelock
 from actionzoo.data.recordings import Source
 from actionzoo.errors import OutputError, TrainingError
 from actionzoo.hub.download import MODEL_FILE
+from actionzoo.hub.resolve import CHECKPOINT_FILE
 from actionzoo.training.checkpoint import load_facts, replace_file
 
 RECIPE, SPLIT, SKIPPED, ENVIRONMENT = "recipe.toml", "split.csv", "skipped.csv", "environment.json"
-HISTORY, CHECKPOINT, LAST, METRICS, LOGS = "history.csv", "checkpoint.safetensors", "last.keras", "metrics.json", "logs"
+HISTORY, LAST, METRICS, LOGS = "history.csv", "last.keras", "metrics.json", "logs"
 LOCK = ".lock"
 
 
@@ -107,7 +108,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / CHECKPOINT
+        return self.folder / CHECKPOINT_FILE
 
     def write(self, name: str, text: str) -> None:
         """A text file, whole at any time. Raises OutputError."""
@@ -125,7 +126,7 @@ class Run:
 
 def kept_epochs(folder: Path) -> tuple[int, int] | None:
     """How many epochs the checkpoint of a run has, and how many it shall have; `None` if there is no checkpoint."""
-    path = folder / CHECKPOINT
+    path = folder / CHECKPOINT_FILE
     if not path.is_file():
         return None
     facts = load_facts(path)
@@ -148,16 +149,10 @@ def environment(strategy: Any) -> dict[str, Any]:
 
 
 def fingerprint(source: Source) -> str:
-    """What the videos are: names, labels, groups, parts, sizes and form. Another set has another one."""
+    """What the videos are: names, labels, groups, parts, content and form. Another set has another one."""
     rows = [
-        [str(video.path.name), video.label, video.group, video.split, _bytes(video.path)] for video in source.videos
+        [str(video.path.name), video.label, video.group, video.split, source.digest(index)]
+        for index, video in enumerate(source.videos)
     ]
     text = json.dumps([source.classes, asdict(source.form), rows])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _bytes(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:  # part of a shard
-        return None

@@ -89,14 +89,18 @@ def _record(recipe: Recipe) -> InputRecord:
             hint = f"; a network of that kind is {' or '.join(near)}" if near else ""
             raise ModelNotFoundError(f"{error}{hint}") from error
     options = recipe.options
-    size = {side: int(options.get(side) or DEFAULT_SIDE) for side in ("height", "width")}
+    for name in ("height", "width", "stack_length"):
+        value = options.get(name, 1)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise TrainingError(f"the option {name} of {recipe.model} is a whole number from 1, not {value!r}")
+    size = {side: options.get(side, DEFAULT_SIDE) for side in ("height", "width")}
     frames = 1 if recipe.model.startswith(("appearance_", "motion_")) else DEFAULT_FRAMES
     papers = recipe.short_side > 0
     return InputRecord(
         (),
         **size,
         num_frames=frames,
-        stack_length=int(options.get("stack_length", DEFAULT_STACK)),
+        stack_length=options.get("stack_length", DEFAULT_STACK),
         flow=PAPERS_FLOW if papers else FINE_FLOW if size["height"] < SMALL else OWN_FLOW,
         resize="stretch" if papers else "fit",
         mirror=papers,
@@ -145,7 +149,7 @@ def _build(recipe: Recipe, record: InputRecord, weights: str | None) -> keras.Mo
         options.pop("stack_length", None)
     try:
         return create_model(recipe.model, len(record.classes), record.num_frames, weights=weights, **options)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise TrainingError(f"{recipe.model} cannot be built so: {error}") from error
 
 

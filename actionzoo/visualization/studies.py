@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from actionzoo.data.recordings import Source
-from actionzoo.evaluation.figures import png
+from actionzoo.evaluation.figures import png, readable_fonts
 from actionzoo.evaluation.scores import write_whole
 from actionzoo.hub.record import InputRecord
 from actionzoo.visualization.attribution import Attention
@@ -97,6 +97,7 @@ def tuning_curves(responder: Responder, driver: Driver, path: Path, channel: int
     return curves
 
 
+@readable_fonts()
 def draw_tuning(title: str, curves: Curves) -> Figure:
     """The curves of a channel; the factors on a logarithmic axis, that of no flow at its left end."""
     figure = Figure((6, 3.2), layout="constrained", dpi=120)

@@ -27,7 +27,7 @@ clips = SimpleNamespace(**runpy.run_path(str(ROOT / "benchmarks" / "_clips.py"))
 
 def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=ROOT, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False, cwd=ROOT, **options)
 
 
 @pytest.fixture(scope="module")

@@ -23,10 +23,25 @@ def data(tmp_path: Path, clip: Path) -> Path:
 
 def test_a_good_set(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "check", str(data), "--group", r"(p\d)"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    done = capsys.readouterr()
+    assert done.err.splitlines()[0] == "2 classes, 2 groups, 3 videos"
+    lines = done.out.splitlines()
     assert [line.split() for line in lines[:2]] == [["bend", "1", "0.1", "1"], ["wave", "2", "0.2", "2"]]
     assert lines[2].startswith("3 videos of 2 classes; 164 frames, 240 pixels high, 30 a second; all good")
     assert len(lines) == 3
+
+
+def test_a_set_in_parts(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for part in ("train", "validation"):
+        shutil.copytree(data / "wave", data / "set" / part / "wave")
+        shutil.copytree(data / "bend", data / "set" / part / "bend")
+    (data / "set" / "train" / "wave" / "notes.txt").touch()
+    assert main(["data", "check", str(data / "set")]) == 0
+    done = capsys.readouterr()
+    said = "2 parts, 2 classes, 6 videos: train 3, val 3; 1 file left out: 1 .txt"
+    assert done.err.splitlines()[0] == said
+    lines = [line.split() for line in done.out.splitlines()]
+    assert lines[:2] == [["bend", "2", "0.2", "-", "1", "1"], ["wave", "4", "0.4", "-", "2", "2"]]
 
 
 def test_groups_that_nobody_knows_are_mentioned(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

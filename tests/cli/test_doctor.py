@@ -4,18 +4,23 @@ import json
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 import actionzoo
-from actionzoo import doctor
+from actionzoo import doctor, installation
 from actionzoo.cli.main import main
 from actionzoo.video.flow import METHODS
 
@@ -55,6 +60,80 @@ def test_json_says_what_other_sources_say(run: Any) -> None:
     assert report["keras"]["status"] == report["devices"]["status"] == "skipped"
 
 
+def test_flow_methods_are_timed_warm_and_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first call of each method is cold, and the machine is busy at first: neither changes a ratio."""
+    from actionzoo.video import flow
+
+    now, calls, true = 0.0, [], {method: 0.001 * (place + 1) for place, method in enumerate(METHODS)}
+
+    def measured(frames: Any, method: str, workers: int) -> Any:
+        nonlocal now
+        cold = method not in calls
+        calls.append(method)
+        now += 1.0 if cold else true[method] * (3 if len(calls) < 2 * len(METHODS) else 1)
+        return np.full((1, *frames.shape[1:], 2), (2, 0), np.float32)
+
+    monkeypatch.setattr(flow, "optical_flow", measured)
+    monkeypatch.setattr(doctor.time, "perf_counter", lambda: now)
+    found = doctor._flow()["methods"]
+    for method in METHODS:
+        assert found[method]["ms"] == pytest.approx(1000 * true[method])
+        assert found[method]["ratio"] == pytest.approx(true[method] / true["dis"], abs=0.05)
+
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+BOUNDS = {
+    Requirement(line).name: Requirement(line).specifier
+    for line in [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
+}
+
+
+def as_metadata() -> list[str]:
+    """What `importlib.metadata` says of the project as it is now."""
+    extras = PROJECT["optional-dependencies"].items()
+    return [*PROJECT["dependencies"], *(f'{line}; extra == "{extra}"' for extra, lines in extras for line in lines)]
+
+
+def advised(command: str) -> dict[str, Requirement]:
+    """What the commands of pip in an advice install."""
+    install = re.sub(r"pip uninstall [^&]*&& ", "", command.partition(";")[0].partition(", or")[0])
+    words = [word for word in shlex.split(install) if word not in ("pip", "install", "&&") and word[0] != "-"]
+    return {Requirement(word).name: Requirement(word) for word in words}
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_every_advice_installs_what_the_project_takes(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    monkeypatch.setattr(metadata, "requires", lambda name: as_metadata())
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.setattr(installation, "_is_installed", lambda package: True)
+    commands = {piece.name: piece.advice for piece in doctor._pieces() if "pip " in piece.advice}
+    assert {name: set(advised(command)) for name, command in commands.items()} == {
+        "video": {"av", "opencv-contrib-python-headless"},
+        "flow": {"opencv-contrib-python-headless"},
+        "openvino": {"openvino"},
+        "keras": {backend},
+    }
+    for command in commands.values():
+        assert "--no-deps" in command  # else the newest of all that a package needs would come with it
+        for name, requirement in advised(command).items():
+            assert requirement.specifier == BOUNDS[name]
+    assert commands["flow"].startswith("pip uninstall -y opencv-python opencv-python-headless ")
+
+
+def test_a_package_that_the_project_does_not_take(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "requires", lambda name: ["av>=18,<18.0.1", "rich>=13", "no-such-package>=2"])
+    monkeypatch.setattr(installation, "version_of", {"av": "19.0.0", "rich": "15.0"}.get)
+    monkeypatch.setattr(doctor, "version_of", {"av": "19.0.0", "rich": "15.0"}.get)
+    code, out, _ = run("--json")
+    report = json.loads(out)
+    assert (code, report["packages"]["status"]) == (0, "warning")
+    assert report["packages"]["reason"] == (
+        "not installed: no-such-package; av is 19.0.0, actionzoo takes av>=18,<18.0.1"
+    )
+    (problem,) = [each for each in report["problems"] if each["check"] == "packages"]
+    assert problem["advice"] == "pip install 'no-such-package>=2' 'av>=18,<18.0.1'"
+
+
 def test_memory_is_the_systems(run: Any) -> None:
     meminfo = Path("/proc/meminfo")
     if not meminfo.exists():
@@ -85,7 +164,7 @@ def test_a_broken_openvino_is_reported(run: Any, monkeypatch: pytest.MonkeyPatch
     lines = out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("openvino"))
     assert lines[at].split(maxsplit=1)[1] == "failed   ImportError: libopenvino.so: cannot open shared object file"
-    assert "what to do: pip install --force-reinstall openvino" in lines[at + 1]
+    assert "what to do: pip install --force-reinstall --no-deps 'openvino>=" in lines[at + 1]
     assert "Traceback" not in out
     code, out, _ = run("--json")
     report = json.loads(out)

@@ -35,6 +35,28 @@ def test_table_of_many_has_a_line_each(run: Run) -> None:
     ]
 
 
+def test_table_of_many_has_as_many_classes_as_asked_for(run: Run) -> None:
+    assert run("predict", "a.mp4", "b.mp4", "--top-k", 2).out.splitlines() == [
+        "push        70.0 %  kick        20.0 %  a.mp4",
+        "push        70.0 %  kick        20.0 %  b.mp4",
+    ]
+
+
+def test_table_of_windows_has_as_many_classes_as_asked_for(run: Run) -> None:
+    lines = run("predict", "a.mp4", "--window", 1, "--top-k", 2, "--threshold", 0.6).out.splitlines()
+    assert [line.split() for line in lines[2:]] == [
+        ["0:00.0", "-", "0:01.0", "hug", "80.0", "%", "kick", "10.0", "%"],
+        ["0:01.0", "-", "0:02.0", "uncertain", "(hug)", "50.0", "%", "kick", "30.0", "%"],
+        ["0:02.0", "-", "0:03.0", "uncertain", "(push)", "45.0", "%", "hug", "30.0", "%"],
+        ["0:03.0", "-", "0:04.0", "push", "90.0", "%", "hug", "5.0", "%"],
+    ]
+
+
+def test_lines_of_a_camera_have_as_many_classes_as_asked_for(run: Run) -> None:
+    lines = run("predict", "rtsp://ends", "--top-k", 2).out.splitlines()
+    assert lines[0] == "0:01.0  push        70.0 %  kick        20.0 %  latency 0.25 s"
+
+
 def test_table_of_windows_has_their_times(run: Run) -> None:
     lines = run("predict", "a.mp4", "--window", 1).out.splitlines()
     assert lines[2:4] == ["0:00.0 - 0:01.0  hug    80.0 %", "0:01.0 - 0:02.0  hug    50.0 %"]
@@ -195,6 +217,43 @@ def test_output_file(run: Run, tmp_path: Path) -> None:
     result = run("predict", "a.mp4", "--format", "json", "--output", "answer.json")
     assert (result.code, result.out) == (0, "")
     assert json.loads((tmp_path / "answer.json").read_text())[0]["source"] == "a.mp4"
+
+
+@pytest.mark.parametrize("name", ["answer.json", "answer.JSON", "answer.jsonl", "answer.csv", "answer.txt", "answer"])
+def test_the_suffix_of_the_output_says_how(run: Run, name: str, tmp_path: Path) -> None:
+    format = Path(name).suffix.lower()[1:].replace("txt", "table") or "table"
+    assert run("predict", "a.mp4", "-o", name).code == 0
+    assert (tmp_path / name).read_text() == run("predict", "a.mp4", "--format", format).out
+
+
+def test_format_goes_before_the_suffix(run: Run, tmp_path: Path) -> None:
+    assert run("predict", "a.mp4", "--output", "answer.txt", "--format", "csv").code == 0
+    assert (tmp_path / "answer.txt").read_text().startswith("source,")
+
+
+def test_an_unknown_suffix_names_the_known_ones(run: Run) -> None:
+    result = run("predict", "a.mp4", "--output", "answer.xml")
+    assert (result.code, result.out) == (2, "")
+    assert "answer.xml ends in none of .txt, .json, .jsonl, .csv" in " ".join(result.err.split())
+
+
+@pytest.mark.parametrize(
+    ("format", "expected"),
+    [
+        ("table", "hug\nkick\npush\n"),
+        ("jsonl", '"hug"\n"kick"\n"push"\n'),
+        ("csv", "index,label\n0,hug\n1,kick\n2,push\n"),
+    ],
+)
+def test_labels_are_the_classes_of_the_model(run: Run, format: str, expected: str) -> None:
+    assert run("predict", "--labels", "--format", format).out == expected
+
+
+def test_labels_as_json_are_a_list(run: Run, tmp_path: Path) -> None:
+    assert json.loads(run("predict", "--labels", "--format", "json").out) == ["hug", "kick", "push"]
+    assert run("predict", "--labels", "--output", "labels.json").out == ""
+    assert json.loads((tmp_path / "labels.json").read_text()) == ["hug", "kick", "push"]
+    assert run("predict", "a.mp4", "--labels").code == 2
 
 
 def test_interrupted_run_leaves_the_old_output(run: Run, tmp_path: Path) -> None:

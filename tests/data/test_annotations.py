@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
-from actionzoo.data.annotations import Annotations, read_annotations, split_by_group, write_csv
+from actionzoo.data.annotations import Annotated, Annotations, read_annotations, split_by_group, write_csv
 from actionzoo.errors import DataError, OutputError
 from tests.data.trees import listed, touch
 
@@ -219,3 +223,79 @@ def test_groups_that_cannot_be_shared_out(tmp_path: Path) -> None:
     for share in (0, 1, -0.5):
         with pytest.raises(ValueError, match="above 0 and below 1"):
             split_by_group(found, test=share)
+
+
+def calls(monkeypatch: pytest.MonkeyPatch, data: Path) -> Counter[str]:
+    """How often what asks the system for a file or a folder is called while a set is read."""
+    counts: Counter[str] = Counter()
+
+    def counted(name: str) -> Callable[..., object]:
+        true = getattr(os, name)
+
+        def call(*given: object, **named: object) -> object:
+            counts[name] += 1
+            return true(*given, **named)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        for name in ("stat", "lstat", "scandir", "listdir", "readlink"):
+            patched.setattr(os, name, counted(name))
+        read_annotations(data)
+    return counts
+
+
+def test_no_file_is_asked_for_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls depend on the number of folders, not on that of videos, for folders and for lists."""
+    few, many = (
+        touch(tmp_path / str(takes), *(f"{word}/{take}.mp4" for word in "abcd" for take in range(takes)))
+        for takes in (3, 60)
+    )
+    counts = [calls(monkeypatch, folder) for folder in (few, many)]
+    assert counts[0] == counts[1]
+    assert counts[0]["scandir"] + counts[0]["listdir"] > 4  # what is counted are the calls that are made
+    for folder in (few, many):
+        write_csv(split_by_group(read_annotations(folder)), folder / "set.csv")
+    counts = [calls(monkeypatch, folder / "set.csv") for folder in (few, many)]
+    assert counts[0] == counts[1]
+
+
+def opcodes(run: Callable[[], object]) -> int:
+    """How many instructions of Python a call takes."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., object]:
+        nonlocal count
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("takes", [1, 5])
+def test_a_split_takes_steps_in_proportion_to_the_videos(takes: int) -> None:
+    """Of many classes, too, and where each has too few videos for its share of the test."""
+    steps = []
+    for classes in (50, 200):
+        names = tuple(map(str, range(classes)))
+        videos = tuple(Annotated(Path(f"{take}/{name}"), int(name)) for name in names for take in range(takes + 1))
+        steps.append(opcodes(lambda: split_by_group(Annotations(names, videos))))  # noqa: B023
+    assert steps[0] > 50 * takes
+    assert steps[1] < 5 * steps[0]
+
+
+def test_checking_a_list_takes_steps_in_proportion_to_the_videos(tmp_path: Path) -> None:
+    steps = []
+    for classes in (50, 200):
+        path = touch(tmp_path / str(classes), *(f"{number}.mp4" for number in range(2 * classes))) / "set.csv"
+        path.write_text("path,label\n" + "".join(f"{number}.mp4,{number // 2}\n" for number in range(2 * classes)))
+        steps.append(opcodes(lambda: read_annotations(path)))  # noqa: B023
+    assert steps[0] > 100
+    assert steps[1] < 5 * steps[0]

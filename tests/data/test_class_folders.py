@@ -145,6 +145,15 @@ def test_one_class_with_people_is_not_people(tmp_path: Path) -> None:
         read_annotations(tmp_path)
 
 
+def test_folders_of_frames(tmp_path: Path) -> None:
+    names = [f"{label}/{take}/{frame:05}.jpg" for label in CLASSES for take in range(2) for frame in range(3)]
+    found = read_annotations(touch(tmp_path, *names, "kick/notes.txt", "kick/a.mp4"))
+    assert listed(found, tmp_path)[:3] == [(f"kick/{name}", "kick", None, None) for name in ("0", "1", "a.mp4")]
+    assert found.summary() == "3 classes, 7 videos; 1 file left out: 1 .txt"
+    touch(tmp_path, "1.jpg", "2.jpg")
+    assert len(read_annotations(tmp_path).videos) == 7
+
+
 def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     touch(tmp_path / "real", *crossed(CLASSES), "wave/notes.txt")
     for name in CLASSES:

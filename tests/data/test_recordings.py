@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import shutil
+import sys
+import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +17,12 @@ import pytest
 
 from actionzoo.data import recordings
 from actionzoo.data.annotations import read_annotations
-from actionzoo.data.recordings import Form, VideoSource, read_recording
+from actionzoo.data.recordings import Form, VideoSource, content_digest, read_recording
 from actionzoo.errors import NotAVideoError, OutputError
 from actionzoo.hub.record import InputRecord
 from actionzoo.video.flow import optical_flow
 from actionzoo.video.writer import VideoWriter
+from tests.faults import Killed, killed_at
 
 FORM = Form(32, 64, 15, "dis")
 
@@ -63,6 +70,32 @@ def test_a_video_is_decoded_once_until_it_changes(folder: Path, monkeypatch: pyt
     assert not list((folder.parent / "cache").glob(".part*"))
 
 
+def test_a_video_of_one_frame(folder: Path) -> None:
+    with VideoWriter(folder / "bend" / "0.mp4", 30, (64, 96)) as video:
+        video.write(np.zeros((64, 96, 3), np.uint8))
+    for _ in range(2):
+        recording = source(folder).read(0)
+        assert (recording.frames.shape, recording.flow.shape) == ((1, 32, 48, 3), (0, 32, 48, 2))
+
+
+def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
+    """Not by its time or place; of a long one some blocks count, both ends among them."""
+    content = bytearray(np.random.default_rng(0).bytes(5_000_000))
+    for size in (0, 1, 70_000, 1_048_576, 1_048_577, 5_000_000):
+        (tmp_path / "a").write_bytes(content[:size])
+        (tmp_path / "b").write_bytes(content[:size])
+        os.utime(tmp_path / "b", (1, 1))
+        known = content_digest(tmp_path / "a")
+        assert content_digest(tmp_path / "b") == known
+        for place in {0, size // 2, size - 1} if size else set():
+            changed = bytearray(content[:size])
+            changed[place] ^= 1
+            (tmp_path / "b").write_bytes(changed)
+            assert content_digest(tmp_path / "b") != known, (size, place)
+        (tmp_path / "b").write_bytes(content[:size] + b"x")
+        assert content_digest(tmp_path / "b") != known
+
+
 def test_all_broken_videos_are_told(folder: Path) -> None:
     (folder / "wave" / "2.mp4").write_text("not a video at all")
     told: list[tuple[int, int]] = []
@@ -76,6 +109,143 @@ def test_all_broken_videos_are_told(folder: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_is_named(folder: Path) -> None:
     (folder.parent / "cache").write_text("a file")
+    with pytest.raises(OutputError, match="ACTIONZOO_CACHE"):
+        source(folder).read(0)
+
+
+def damage(place: Path, how: str) -> None:
+    """What disks and people do to an entry of the cache."""
+    flow = place / "flow"
+    content = flow.read_bytes()
+    if how == "cut":
+        flow.write_bytes(content[:-2])
+    elif how == "empty":
+        flow.write_bytes(b"")
+    elif how == "flipped":
+        flow.write_bytes(content[:99] + bytes([content[99] ^ 1]) + content[100:])
+    elif how == "missing":
+        flow.unlink()
+    elif how == "emptied":
+        for path in place.iterdir():
+            path.unlink()
+    elif how == "facts":
+        (place / "entry.json").write_text('{"frames": 3}')
+    else:
+        (place / "entry.json").write_text((place / "entry.json").read_text()[:-9])
+
+
+DAMAGES = ("cut", "empty", "flipped", "missing", "emptied", "facts", "cut facts")
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_entry_is_made_again(folder: Path, caplog: pytest.LogCaptureFixture, how: str) -> None:
+    first = [np.array(part) for part in _arrays(source(folder).read(1))]
+    (place,) = (folder.parent / "cache").iterdir()
+    damage(place, how)
+    mended = source(folder)
+    for _ in range(2):  # the second one comes from the cache
+        for one, other in zip(first, _arrays(mended.read(1)), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert [record.getMessage().partition(" what the cache keeps")[0] for record in caplog.records] == ["0.mp4:"]
+    caplog.clear()
+    for one, other in zip(first, _arrays(source(folder).read(1)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not caplog.records
+    assert list((folder.parent / "cache").iterdir()) == [place]
+
+
+@pytest.mark.parametrize("how", ["cut", "missing", "emptied"])
+def test_an_entry_that_is_damaged_while_it_is_used(folder: Path, how: str) -> None:
+    found = source(folder)
+    first = np.array(found.read(1).flow)
+    damage(next((folder.parent / "cache").iterdir()), how)
+    np.testing.assert_array_equal(found.read(1).flow, first)
+
+
+def _arrays(recording: recordings.Recording) -> tuple[np.ndarray, np.ndarray]:
+    return recording.frames, recording.flow
+
+
+def test_a_kill_at_any_write_leaves_a_good_cache(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    expected = np.array(source(folder).read(1).flow)
+    shutil.rmtree(folder.parent / "cache")
+    with killed_at(sys.maxsize) as count:
+        source(folder).read(1)
+    assert "rename" in count.seen
+    for moment in range(1, len(count.seen) + 1):
+        shutil.rmtree(folder.parent / "cache")
+        with killed_at(moment), pytest.raises(Killed):
+            source(folder).read(1)
+        np.testing.assert_array_equal(source(folder).read(1).flow, expected)
+    assert not caplog.records  # nothing half written was ever in its place
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(folder: Path) -> None:
+    cache = folder.parent / "cache"
+    for name, age in ((".part-old", 2 * 86400), (".part-new", 60)):
+        (cache / name).mkdir(parents=True)
+        os.utime(cache / name, (time.time() - age, time.time() - age))
+    source(folder).read(0)
+    assert {path.name for path in cache.glob(".part*")} == {".part-new"}
+
+
+@pytest.fixture
+def denied(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+    """A cache that belongs to somebody else; permissions do not hold for root, who may run this test."""
+    cache, mkdir, rename = folder.parent / "cache", os.mkdir, os.rename
+
+    def refuse(path: object) -> None:
+        if str(path).startswith(f"{cache}"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    def denied_mkdir(path: object, *arguments: object, **options: object) -> None:
+        refuse(path)
+        mkdir(path, *arguments, **options)  # type: ignore[arg-type]
+
+    def denied_rename(path: object, *arguments: object, **options: object) -> None:
+        refuse(path)
+        rename(path, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "mkdir", denied_mkdir)
+    monkeypatch.setattr(os, "rename", denied_rename)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder.parent / "tmp"))
+    mkdir(folder.parent / "tmp")
+    return cache
+
+
+def test_a_cache_of_another_user_is_read_and_its_like_kept_privately(
+    folder: Path, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
+) -> None:
+    theirs = np.array(source(folder).read(0).flow)
+    (entry,) = (folder.parent / "cache").iterdir()
+    assert entry.stat().st_mode & 0o777 == 0o777 & ~_umask()
+    request.getfixturevalue("denied")
+    found = source(folder)
+    np.testing.assert_array_equal(found.read(0).flow, theirs)
+    assert not caplog.records
+    mine = [np.array(found.read(index).flow) for index in (1, 2, 1)]
+    np.testing.assert_array_equal(mine[0], mine[2])
+    (record,) = caplog.records
+    assert re.search(r"cache cannot be written \(Permission denied\).*set ACTIONZOO_CACHE", record.getMessage())
+    (private,) = (folder.parent / "tmp").iterdir()
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert len(list((private / "recordings").iterdir())) == 2
+    damage(entry, "flipped")
+    np.testing.assert_array_equal(source(folder).read(0).flow, theirs)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_a_private_cache_that_somebody_else_made_is_not_trusted(
+    folder: Path, denied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder.parent / "tmp" / f"actionzoo-{os.getuid() + 1}").mkdir()
+    other = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: other)
     with pytest.raises(OutputError, match="ACTIONZOO_CACHE"):
         source(folder).read(0)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -25,6 +25,7 @@ from actionzoo.data.build import Built, build
 from actionzoo.data.recordings import Form, read_recording
 from actionzoo.data.shards import ShardSource, open_shards
 from actionzoo.errors import DataError, OutputError
+from tests.faults import Killed, killed_at
 from tests.moving import write_moving
 
 FORM = Form(32, 48, 15, "dis-fine")
@@ -121,7 +122,7 @@ from actionzoo.data.storage import _Folder
 write, seen = _Folder.write, []
 def dying(self, name, content):
     seen.append(name)
-    if len(seen) == int(sys.argv[3]):
+    if len(seen) == 8:
         Path(self.place, f".{name}.{os.getpid()}.part").write_bytes(content[: len(content) // 2])
         os.kill(os.getpid(), signal.SIGKILL)
     write(self, name, content)
@@ -130,30 +131,46 @@ module.build(read_annotations(sys.argv[1], group=r"(p\\d)_"), sys.argv[2], FORM)
 """
 
 
-@pytest.mark.parametrize("moment", [1, 2, 3, 8, 14])
-def test_a_kill_at_any_moment_loses_nothing(
-    videos: Path, annotations: Annotations, shards: Path, tmp_path: Path, moment: int
-) -> None:
-    """While the plan is written, a shard, its facts, a later shard, and the manifest."""
-    out = tmp_path / "out"
-    command = [sys.executable, "-c", KILLED, str(videos), str(out), str(moment)]
-    killed = subprocess.run(command, capture_output=True, timeout=120, check=False, cwd=Path(__file__).parents[2])
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert not (out / "manifest.json").exists()
+def check_resumed(annotations: Annotations, shards: Path, out: Path) -> None:
+    """A build that was killed is not finished, keeps what is whole, and then gives the same bytes."""
     finished = {path.name: path.stat().st_mtime_ns for path in out.glob("shard-*")}
-    if moment > 1:
+    if not (out / "manifest.json").exists() and (out / "plan.json").exists():
         with pytest.raises(DataError, match="not finished"):
             open_shards(out)
     told: list[tuple[int, int]] = []
     build(annotations, out, FORM, progress=lambda *done: told.append(done))
-    whole = sum(f"{path[:11]}.json" in finished for path in finished if path.endswith(".tfrecord"))
-    assert told[0] == (whole, 6)
+    count = len(annotations.videos)
+    assert told == [(done, count) for done in range(count + 1)]
+    assert {path.name for path in out.iterdir()} == {path.name for path in shards.iterdir()}
     for path in shards.iterdir():
-        if path.name not in (".lock", "plan.json"):
-            assert (out / path.name).read_bytes() == path.read_bytes()
+        assert (out / path.name).read_bytes() == path.read_bytes(), path.name
     kept = [name for name in finished if name.endswith(".json")]
     assert all((out / name).stat().st_mtime_ns == finished[name] for name in kept)
-    assert not list(out.glob(".*.part"))
+
+
+def test_a_killed_process_loses_nothing(videos: Path, annotations: Annotations, shards: Path, tmp_path: Path) -> None:
+    """While the facts of a shard are written."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", KILLED, str(videos), str(out)]
+    killed = subprocess.run(command, capture_output=True, check=False, cwd=Path(__file__).parents[2])
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(list(out.glob("shard-*.json"))) == 3
+    check_resumed(annotations, shards, out)
+
+
+def test_a_kill_at_any_write_loses_nothing(
+    annotations: Annotations, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    two = replace(annotations, videos=annotations.videos[:2])
+    with killed_at(sys.maxsize) as count:
+        build(two, tmp_path / "whole", FORM)
+    assert count.seen.count("replace") == 6  # the plan, two shards, their facts, and the manifest
+    for moment in range(1, len(count.seen) + 1):
+        out = tmp_path / str(moment)
+        with killed_at(moment), pytest.raises(Killed):
+            build(two, out, FORM)
+        check_resumed(two, tmp_path / "whole", out)
+    assert not caplog.records
 
 
 def test_broken_videos_are_listed(videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +187,8 @@ def test_broken_videos_are_listed(videos: Path, tmp_path: Path, capsys: pytest.C
     assert json.loads((out / "manifest.json").read_text())["failed"][0][0] == str(broken)
     assert len(ShardSource(out)) == 6
     only = tmp_path / "only.csv"
-    only.write_text(f"path,label\n{broken},left\n{tmp_path / 'missing.mp4'},down\n")
+    (tmp_path / "empty.mp4").touch()
+    only.write_text(f"path,label\n{broken},left\n{tmp_path / 'empty.mp4'},down\n")
     assert main(["data", "build", str(only), str(tmp_path / "none")]) == 1
     assert "can be read" in capsys.readouterr().err
 
@@ -211,7 +229,7 @@ def test_two_builds_at_once(annotations: Annotations, tmp_path: Path) -> None:
 
 def test_no_room(annotations: Annotations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage._Folder, "free", lambda self: 100)
-    with pytest.raises(OutputError, match=r"no room .* GB are needed"):
+    with pytest.raises(OutputError, match=r"no room .* about [\d.]+ kB are needed and 100 bytes free"):
         build(annotations, tmp_path / "out", FORM)
 
 
@@ -231,7 +249,7 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
     write_moving(tmp_path / "set" / "down" / "short.mp4", "down", 1, frames=2)
     write_moving(tmp_path / "set" / "left" / "long.mp4", "left", 1, frames=24)
     command = [sys.executable, "-c", FULL, str(tmp_path / "set"), str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "cannot write" in done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name != ".lock") == [
@@ -239,33 +257,69 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_damage_is_found_and_mended(annotations: Annotations, shards: Path, tmp_path: Path) -> None:
-    shutil.copytree(shards, tmp_path / "out")
-    path = tmp_path / "out" / "shard-00002.tfrecord"
+def test_damage_is_found_and_mended(
+    annotations: Annotations, shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the error advises; shards that are whole stay as they are."""
+    out = tmp_path / "out"
+    shutil.copytree(shards, out)
+    path = out / "shard-00002.tfrecord"
     content = bytearray(path.read_bytes())
     content[500] ^= 1
     path.write_bytes(content)
-    source = ShardSource(tmp_path / "out")
+    source = ShardSource(out)
     source.read(1)
-    with pytest.raises(DataError, match=r"shard-00002\.tfrecord is damaged at p2_4\.mp4"):
+    with pytest.raises(DataError, match=r"shard-00002\.tfrecord is damaged at p2_4\.mp4; start `actionzoo data build`"):
         source.read(2)
-    path.unlink()
+    facts = out / "shard-00004.json"
+    facts.write_text(facts.read_text().replace('"label": 1', '"label": 0'))
+    (out / "shard-00005.tfrecord").write_bytes((shards / "shard-00005.tfrecord").read_bytes()[:-1])
+    times = {path.name: path.stat().st_mtime_ns for path in out.glob("shard-*")}
+    build(annotations, out, FORM)
+    assert [re.findall(r"shard-0000\d", record.getMessage()) for record in caplog.records] == [
+        ["shard-00002"], ["shard-00004"], ["shard-00005"],
+    ]  # fmt: skip
+    for path in shards.iterdir():
+        assert (out / path.name).read_bytes() == path.read_bytes(), path.name
+        if path.stem in ("shard-00000", "shard-00001", "shard-00003"):
+            assert (out / path.name).stat().st_mtime_ns == times[path.name]
+    ShardSource(out).read(2)
+    (out / "shard-00002.tfrecord").unlink()
     with pytest.raises(DataError, match=r"cannot read .*shard-00002"):
         source.read(2)
-    build(annotations, tmp_path / "out", FORM)  # makes what is missing
+    build(annotations, out, FORM)
     source.read(2)
-    (tmp_path / "out" / "manifest.json").write_text("{}")
-    with pytest.raises(DataError, match="cannot be understood"):
-        ShardSource(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", "3", '{"version": 2, "classes": 7}', "flipped", "\x00", "[" * 100_000]
+)
+def test_manifests_that_are_none(annotations: Annotations, shards: Path, tmp_path: Path, content: str) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(shards, out)
+    manifest = out / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("p0_0", "p0_1") if content == "flipped" else content)
+    with pytest.raises(
+        DataError, match=r"manifest\.json is damaged, or not that of shards \(.*start `actionzoo data b"
+    ):
+        open_shards(out)
+    if content == "flipped":
+        build(annotations, out, FORM)
+        assert manifest.read_bytes() == (shards / "manifest.json").read_bytes()
+
+
+def test_a_plan_that_is_damaged(annotations: Annotations, shards: Path, tmp_path: Path) -> None:
+    shutil.copytree(shards, tmp_path / "out")
+    (tmp_path / "out" / "plan.json").write_text("{}")
+    with pytest.raises(DataError, match=r"plan\.json is damaged \(.*\); remove "):
+        build(annotations, tmp_path / "out", FORM)
 
 
 def test_dask_that_is_missing_or_does_not_answer(
     annotations: Annotations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    since = time.monotonic()
     with pytest.raises(OutputError, match="does not answer"):
         build(annotations, tmp_path / "a", FORM, scheduler="tcp://127.0.0.1:9")
-    assert time.monotonic() - since < 40
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(OutputError, match=r"actionzoo\[cluster\]"):
         build(annotations, tmp_path / "b", FORM, workers=2)

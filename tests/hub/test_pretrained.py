@@ -293,7 +293,6 @@ def test_every_network_gets_the_options_that_its_weights_need(catalog: object) -
         ("two_stream_vgg16", {"preprocessing": "caffe"}, "'torchvision' .* Received: preprocessing='caffe'"),
         ("st_resnet50", {"channel_factor": 0.5}, "all channels. Received: channel_factor=0.5"),
         ("st_resnet18", {}, r"\['vgg16', 'resnet50', 'resnet101', 'resnet152'\]. Received: .*resnet18"),
-        ("st_resnet50", {"weights": "kinetics"}, r"'imagenet', or a file .* Received: weights='kinetics'"),
     ],
 )
 def test_networks_that_cannot_have_them(catalog: object, name: str, options: dict[str, object], says: str) -> None:
@@ -330,3 +329,59 @@ def test_a_file_of_keras(tmp_path: Path) -> None:
         damaged.write_bytes(content)
         with pytest.raises(WeightsError, match="is damaged"):
             pretrained.load_weights(other, "st_resnet18", str(damaged))
+
+
+def test_a_trained_model(tmp_path: Path) -> None:
+    model = create_model("st_resnet18", CLASSES, TIME, **SIZES)
+    run = tmp_path / "run"
+    run.mkdir()
+    model.save(run / "model.keras")
+    expected = np.asarray(model(clips(), training=False))
+    for weights in (run, str(run), run / "model.keras"):
+        for again in (
+            create_model("st_resnet18", CLASSES, TIME, weights=weights, **SIZES),
+            create_model(weights=weights),
+        ):
+            np.testing.assert_allclose(np.asarray(again(clips(), training=False)), expected, atol=1e-5)
+    other = create_model("st_resnet18", CLASSES + 1, 5, weights=run, **SIZES)
+    assert other.output_shape == (None, CLASSES + 1)
+    changed = (name for name, weight in named_weights(other).items() if not same(weight, model, name))
+    assert layers(tuple(changed)) == {"logits_appearance", "logits_motion"}
+    with pytest.raises(WeightsError, match="run was trained with another `preprocessing`"):
+        create_model("st_resnet18", CLASSES, TIME, weights=run, **SIZES | {"preprocessing": "caffe"})
+    with pytest.raises(WeightsError, match=r"run (lacks|has) .* of the same network"):
+        create_model("two_stream_resnet18", CLASSES, TIME, weights=run, **SIZES)
+    with pytest.raises(WeightsError, match=r"wrong shape .* of the same network"):
+        create_model("st_resnet18", CLASSES, TIME, weights=run, **SIZES | {"channel_factor": 0.25})
+
+
+def same(weight: keras.Variable, model: keras.Model, name: str) -> bool:
+    other = named_weights(model)[name]
+    return weight.shape == other.shape and np.array_equal(weight, other)
+
+
+def test_mini_by_its_name() -> None:
+    model = create_model(weights="mini")
+    assert model.output_shape == (None, 6)
+    clip = {tensor.name: np.ones((1, *tensor.shape[1:]), np.float32) for tensor in model.inputs}
+    assert np.abs(np.asarray(model(clip, training=False))).max() > 1e-3
+
+
+def test_a_model_that_is_not_there() -> None:
+    for name in (None, "st_resnet18"):
+        sizes = {"num_classes": CLASSES, **SIZES} if name else {}
+        with pytest.raises(
+            ModelNotFoundError, match=r"no model 'minni'; did you mean mini\?.* or weights .*'imagenet'"
+        ):
+            create_model(name, weights="minni", **sizes)
+
+
+@pytest.mark.parametrize("options", [{}, {"weights": "imagenet"}, {"weights": "mini", "num_classes": 3}])
+def test_a_network_needs_its_name(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="`name` may be left out only where `weights` is a trained model"):
+        create_model(**options)
+
+
+def test_a_network_needs_a_number_of_classes() -> None:
+    with pytest.raises(ValueError, match="needs the argument `num_classes`"):
+        create_model("st_resnet18")

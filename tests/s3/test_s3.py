@@ -69,7 +69,7 @@ def run(*arguments: object, endpoint: str, **environment: str) -> subprocess.Com
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "S3_ENDPOINT": endpoint}
     return subprocess.run(
         [sys.executable, "-m", "actionzoo", *map(str, arguments)],
-        env=os.environ | keys | environment, capture_output=True, text=True, timeout=300, check=False,
+        env=os.environ | keys | environment, capture_output=True, text=True, timeout=1800, check=False,
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def test_shards_in_a_bucket_are_those_in_a_folder(server: str, videos: Path, tmp
     )
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "S3_ENDPOINT": server}
     command = [sys.executable, "-c", code, address, str(tmp_path / "out")]
-    read = subprocess.run(command, env=os.environ | keys, capture_output=True, text=True, timeout=120, check=False)
+    read = subprocess.run(command, env=os.environ | keys, capture_output=True, text=True, timeout=1800, check=False)
     assert (read.returncode, read.stdout) == (0, "same\n"), read.stderr
 
 
@@ -123,7 +123,7 @@ def test_a_bucket_that_is_not_there(server: str, videos: Path) -> None:
 def test_a_dead_endpoint_is_told_soon(videos: Path, endpoint: str, words: str) -> None:
     since = time.monotonic()
     done = run("data", "build", videos, "s3://shards/x", endpoint=endpoint)
-    assert time.monotonic() - since < 15
+    assert time.monotonic() - since < 45
     assert done.returncode == 1
     assert words in done.stderr
 
@@ -133,7 +133,7 @@ def test_a_server_that_says_nothing_is_told_soon(videos: Path) -> None:
         since = time.monotonic()
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         done = run("data", "build", videos, "s3://shards/x", endpoint=endpoint)
-        assert time.monotonic() - since < 15
+        assert time.monotonic() - since < 45
     assert done.returncode == 1
     assert f"{endpoint} does not answer" in done.stderr
 

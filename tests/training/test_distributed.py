@@ -77,7 +77,7 @@ def _nothing_left_running(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[list[float], str]:
     """Losses by step, and standard error."""
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=1800)
     assert process.returncode == code, err
     losses = [float(line.split()[1]) for line in out.splitlines() if line.startswith("loss")]
     return losses, err

@@ -289,6 +289,35 @@ def test_what_is_refused(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
     assert not any((tmp_path / name).exists() for name in "abe")
 
 
+def test_a_network_of_the_zoo_needs_no_word_on_its_weights(videos: Path, tmp_path: Path) -> None:
+    recipe = Recipe(model="appearance_resnet18", options=TINY, epochs=1, num_frames=1, fps=15.0)
+    learn(videos, tmp_path / "run", recipe)
+    assert read_recipe(tmp_path / "run" / "recipe.toml")["init"] == "random"
+
+
+def test_a_start_that_was_killed_may_be_resumed(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    with pytest.raises(TrainingError, match="leave --resume out to begin one"):
+        learn(videos, run, None, resume=True)
+    (run / "recipe.toml").write_text(replace(recipe, epochs=1).to_toml())
+    assert len(learn(videos, run, None, resume=True)) == 2
+    (run / "checkpoint.safetensors").unlink()  # a model whose checkpoint is gone is not lost for it
+    with pytest.raises(OutputError, match="holds a training already; name another folder"):
+        learn(videos, run, recipe)
+    with pytest.raises(TrainingError, match="leave --resume out and name another folder to begin one"):
+        learn(videos, run, None, resume=True)
+
+
+def test_another_backend_is_refused(
+    videos: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(TrainingError, match="need TensorFlow, but Keras is on jax; unset KERAS_BACKEND"):
+        learn(videos, tmp_path / "run", recipe)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_in_use_or_with_other_data(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
     run = tmp_path / "run"
     learn(videos, run, replace(recipe, epochs=1))
@@ -301,6 +330,22 @@ def test_a_folder_in_use_or_with_other_data(videos: Path, recipe: Recipe, tmp_pa
     other.write_text("\n".join([rows[0], *(f"{videos}/{row}" for row in rows[1:-4] + rows[-3:])]) + "\n")
     with pytest.raises(TrainingError, match="other videos"):
         learn(videos, run, None, data=other, resume=True)
+
+
+def test_a_video_that_was_replaced_by_another_of_the_same_size(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(videos, data)
+    run = tmp_path / "run"
+    learn(data, run, replace(recipe, epochs=1))
+    moved = tmp_path / "moved"
+    shutil.copytree(data, moved, copy_function=shutil.copyfile)  # with other times, as on another disk
+    learn(moved, run, None, resume=True)
+    clip = data / "down" / "2_p2.mp4"
+    facts, content = clip.stat(), clip.read_bytes()
+    clip.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(clip, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    with pytest.raises(TrainingError, match="other videos"):
+        learn(data, run, None, resume=True)
 
 
 def test_a_full_disk_keeps_what_was_written(

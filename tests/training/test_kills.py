@@ -14,11 +14,10 @@ import pytest
 import tensorflow as tf
 
 from actionzoo.errors import TrainingError
-from actionzoo.hub.bundle import save_model
 from actionzoo.training import Recipe, finetune, trainer
 from actionzoo.training.checkpoint import load_checkpoint
 from tests.faults import Killed, killed_at
-from tests.moving import RECORD, write_moving
+from tests.moving import save_two_layers, write_moving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
 
@@ -43,12 +42,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def two_layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    inputs = {name: keras.Input((2, 32, 48, size), name=name) for name, size in (("appearance", 3), ("motion", 4))}
-    means = [keras.layers.GlobalAveragePooling3D(name=f"{name}_mean")(clip) for name, clip in inputs.items()]
-    hidden = keras.layers.Dense(4, name="hidden")(keras.layers.Concatenate(name="both")(means))
-    path = tmp_path_factory.mktemp("model") / "two_layers.keras"
-    save_model(keras.Model(inputs, keras.layers.Dense(2, name="logits")(hidden), name="two_layers"), RECORD, path)
-    return path
+    return save_two_layers(tmp_path_factory.mktemp("model") / "two_layers.keras")
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,8 @@ from actionzoo.models import create_model
 from actionzoo.names import NETWORKS
 from actionzoo.training import Recipe, choose_recipe, papers_recipe
 from actionzoo.training.learner import Learner, schedule
-from actionzoo.training.recipe import read_recipe
-from actionzoo.training.start import start_record, training_form
+from actionzoo.training.recipe import read_recipe, settled
+from actionzoo.training.start import start_network, start_record, training_form
 
 
 def test_a_recipe_comes_back_from_its_file(tmp_path: Path) -> None:
@@ -31,8 +31,62 @@ def test_a_recipe_comes_back_from_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"fusion_layer": None},
+        {"fusion_layer": ("relu3", "relu5")},
+        {"dropout": (0.5, [0.1, 1e-9])},
+        {"a b": '\x7f\n"ü'},
+    ],
+)
+def test_options_come_back_from_a_file(tmp_path: Path, options: dict[str, object]) -> None:
+    recipe = Recipe(options=options)
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe.to_toml(), "utf-8")
+    assert Recipe(**read_recipe(path)) == recipe
+    assert None not in recipe.options.values()
+
+
+def test_every_recipe_of_the_papers_comes_back(tmp_path: Path) -> None:
+    for network in NETWORKS:
+        recipe = papers_recipe(network)
+        (tmp_path / network).write_text(recipe.to_toml())
+        assert Recipe(**read_recipe(tmp_path / network)) == recipe
+
+
+def test_a_network_of_the_zoo_begins_as_on_the_command_line() -> None:
+    for network in (*NETWORKS, "mini", "my.keras"):
+        assert settled(Recipe(model=network)) == choose_recipe("small", network, None, 50), network
+    assert settled(Recipe(model="st_resnet50", init="random")).init == "random"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"height": "a"}, "option height of two_stream_resnet18 is a whole number from 1, not 'a'"),
+        ({"stack_length": 2.0}, "option stack_length"),
+        ({"width": 0}, "option width"),
+        ({"channel_factor": "x"}, "cannot be built so"),
+        ({"fusion_layer": 3}, "cannot be built so"),
+        ({"gate": 3}, "cannot be built so"),
+    ],
+)
+def test_options_that_no_network_takes(options: dict[str, object], words: str) -> None:
+    recipe = Recipe(model="two_stream_resnet18", init="random", options={"height": 32, "width": 32} | options)
+    with pytest.raises(TrainingError, match=words):
+        start_network(recipe, start_record(recipe, ("a", "b"), []))
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
+        ('drops = ["a"]', "a part of drops is of the kind float, not 'a'"),
+        ("unfreeze = [true]", "a part of unfreeze is of the kind float"),
+        ("frozen = [1]", "a part of frozen is of the kind str"),
+        ('frozen = "a"', "frozen is of the kind tuple"),
+        ("options = 3", "options is of the kind dict"),
+        ("model = 1979-05-27", "model is of the kind str"),
+        ("[epochs]", "epochs is of the kind int"),
         ("learning_rat = 1.0", "no 'learning_rat'; did you mean learning_rate"),
         ("epochs = 1.5", "epochs is of the kind int"),
         ("epochs = true", "epochs is of the kind int"),

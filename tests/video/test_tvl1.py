@@ -303,7 +303,7 @@ def start(**environment: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> int:
     """How many kernels came from the disk."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=1800)
     assert (process.returncode, err) == (0, "")
     return int(out)
 

@@ -133,7 +133,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, limit: int) -> None:
         [sys.executable, "-W", "error", "-c", FILL, str(path), str(limit)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=1800,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

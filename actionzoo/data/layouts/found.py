@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,6 +60,7 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
+@lru_cache
 def part_of(name: str) -> str | None:
     """The part that is meant by a name, or `None` if that is no name of a part.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from actionzoo.data.layouts.found import Entry, Found, counted, part_in, part_of, shortened, unknown_part
 from actionzoo.data.layouts.indices import Index, class_index
 from actionzoo.data.layouts.places import Places
-from actionzoo.data.layouts.tables import SUFFIXES, Row, Table, is_video_name, read_table
+from actionzoo.data.layouts.tables import SUFFIXES, NotAListError, Row, Table, is_video_name, read_table
 from actionzoo.data.layouts.tree import Tree
 from actionzoo.errors import DataError
 
@@ -38,22 +38,28 @@ def read_list(path: Path, *, missing_ok: bool = False) -> Found:
         found = Found([_entry(table, row, os.path.join(path.parent, row.path), None) for row in table.rows])
     else:
         found = _located([(table, None)], Places(path.parent))
-    return _indexed(found, class_index([path.parent], [path]))
+    return _indexed(found, None if missing_ok else class_index([path.parent], [path]))
 
 
 def read_metadata(tree: Tree) -> Found | None:
     """VideoFolder of Hugging Face: `metadata.csv` or `.jsonl` with `file_name,label`, in the set or in each part."""
-    tables = []
-    for name in tree.files:
-        if name.rpartition("/")[2] in METADATA:
-            table = read_table(tree.root / name)
-            parts = [part for part in map(part_of, name.split("/")[:-1]) if part]
-            tables.append((table, parts[0] if parts else None))
-    return _read(tree, [pair for pair in tables if pair[0].labelled])
+    tables = [read_table(tree.root / name) for name in tree.files if name.rpartition("/")[2] in METADATA]
+    found = _read(tree, [(table, None) for table in tables if table.labelled])
+    if found is not None:
+        top = len(tree.top)
+        folders = [entry.path[top:].split(os.sep)[:-1] for entry in found.entries]
+        parts = [next(filter(None, map(part_of, names)), None) for names in folders]
+        found.entries = [
+            entry._replace(split=entry.split or part) for entry, part in zip(found.entries, parts, strict=True)
+        ]
+    return found
 
 
-def read_part_lists(tree: Tree) -> Found | None:
-    """Lists that are named after parts, such as `train.csv` and `val.csv`; `None` where there are none."""
+def read_part_lists(tree: Tree) -> tuple[Found | None, list[str]]:
+    """Lists that are named after parts, such as `train.csv` and `val.csv`; `None` where there are none.
+
+    Also a phrase about each file of such a name that is none.
+    """
     tables: list[tuple[Table, str | None]] = []
     notes = []
     for name in _lists(tree):
@@ -62,7 +68,7 @@ def read_part_lists(tree: Tree) -> Found | None:
             continue
         try:
             table = read_table(tree.root / name)
-        except DataError:  # a text or a table of something else
+        except NotAListError:
             notes.append(f"{name} is no list of labelled videos")
             continue
         if not table.labelled:
@@ -74,7 +80,7 @@ def read_part_lists(tree: Tree) -> Found | None:
             notes.append(f"{name} names no videos of the set")
     if len({part for _, part in tables}) < 2:  # of one part alone, nobody says that the others are elsewhere
         tables = [(table, None) for table, _ in tables]
-    return _read(tree, tables, notes)
+    return _read(tree, tables), notes
 
 
 def read_only_list(tree: Tree) -> Found | None:
@@ -83,10 +89,14 @@ def read_only_list(tree: Tree) -> Found | None:
     for name in _lists(tree):
         try:
             table = read_table(tree.root / name)
-        except DataError:
+        except NotAListError:
             continue
-        if table.labelled and Places(tree.root, tree).names_any(table):
+        if not table.labelled:
+            continue
+        if Places(tree.root, tree).names_any(table):
             tables.append(table)
+        else:
+            _refuse_swapped(table)
     if len(tables) > 1:
         names = shortened([table.path.name for table in tables])
         raise DataError(f"{tree.root} has several lists of videos, {names}; give one of them instead of the folder")
@@ -97,7 +107,7 @@ def _lists(tree: Tree) -> list[str]:
     return [name for name in tree.files if os.path.splitext(name)[1].lower() in SUFFIXES and name.count("/") <= DEEP]
 
 
-def _read(tree: Tree, tables: Sequence[tuple[Table, str | None]], notes: Iterable[str] = ()) -> Found | None:
+def _read(tree: Tree, tables: Sequence[tuple[Table, str | None]]) -> Found | None:
     """The videos of some lists of a set; `None` without lists."""
     if not tables:
         return None
@@ -106,7 +116,7 @@ def _read(tree: Tree, tables: Sequence[tuple[Table, str | None]], notes: Iterabl
     found = _located(tables, Places(tree.root, tree))
     named = {entry.path for entry in found.entries}
     unnamed = sum(tree.path(video) not in named for video in tree.videos)
-    found.notes += [*notes, *([f"{counted(unnamed, 'video')} in no list left out"] if unnamed else [])]
+    found.notes += [f"{counted(unnamed, 'video')} in no list left out"] if unnamed else []
     folders = dict.fromkeys([*(table.path.parent for table, _ in tables), tree.root])
     return _indexed(found, class_index(list(folders), [table.path for table, _ in tables]))
 
@@ -117,6 +127,8 @@ def _located(tables: Sequence[tuple[Table, str | None]], places: Places) -> Foun
     Raises DataError if some are missing, unless that is to be expected of the list.
     """
     found = Found([])
+    if named := [table.path.name for table, _ in tables if table.by_folder]:
+        found.notes.append(f"labels in {shortened(named)} are the names of the folders")
     for table, part in tables:
         pairs = list(zip(table.rows, places.paths(table, part), strict=True))
         found.entries += [_entry(table, row, path, part) for row, path in pairs if path]
@@ -132,7 +144,7 @@ def _located(tables: Sequence[tuple[Table, str | None]], places: Places) -> Foun
 def _missing(table: Table, lacking: Sequence[Row]) -> DataError:
     name = lacking[0].path + (".mp4" if table.kinetics else "")
     rest = f"; {len(lacking)} of {counted(len(table.rows), 'video')} are missing" if len(lacking) > 1 else ""
-    return DataError(f"{table.path}, line {lacking[0].line}: there is no {name} in {table.path.parent}{rest}")
+    return DataError(f"{table.path}, line {lacking[0].line}: there is no {table.path.parent / name}{rest}")
 
 
 def _entry(table: Table, row: Row, path: str, part: str | None) -> Entry:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from actionzoo.data.layouts.found import part_of, shortened
+from actionzoo.data.layouts.found import part_in, part_of, shortened
 from actionzoo.data.layouts.tables import SAMPLE, Row, Table, is_video_name
 from actionzoo.data.layouts.tree import Tree, survey
 from actionzoo.errors import DataError
@@ -23,7 +24,7 @@ class Places:
         """`tree` is what lies below `root`, where that is known already."""
         self._root, self._tree = root, tree
         self._tails: dict[str, list[str]] = {}
-        self._listed: dict[str, dict[str, str]] = {}
+        self._listed: dict[tuple[Path, str], dict[str, str]] = {}
 
     def paths(self, table: Table, part: str | None) -> list[str | None]:
         """The path of each video of a list, from the list's folder, else from the set's; `None` for those not there.
@@ -50,22 +51,23 @@ class Places:
 
     def _at(self, folder: Path, name: str) -> str | None:
         """The path of a file by its path from a folder, with or without suffix."""
-        for spelled in dict.fromkeys((name, name.replace("\\", "/"))):
-            where, file = os.path.split(os.path.normpath(os.path.join(folder, spelled)))
-            there = self._names(where)
+        for spelled in (name,) if name.isascii() and "\\" not in name else _spellings(name):
+            below, slash, file = spelled.rstrip("/").rpartition("/")
+            there = self._names(folder, below or slash)
             if file in there:
-                return os.path.join(where, there[file])
+                return there[file]
         return None
 
-    def _names(self, folder: str) -> dict[str, str]:
-        """What is in a folder by its name, and videos by their name without suffix too."""
-        if folder not in self._listed:
+    def _names(self, folder: Path, below: str) -> dict[str, str]:
+        """Paths of what is in a folder below another, by their names, those of videos by names without suffix too."""
+        if (folder, below) not in self._listed:
+            where = os.path.join(folder, os.path.normpath(below)) if below else os.fspath(folder)
             try:
-                names = os.listdir(folder)
+                names = {name: os.path.join(where, name) for name in os.listdir(where)}
             except OSError:
-                names = []
-            self._listed[folder] = {_keys(name)[0]: name for name in names} | {name: name for name in names}
-        return self._listed[folder]
+                names = {}
+            self._listed[folder, below] = {_keys(name)[0]: path for name, path in names.items()} | names
+        return self._listed[folder, below]
 
     def _by_tail(self, table: Table, row: Row, part: str | None) -> str | None:
         part = part_of(row.split) or part
@@ -90,10 +92,16 @@ class Places:
             if all(own == told for own, told in zip(video.split("/")[-2::-1], names[-2::-1], strict=False))
         ]
         if len(found) > 1 and part:
-            found = [video for video in found if part in map(part_of, video.split("/")[:-1])] or found
+            found = [video for video in found if part in map(part_in, video.split("/")[:-1])] or found
         if len(found) > 1:
             raise DataError(f"{name} may be {shortened(found)}")
         return self._tree.path(found[0]) if found else None
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """A path as it is, with the slashes of POSIX, and with accents as one character or as two."""
+    plain = name.replace("\\", "/")
+    return (name, plain, unicodedata.normalize("NFC", plain), unicodedata.normalize("NFD", plain))
 
 
 def _by_name(videos: Iterable[str]) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,11 @@ DELIMITERS = (",", ";", "\t", "|", " ")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "path": (
         *("path", "file_path", "filepath", "video_path", "videopath", "clip_path", "file_name", "filename", "file"),
-        *("video", "video_name", "videoname", "clip", "clip_name", "name", "video_id", "vid", "id"),
+        *("video", "video_name", "videoname", "video_file_name", "vid_name", "clip", "clip_name", "name", "video_id"),
+        *("vid", "id"),
     ),
     "label": (
-        *("template", "label", "labels", "label_name", "class", "class_name", "classname", "category", "action"),
+        *("template", "label_name", "class_name", "classname", "label", "labels", "class", "category", "action"),
         *("activity", "gesture", "tag", "target", "label_id", "class_id", "label_index", "class_index"),
     ),
     "group": ("group", "person", "person_id", "subject", "subject_id", "participant", "participant_id", "actor"),
@@ -54,6 +56,7 @@ class Table:
         path: of the file.
         rows: the videos.
         labelled: whether there is a label for each.
+        by_folder: whether the labels are the names of the folders that the list has the videos in.
         kinetics: whether paths are names that Kinetics' downloaders give, `id_000010_000020`, in an unknown folder.
     """
 
@@ -61,19 +64,21 @@ class Table:
     rows: list[Row]
     labelled: bool = True
     kinetics: bool = False
+    by_folder: bool = False
+
+
+class NotAListError(DataError):
+    """A file is no list of videos, but something else."""
 
 
 def read_table(path: Path) -> Table:
-    """Read a list of videos. Raises DataError if the file is none."""
-    text = _text(path)
+    """Read a list of videos. Raises NotAListError if the file is none, DataError if it is wrong."""
+    text = re.sub(r"\Asep=.(?=[\r\n])", "", _text(path))  # which Excel writes, and reads
     suffix = path.suffix.lower()
     if suffix in (".json", ".jsonl"):
         return _from_records(path, _records(path, text, lines=suffix == ".jsonl"))
     for delimiter in DELIMITERS:
-        try:
-            head = _columns(next(_cells(text, delimiter), (0, []))[1])
-        except csv.Error:
-            continue
+        head = _columns(_first(text, delimiter))
         if "path" in head and ("label" in head or "youtube_id" in head):
             return _with_header(path, text, delimiter, head)
     return _without_header(path, text)
@@ -86,14 +91,15 @@ def is_video_name(name: str) -> bool:
 
 def _text(path: Path) -> str:
     if is_video_name(path.name):
-        raise DataError(f"{path} is a video, not a list of videos; give a folder, or a CSV with path,label")
+        raise NotAListError(f"{path} is a video, not a list of videos; give a folder, or a CSV with path,label")
     try:
         content = path.read_bytes()
         if b"\0" in content:
-            raise DataError(f"{path} cannot be read as CSV: it is no text in UTF-8")
+            raise NotAListError(f"{path} cannot be read as CSV: it is no text in UTF-8")
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} cannot be read as CSV: it is no text in UTF-8, from byte {error.start} on") from error
+        where = f"from byte {error.start} on"
+        raise NotAListError(f"{path} cannot be read as CSV: it is no text in UTF-8, {where}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -162,9 +168,16 @@ def _without_header(path: Path, text: str) -> Table:
         if found is not None:
             return _filled(Table(path, found))
         fallback = fallback or (lines if {len(cells) for _, cells in lines} == {2} else None)
+    names = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if names and all(is_video_name(name) and _folder_of(name) for _, name in names):
+        return Table(path, [Row(line, name, _folder_of(name), "", "") for line, name in names], by_folder=True)
     if fallback is None or _heads(fallback):
-        raise DataError(f"{path} needs a first line that names the columns path and label; {_first(path, text)}")
+        raise NotAListError(f"{path} needs a first line that names the columns path and label; {_told(text)}")
     return _filled(Table(path, [Row(line, name, label, "", "") for line, (name, label) in fallback]))
+
+
+def _folder_of(name: str) -> str:
+    return os.path.basename(os.path.dirname(name.replace("\\", "/")))
 
 
 def _heads(lines: list[tuple[int, list[str]]]) -> bool:
@@ -177,7 +190,7 @@ def _pairs(path: Path, lines: list[tuple[int, list[str]]], delimiter: str) -> li
     """Paths and labels of lines, or `None` where no column looks like paths."""
     if delimiter == " ":  # which names of files may hold
         frames = all(len(cells) > 2 and cells[-1].isdigit() and cells[-2].isdigit() for _, cells in lines)
-        last = 2 if frames and not any(is_video_name(" ".join(cells[:-1])) for _, cells in lines[:SAMPLE]) else 1
+        last = 2 if frames and not any(map(is_video_name, lines[0][1])) else 1
         lines = [(line, [" ".join(cells[:-last]), cells[-1]]) for line, cells in lines]
     widths = {len(cells) for _, cells in lines}
     if len(widths) > 1 or not widths <= {2, 3}:
@@ -202,11 +215,17 @@ def _all(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
         raise DataError(f"{path} cannot be read as CSV: {error}; is a quotation mark missing?") from error
 
 
-def _first(path: Path, text: str) -> str:
+def _first(text: str, delimiter: str) -> list[str]:
+    """The cells of the first line; none where it is no CSV of this dialect."""
+    try:
+        return next(_cells(text, delimiter), (0, []))[1]
+    except csv.Error:
+        return []
+
+
+def _told(text: str) -> str:
     """What the first line has, for an error."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    cells = next(csv.reader([first], skipinitialspace=True), [])
-    return f"it has {', '.join(sorted(cell.strip() for cell in cells))[:200]}" if cells else "it has none"
+    return f"it has {', '.join(sorted(_first(text, ',')))[:200] or 'none'}"
 
 
 def _records(path: Path, text: str, *, lines: bool) -> list[tuple[int, Any]]:
@@ -216,9 +235,9 @@ def _records(path: Path, text: str, *, lines: bool) -> list[tuple[int, Any]]:
             return [(number, json.loads(line)) for number, line in numbered]
         content = json.loads(text)
     except ValueError as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}") from error
+        raise NotAListError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, list):
-        raise DataError(f"{path} is no list of videos: it must be a JSON list of objects with a path and a label")
+        raise NotAListError(f"{path} is no list of videos: it must be a JSON list of objects with a path and a label")
     return list(enumerate(content, start=1))
 
 

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from actionzoo.data.layouts.found import counted, shortened
@@ -21,31 +22,36 @@ class Tree:
         videos: files, and folders of numbered frames, that are videos.
         files: other files.
         folders: other folders.
-        closed: folders that cannot be read.
     """
 
     root: Path
     videos: list[str]
     files: list[str]
     folders: list[str]
-    closed: list[str]
+
+    @cached_property
+    def top(self) -> str:
+        """What comes before a name in the path of something in the folder."""
+        return os.path.join(self.root, "")
 
     def path(self, name: str) -> str:
         """The path of something in the folder."""
-        return os.path.join(self.root, name)
+        return self.top + name
 
 
 def survey(root: Path) -> Tree:
-    """Look through a folder once. Links to folders are followed; hidden files and folders are left out."""
+    """Look through a folder. Links to folders are followed; hidden files and folders are left out.
+
+    Raises VideoNotFoundError for a folder that may not be read.
+    """
     top = os.fspath(root)
     start = len(os.path.join(top, ""))
-    videos = [path[start:] for path in videos_below(top)]
+    videos = [path[start:] for path in videos_below(top) if len(path) > start]  # the folder itself may be one of frames
     known = frozenset(videos)
     files: list[str] = []
     folders: list[str] = []
-    closed: list[str] = []
     seen: set[tuple[int, int]] = set()
-    for where, below, names in os.walk(top, followlinks=True, onerror=lambda error: closed.append(error.filename)):
+    for where, below, names in os.walk(top, followlinks=True):
         facts = os.stat(where)
         if (facts.st_dev, facts.st_ino) in seen:  # a link that leads back
             below.clear()
@@ -55,20 +61,15 @@ def survey(root: Path) -> Tree:
         below[:] = [name for name in below if not name.startswith(".") and here + name not in known]
         folders += [here + name for name in below]
         files += [here + name for name in names if not name.startswith(".") and here + name not in known]
-    return Tree(root, videos, sorted(files), sorted(folders), sorted(path[start:] for path in closed))
+    return Tree(root, videos, sorted(files), sorted(folders))
 
 
 def left_out(tree: Tree, tops: Collection[str]) -> list[str]:
-    """What nothing can be learned from: files that are no videos in the folders `tops`, and folders without access."""
+    """A phrase about the files that are no videos in the folders `tops`, if there are any."""
     kinds = Counter(
         os.path.splitext(name)[1].lower() or "without a suffix"
         for name in tree.files
         if "/" in name and name.partition("/")[0] in tops
     )
-    notes = []
-    if kinds:
-        listed = [f"{count} {kind}" for kind, count in kinds.most_common()]
-        notes.append(f"{counted(kinds.total(), 'file')} left out: {shortened(listed)}")
-    if tree.closed:
-        notes.append(f"{counted(len(tree.closed), 'folder')} cannot be read: {shortened(tree.closed)}")
-    return notes
+    listed = [f"{count} {kind}" for kind, count in kinds.most_common()]
+    return [f"{counted(kinds.total(), 'file')} left out: {shortened(listed)}"] if listed else []
