@@ -65,7 +65,7 @@ def test_data_check_opens_the_names_in_a_csv(run: Any, clip: Path, tmp_path: Pat
     (tmp_path / "set.csv").write_text("path,label\nkäse/ñandú.mp4,käse\nkäse/ü.mp4,brot\n", "utf-8")
     done = run("data", "check", "set.csv")
     assert done.returncode == 3
-    assert done.stderr == "actionzoo: käse/ü.mp4: is not a video that FFmpeg knows\n"
+    assert done.stderr.endswith("actionzoo: käse/ü.mp4: is not a video that FFmpeg knows\n")
     assert [line.split()[0] for line in done.stdout.splitlines()[:2]] == ["brot", "käse"]
 
 
