@@ -42,4 +42,4 @@ def print_table(to: Console, table: Table) -> None:
 def print_json(content: object) -> None:
     """Prints JSON, in UTF-8 whatever the locale says."""
     out = standard_output(utf8=True)
-    out.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    out.write(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

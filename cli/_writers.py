@@ -53,7 +53,7 @@ class JsonLinesWriter:
         self.write({"source": source, "model": self.model, "error": reason})
 
     def write(self, result: dict[str, Any]) -> None:
-        self.out.write(json.dumps(result, ensure_ascii=False) + "\n")
+        self.out.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
         self.out.flush()
 
     def end(self) -> None:
@@ -71,7 +71,7 @@ class JsonWriter(JsonLinesWriter):
         self.results.append(result)
 
     def end(self) -> None:
-        self.out.write(json.dumps(self.results, ensure_ascii=False, indent=2) + "\n")
+        self.out.write(json.dumps(self.results, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
 
 
 class CsvWriter:
@@ -122,7 +122,7 @@ def write_labels(out: TextIO, labels: Sequence[str], format: str) -> None:
     1,kick
     """
     if format == "json":
-        out.write(json.dumps(list(labels), ensure_ascii=False, indent=2) + "\n")
+        out.write(json.dumps(list(labels), ensure_ascii=False, allow_nan=False, indent=2) + "\n")
     elif format == "csv":
         csv.writer(out, lineterminator="\n").writerows([("index", "label"), *enumerate(labels)])
     else:

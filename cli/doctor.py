@@ -38,7 +38,7 @@ def doctor(
     out = standard_output(utf8=json_)
     checks = list(_with_progress(quick))
     if json_:
-        out.write(json.dumps(_as_dict(checks), ensure_ascii=False, indent=2) + "\n")
+        out.write(json.dumps(_as_dict(checks), ensure_ascii=False, allow_nan=False, indent=2) + "\n")
     else:
         _print(checks, Console(file=out, highlight=False))
     if broken := [check.name for check in checks if check.broken]:

@@ -31,7 +31,9 @@ def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[
         OutputError: the folder cannot be written.
     """
     files = {
-        "metrics.json": (json.dumps({**facts, **asdict(metrics)}, indent=1, ensure_ascii=False) + "\n").encode(),
+        "metrics.json": (
+            json.dumps({**facts, **asdict(metrics)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        ).encode(),
         "predictions.csv": _predictions(scores),
         "classes.csv": _table(
             ["class", "videos", "right", "recall", "recall_low", "recall_high", "precision", "confused_with"],

@@ -235,7 +235,7 @@ def _card(model: Any, files: ModelFiles) -> str:
     inputs = {t.name: {"shape": list(t.shape), "dtype": "float32", "holds": _HOLDS[t.name]} for t in model.inputs}
     logits = {"shape": list(model.outputs[0].shape), "dtype": "float32", "holds": "one a class; softmax gives scores"}
     facts = {"model": files.name, "sha256": files.sha256, "inputs": inputs, "outputs": {"logits": logits}}
-    return json.dumps(asdict(files.record) | facts, indent=1, ensure_ascii=False)
+    return json.dumps(asdict(files.record) | facts, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def _largest_difference(run: Run, model: Any, files: ModelFiles) -> float:

@@ -88,7 +88,7 @@ class InputRecord:
         return self.flow in (None, method) or any({self.flow, method} <= names for names in ALIKE)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> InputRecord:
