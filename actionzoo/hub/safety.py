@@ -12,6 +12,7 @@ import math
 import shutil
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,7 +55,9 @@ def check_keras_file(path: Path, name: str) -> None:
             raise _refused(name, f"unpacks {_mb(member.compress_size)} of weights to {_mb(member.file_size)}")
         if sum(other.file_size for other in archive.infolist()) - member.file_size > ALWAYS:
             raise _refused(name, "unpacks to much beside its weights")
-        needed, count = _needs(json.loads(text), name)
+        # Keras keeps a list, one a thread, of variables that wait for their values: here it ends with its thread.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            needed, count = thread.submit(_needs, json.loads(text), name).result()
         if needed > member.file_size:
             raise WeightsError(f"{name} has {_mb(member.file_size)} of weights, its network needs {_mb(needed)}")
         if member.file_size > ALWAYS + OPTIMIZER * needed + OVERHEAD * count:

@@ -92,7 +92,7 @@ def test_kinetics(tmp_path: Path) -> None:
         ("path,person\na.mp4,b\n", "needs a first line .* it has path, person"),
         (
             "path,label\na.mp4,wave\nd.mp4,bend\ne.mp4,bend\nb.mp4,bend\n",
-            "line 3: there is no .*d.mp4; 2 of 4",
+            "line 3: there is no d.mp4 in .*; 2 of 4",
         ),
         (
             "path,label,split\na.mp4,wave,train\nb.mp4,bend,holdout\n",
