@@ -137,8 +137,8 @@ class ShardSource:
     def __init__(self, place: str | Path) -> None:
         self._storage: Storage = open_storage(place)
         try:
-            manifest = unsealed(self._storage.read(MANIFEST))
-            if manifest["version"] != VERSION:
+            manifest = unsealed(self._storage.read(MANIFEST), bare_version=1)
+            if manifest["version"] not in (1, VERSION):
                 raise ValueError(f"it is of version {manifest['version']}, not {VERSION}")
             self.classes = tuple(manifest["classes"])
             self.form = Form(**manifest["form"])
@@ -240,12 +240,17 @@ def sealed(content: Mapping[str, Any]) -> bytes:
     return text.encode("utf-8", "surrogatepass")  # names of files may hold anything
 
 
-def unsealed(text: bytes) -> dict[str, Any]:
-    """What `sealed` was given. Raises ValueError if the text is anything else."""
+def unsealed(text: bytes, bare_version: int | None = None) -> dict[str, Any]:
+    """What `sealed` was given. Raises ValueError if the text is anything else.
+
+    Tables of the version `bare_version` had no digest: they are taken as they are.
+    """
     try:
         content = json.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    if isinstance(content, dict) and bare_version is not None and content.get("version") == bare_version:
+        return content
     if not isinstance(content, dict) or DIGEST not in content:
         raise ValueError("it lacks the digest that actionzoo writes")
     if content.pop(DIGEST) != _digest(content):

@@ -80,6 +80,40 @@ def test_json_is_a_list_with_one_object_a_source(run: Run) -> None:
     ]
 
 
+@pytest.mark.parametrize("format", ["jsonl", "csv", "table"])
+def test_an_address_that_may_not_end_is_answered_window_by_window(
+    run: Run, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    info = actionzoo.video.VideoInfo("http://host/a.ts", 64, 48, 15.0, None)
+    monkeypatch.setattr(actionzoo.video, "probe", lambda source: info)
+    result = run("predict", "http://host/a.ts", "--window", 1, "--format", format, "--top-k", 1)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    if format == "jsonl":
+        spans = [(window["start_s"], window["predictions"][0]["label"]) for window in map(json.loads, lines)]
+        assert spans == [(0.0, "hug"), (1.0, "hug"), (2.0, "push"), (3.0, "push")]
+    elif format == "csv":
+        assert [line.split(",")[1:5] for line in lines[1:3]] == [["0.0", "1.0", "1", "hug"], ["1.0", "2.0", "1", "hug"]]
+    else:
+        assert lines[0].rstrip() == "0:00.0 - 0:01.0  hug         80.0 %"
+    assert run("predict", "http://host/a.ts", "--window", 1, "--format", "json").code == 2
+
+
+def test_an_address_that_says_how_long_it_is_gets_one_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = actionzoo.video.VideoInfo("http://host/a.mp4", 64, 48, 15.0, 4.0)
+    monkeypatch.setattr(actionzoo.video, "probe", lambda source: info)
+    (answer,) = map(
+        json.loads, run("predict", "http://host/a.mp4", "--window", 1, "--format", "jsonl").out.splitlines()
+    )
+    assert len(answer["windows"]) == 4
+
+
+def test_the_rate_of_pictures(run: Run) -> None:
+    for rate in ("0", "-1", "nan", "inf"):
+        assert run("predict", "a.mp4", "--fps", rate).code == 2
+    assert run("predict", "a.mp4", "--fps", 12).code == 0
+
+
 def test_a_damaged_video_is_answered_with_one_warning(run: Run) -> None:
     result = run("predict", "damaged.mp4", "a.mp4", "--format", "jsonl")
     assert result.code == 0

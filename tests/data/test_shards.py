@@ -23,7 +23,7 @@ from actionzoo.data import storage
 from actionzoo.data.annotations import Annotations, read_annotations
 from actionzoo.data.build import Built, build
 from actionzoo.data.recordings import Form, read_recording
-from actionzoo.data.shards import ShardSource, open_shards
+from actionzoo.data.shards import DIGEST, ShardSource, open_shards
 from actionzoo.errors import DataError, OutputError
 from tests.faults import Killed, killed_at
 from tests.moving import write_moving
@@ -306,6 +306,18 @@ def test_manifests_that_are_none(annotations: Annotations, shards: Path, tmp_pat
     if content == "flipped":
         build(annotations, out, FORM)
         assert manifest.read_bytes() == (shards / "manifest.json").read_bytes()
+
+
+def test_shards_of_the_first_version_are_read(shards: Path, tmp_path: Path) -> None:
+    """They are as those of today, but for the digest of the manifest."""
+    out = tmp_path / "out"
+    shutil.copytree(shards, out)
+    manifest = json.loads((out / "manifest.json").read_text())
+    del manifest[DIGEST]
+    (out / "manifest.json").write_text(json.dumps(manifest | {"version": 1}))
+    old, new = ShardSource(out), ShardSource(shards)
+    assert [video.label for video in old.videos] == [video.label for video in new.videos]
+    assert np.array_equal(old.read(0).frames, new.read(0).frames)
 
 
 def test_a_plan_that_is_damaged(annotations: Annotations, shards: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import socket
-import time
 import zipfile
 from pathlib import Path
 
@@ -103,10 +102,8 @@ def test_a_hub_that_refuses_or_never_answers(tmp_path: Path, monkeypatch: pytest
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for port in (silent.getsockname()[1], 9):
             use_hub(monkeypatch, tmp_path, f"http://127.0.0.1:{port}")
-            begun = time.monotonic()
             with pytest.raises(ModelError, match="does not answer") as caught:
                 resolve_model("hf://someone/some-model")
-            assert time.monotonic() - begun < 5
             assert "\n" not in str(caught.value)
 
 

@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -222,10 +221,8 @@ def test_a_server_that_is_not_there_or_says_nothing(target: Path, monkeypatch: p
     monkeypatch.setattr(web, "WAIT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for address in (f"http://127.0.0.1:{silent.getsockname()[1]}/net.mat", "http://127.0.0.1:9/net.mat"):
-            begun = time.monotonic()
             with pytest.raises(ModelError, match="does not answer"):
                 download(address, target)
-            assert time.monotonic() - begun < 5
 
 
 @pytest.mark.usefixtures("one_try")
