@@ -17,7 +17,7 @@ import actionzoo
 from actionzoo.errors import ActionzooError, ModelError, OutputError
 
 from ._options import FlowMethod, Model, Offline, Output, Stride, format_of
-from ._output import complain, debugging, detail, output_file, printable, standard_output, warn
+from ._output import complain, debugging, detail, note, output_file, printable, standard_output, warn
 from ._sources import Report, check_names, check_source, check_stride, check_windows, progress_bar, with_listed
 from ._table import UNCERTAIN, TableWriter
 from ._writers import CsvWriter, JsonLinesWriter, JsonWriter, Writer, write_labels
@@ -104,7 +104,10 @@ def predict(
     if fps is not None and not 0 < fps < math.inf:
         raise typer.BadParameter(f"is a number above 0, not {fps}", param_hint="--fps")
     question = _Question(top_k or TOP_K, window, stride, segments, threshold, offline, fps)
-    endless = not live and window is not None and not segments and len(names) == 1 and _has_no_end(names[0], offline)
+    unbounded = not live and len(names) == 1 and _has_no_end(names[0], offline)
+    if unbounded and window is None:
+        note(f"{names[0]} does not say how long it is: it is answered when it ends, with --window 2 as it goes")
+    endless = unbounded and window is not None and not segments
     if endless and format == "json":
         raise typer.BadParameter("an address that does not end needs jsonl, csv or table", param_hint="--format")
     answers: list[Answer] = []

@@ -97,6 +97,7 @@ def test_an_address_that_may_not_end_is_answered_window_by_window(
     else:
         assert lines[0].rstrip() == "0:00.0 - 0:01.0  hug         80.0 %"
     assert run("predict", "http://host/a.ts", "--window", 1, "--format", "json").code == 2
+    assert "answered when it ends, with --window 2 as it goes" in run("predict", "http://host/a.ts").err
 
 
 def test_an_address_that_says_how_long_it_is_gets_one_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
