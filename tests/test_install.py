@@ -138,3 +138,15 @@ def test_the_newest_releases_predict_learn_and_evaluate(newest: Path, clip: Path
     done = run(newest, tmp_path, "evaluate", "run", "clips")
     assert re.search(r"\d %", done.stdout)
     run(newest, tmp_path, "predict", clip, "--model", "run")
+
+
+@pytest.mark.newest
+def test_videos_are_read_by_the_newest_releases(newest: Path, tmp_path: Path) -> None:
+    """The tests of reading and writing videos, with the PyAV, FFmpeg and OpenCV of the day."""
+    pip("--python", newest / "python", "install", "pytest", "hypothesis")
+    files = [
+        ROOT / "tests" / "video" / f"test_{name}.py" for name in ("bad_input", "damage", "picture", "reader", "stills")
+    ]
+    command = [newest / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False, cwd=ROOT, env=outside())
+    assert done.returncode == 0, done.stdout[-3000:]

@@ -94,8 +94,9 @@ class _Decoding:
     def _end_by(self, error: Exception) -> Packet:
         """What empties the decoder, where an error ended the demuxing."""
         video = self._video
-        # FFmpeg ends so what a server sends without saying how long it is.
-        unbounded = video.file is None and video.container.size <= 0 and getattr(error, "errno", None) == errno.EIO
+        # FFmpeg ends so what a server sends without saying how long it is (None or below 0, by PyAV's version).
+        unknown = video.file is None and (video.container.size or 0) <= 0
+        unbounded = unknown and getattr(error, "errno", None) == errno.EIO
         if self._time is None or not unbounded:
             found = broken(video, self._time, error)
             if video.live:
