@@ -35,14 +35,17 @@ _JUMP_S, _JUMP_FRAMES = 1.0, 5
 _GAP_FRAMES, _SUSPICIOUS_FRAMES = 1.5, 50
 """How long a gap is damage, and for how many pictures, behind a packet that is marked as corrupt."""
 
+_MOST_SEARCHES = 1 << 18
+"""Of 64 kB each: 17 GB without a packet."""
+
 _COUNTED = ("avi", "mov,mp4,m4a,3gp,3g2,mj2")
 
 
 def pictures(video: OpenVideo, damaged: Damaged | None = None) -> Iterator[tuple[float, av.VideoFrame]]:
     """Decoded pictures with their times; times start at 0 and never go back.
 
-    Raises BrokenVideoError at the first sign of damage, or without `damaged` only if no picture can be decoded;
-    NotAVideoError where there are none in a sound file.
+    Raises BrokenVideoError at the first sign of damage, with `damaged` only if no picture can be decoded;
+    NotAVideoError where a whole file has none.
     """
     # With this flag, which PyAV sets, AVI files with B-frames get times that jump to and fro.
     video.container.flags &= ~cast(int, av.container.Flags.gen_pts.value)
@@ -74,9 +77,11 @@ class _Decoding:
             raise self._sign or NotAVideoError(self._video.source, "has no pictures that can be decoded")
 
     def _demuxed(self) -> Iterator[Packet]:
+        searches = 0
         while True:
             try:
                 for packet in self._video.container.demux(self._video.stream):
+                    searches = 0
                     timed = packet.dts is not None or packet.pts is not None
                     self._packets += timed
                     if packet.size or not timed:  # an empty one with a time repeats the picture before
@@ -84,7 +89,8 @@ class _Decoding:
                 return
             except av.error.BlockingIOError as error:
                 # FFmpeg looked for the next packet of a transport stream as far as it dared; it goes on from there.
-                if self._video.file is None:
+                searches += 1
+                if self._video.file is None or searches > _MOST_SEARCHES:
                     yield self._end_by(error)
                     return
             except (av.error.FFmpegError, OSError) as error:
