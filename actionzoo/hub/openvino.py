@@ -22,6 +22,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub.cache import cache_folder, cache_folders, sha256_of, write_beside
 from actionzoo.hub.loading import check_finite
@@ -153,7 +155,7 @@ def load_keras(files: ModelFiles) -> Any:
     model = keras.Model({tensor.name: tensor for tensor in model.inputs}, model.outputs[0], name=model.name)
     inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
     check_record(files.name, files.record, inputs, int(model.output_shape[-1]))
-    check_finite(((weight.path, keras.ops.convert_to_numpy(weight)) for weight in model.weights), files.name)
+    check_finite(((weight.path, np.asarray(weight)) for weight in model.weights), files.name)
     return model
 
 

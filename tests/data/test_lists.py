@@ -258,7 +258,7 @@ def test_kinetics_in_several_lists(tmp_path: Path) -> None:
         names[3]: ("zumba", "val"),
     }
     assert "1 of 3 clips of train.csv not there, such as c_000007_000017.mp4" in found.summary()
-    with pytest.raises(DataError, match=r"val.csv, line 2: there is no .*x_000000_000010.mp4; 2 of 2 .* missing"):
+    with pytest.raises(DataError, match=r"val.csv, line 2: there is no x_000000_000010.mp4 in .*; 2 of 2 .* missing"):
         kinetics(tmp_path / "val", "val.csv", "val", ("zumba", "x", 0), ("zumba", "y", 0))
         read_annotations(tmp_path / "val" / "val.csv")
 
