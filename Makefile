@@ -59,6 +59,7 @@ $(VENV)-lowest/installed: pyproject.toml | $(VENV)/created
 	@$(VENV)-lowest/bin/python -m pip --disable-pip-version-check install --quiet uv
 	@$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
 	    --editable '.[cluster]' 'hypothesis>=6.150' 'pytest>=8.4' 'pytest-xdist>=3.8'
+	@$(VENV)-lowest/bin/python -m pip --disable-pip-version-check install --quiet $$(grep '^torch==' constraints.txt)
 	@touch $@
 
 $(VENV)-s3/installed: pyproject.toml constraints-s3.txt | $(VENV)/created
