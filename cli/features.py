@@ -13,7 +13,7 @@ from actionzoo.errors import ActionzooError, ModelError
 from actionzoo.inference.features import FeatureExtractor, save_features
 
 from ._options import Model, Offline, Stride
-from ._output import complain, debugging, note, output_file, printable
+from ._output import complain, debugging, note, output_file, printable, warn
 from ._sources import check_names, check_source, check_stride, check_windows, progress_bar, with_listed
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def _extract_all(
             check_source(name, offline=offline)
             with progress_bar(name, f" ({i} of {len(names)})" if len(names) > 1 else "") as progress:
                 found.append(extractor.extract(name, window_s=window, stride_s=stride, progress=progress))
+            for warning in found[-1].warnings:
+                warn(f"{name}: {warning}; the features are of what can be decoded")
         except Exception as error:
             if isinstance(error, ModelError) or (debugging() and not isinstance(error, ActionzooError)):
                 raise  # not this source's fault, or wanted whole

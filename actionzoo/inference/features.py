@@ -31,7 +31,7 @@ class Features:
 
     features: `(rows, channels)` float32, or `(rows, ...)` with the layer's own axes where they were not pooled.
     times: `(rows, 2)` float64, where each window starts and ends, in seconds. clips: `(rows,)` int64, how many clips a
-    row is the mean of.
+    row is the mean of. warnings: what is wrong with the video, where only a part of it could be decoded.
     """
 
     source: str
@@ -40,6 +40,7 @@ class Features:
     features: npt.NDArray[np.float32]
     times: npt.NDArray[np.float64]
     clips: npt.NDArray[np.int64]
+    warnings: tuple[str, ...] = ()
 
 
 class FeatureExtractor:
@@ -106,6 +107,7 @@ class FeatureExtractor:
             np.stack([window.total / np.float32(window.clips) for window in seen.windows]),
             np.array([(window.start_s, window.end_s) for window in seen.windows], np.float64),
             np.array([window.clips for window in seen.windows], np.int64),
+            seen.warnings,
         )
 
     def _run(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
