@@ -109,6 +109,16 @@ def test_an_address_that_says_how_long_it_is_gets_one_answer(run: Run, monkeypat
     assert len(answer["windows"]) == 4
 
 
+def test_a_folder_of_pictures_is_a_source(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "clip").mkdir()
+    for number in range(1, 4):
+        (tmp_path / "clip" / f"img_{number:05d}.jpg").touch()
+    (answer,) = json.loads(run("predict", "clip", "--fps", 12, "--format", "json").out)
+    assert answer["source"] == "clip"
+    (tmp_path / "empty").mkdir()
+    assert "holds no videos" in run("predict", "empty").err
+
+
 def test_the_rate_of_pictures(run: Run) -> None:
     for rate in ("0", "-1", "nan", "inf"):
         assert run("predict", "a.mp4", "--fps", rate).code == 2
