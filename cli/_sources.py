@@ -43,7 +43,7 @@ def check_names(names: Sequence[str]) -> None:
 
 def check_source(name: str, *, offline: bool) -> None:
     """Raises if one source cannot be read, whatever it holds."""
-    if os.path.isdir(name) and not actionzoo.inference.sources.is_frame_folder(name):
+    if os.path.isdir(name) and not actionzoo.video.files.is_frame_folder(name):
         raise VideoNotFoundError(name, "holds no videos; name another folder, or the files themselves")
     if offline and actionzoo.inference.sources.is_address(name):
         raise OfflineError(f"{name}: needs the network, which --offline forbids")
