@@ -40,7 +40,8 @@ class KnownExtractor:
         starts = np.arange(0, 4, step) if step else np.zeros(1)
         times = np.stack([starts, starts + (window_s or 4)], axis=1)
         rows = np.full((len(starts), *self.shape), 2, np.float32)
-        return Features(source, self.model, self.layer, rows, times, np.ones(len(starts), np.int64))
+        warnings = ("is damaged",) if Path(source).name.startswith("damaged") else ()
+        return Features(source, self.model, self.layer, rows, times, np.ones(len(starts), np.int64), warnings)
 
 
 @pytest.fixture
@@ -74,6 +75,12 @@ def test_folders_patterns_and_lists(known: Run, monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "deep" / "c.mkv").touch()
     assert known("deep", "*.mp4", "--layer", "pool5", "--output", "out.npz").code == 0
     assert load()["sources"].tolist() == ["deep/c.mkv", "a.mp4", "b.mp4"]
+
+
+def test_a_damaged_video_comes_with_a_warning(known: Run) -> None:
+    result = known("damaged.mp4", "--layer", "pool5", "--output", "out.npz")
+    warning = "actionzoo: warning: damaged.mp4: is damaged; the features are of what can be decoded"
+    assert (result.code, result.err.splitlines()[0]) == (0, warning)
 
 
 def test_one_bad_file_of_several(known: Run) -> None:
