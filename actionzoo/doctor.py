@@ -247,7 +247,7 @@ def _model() -> dict[str, Any]:
     """The model that comes with the package, with its checksums checked."""
     files = import_module("actionzoo.hub.resolve").resolve_model("mini")
     files.openvino_ir()
-    return {"name": files.name, "sha256": files.sha256, "classes": list(files.record.classes)}
+    return {"name": files.name, "sha256": files.sha256, "classes": list(files.spec.classes)}
 
 
 def _openvino() -> dict[str, Any]:
@@ -267,24 +267,24 @@ def _runs(engine: str) -> dict[str, Any]:
     files = import_module("actionzoo.hub.resolve").resolve_model("mini")
     loaded = import_module("actionzoo.inference.engines").load_engine(files, engine, "f32")
     load_s = time.perf_counter() - since
-    clip = _clip_of(files.record)
+    clip = _clip_of(files.spec)
     loaded(*clip)
     since = time.perf_counter()
     logits = loaded(*clip)
     clip_ms = 1000 * (time.perf_counter() - since)
-    if logits.shape != (1, len(files.record.classes)) or not abs(logits).max() < 1e4:
+    if logits.shape != (1, len(files.spec.classes)) or not abs(logits).max() < 1e4:
         raise _BrokenError(f"mini gives no usable logits on {loaded.name}: {logits.tolist()}")
     return {"load_s": round(load_s, 2), "clip_ms": round(clip_ms, 1), "logits": [round(float(x), 4) for x in logits[0]]}
 
 
-def _clip_of(record: Any) -> tuple[Any, Any]:
+def _clip_of(spec: Any) -> tuple[Any, Any]:
     """One clip of a picture that moves, as an engine takes it."""
     np = import_module("numpy")
-    size = (record.height, record.width)
+    size = (spec.height, spec.width)
     rows, columns = np.mgrid[: size[0], : size[1]]
     picture = 128 + 100 * np.sin(columns / 7.0) * np.sin(rows / 7.0)
-    appearance = np.broadcast_to(picture[None, None, ..., None], (1, record.num_frames, *size, 3)).astype(np.uint8)
-    motion = np.zeros((1, record.num_frames, *size, 2 * record.stack_length), np.float32)
+    appearance = np.broadcast_to(picture[None, None, ..., None], (1, spec.num_frames, *size, 3)).astype(np.uint8)
+    motion = np.zeros((1, spec.num_frames, *size, 2 * spec.stack_length), np.float32)
     motion[..., 0::2] = np.sin(columns / 9.0)[..., None]
     return appearance, motion
 

@@ -6,6 +6,9 @@ line and exits with code 1; anything that is not an `ActionzooError` is a bug.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class ActionzooError(Exception):
     """Base class of every error that actionzoo raises on purpose."""
@@ -23,6 +26,16 @@ def source_name(source: object) -> str:
         name = getattr(source, "name", None)
         return name if isinstance(name, str) else "<file>"
     return str(source)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that there is not: the names nearest to it, if any is near.
+
+    >>> did_you_mean("punhc", ["push", "punch", "hug"])
+    '; did you mean punch?'
+    """
+    near = difflib.get_close_matches(name, [*known], n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 class VideoError(ActionzooError):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from actionzoo.data.puppets import ACTIONS, render
+from actionzoo.puppets import ACTIONS, render
 from actionzoo.video.reader import read_frames
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "handshake.mp4"

@@ -136,9 +136,9 @@ def network() -> Any:
 
 
 def keras_samples(folder: Path) -> list[Files]:
-    from actionzoo.hub import InputRecord, save_model
+    from actionzoo.hub import InputSpec, save_model
 
-    save_model(network(), InputRecord(("a", "b"), SIDE, SIDE, num_frames=1), folder / "model.keras")
+    save_model(network(), InputSpec(("a", "b"), SIDE, SIDE, num_frames=1), folder / "model.keras")
     return [content(folder)]
 
 
@@ -226,21 +226,21 @@ def annotation_samples(folder: Path) -> list[Files]:
 
 
 def use_annotations(folder: Path) -> None:
-    from actionzoo.data.annotations import read_annotations
+    from actionzoo.data.dataset import read_dataset
 
     tables = [path for path in folder.iterdir() if path.suffix == ".csv"]
-    read_annotations(tables[0] if tables else folder)
+    read_dataset(tables[0] if tables else folder)
 
 
 def shard_samples(folder: Path) -> list[Files]:
-    from actionzoo.data.annotations import read_annotations
     from actionzoo.data.build import build
-    from actionzoo.data.recordings import Form
+    from actionzoo.data.dataset import read_dataset
+    from actionzoo.video.spec import VideoFormat
 
     for label in ("kick", "push"):
         (folder / "set" / label).mkdir(parents=True)
         write_video(folder / "set" / label / "a.avi", "mpeg4")
-    build(read_annotations(folder / "set"), folder / "shards", Form(24, 32, 6.0, "dis"))
+    build(read_dataset(folder / "set"), folder / "shards", VideoFormat(24, 32, 6.0, "dis"))
     return [content(folder / "shards")]
 
 
@@ -249,9 +249,9 @@ def use_shards(folder: Path) -> None:
 
     if (source := open_shards(folder)) is not None:
         for index in range(len(source)):
-            recording = source.read(index)
-            np.asarray(recording.frames)
-            np.asarray(recording.flow)
+            decoded = source.read(index)
+            np.asarray(decoded.frames)
+            np.asarray(decoded.flow)
 
 
 def score_samples(folder: Path) -> list[Files]:

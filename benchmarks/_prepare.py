@@ -79,8 +79,8 @@ def real_clip(network: Network, source: str) -> dict[str, np.ndarray]:
 
     size = (network.side, network.side)
     frames = np.stack([frame.image for frame in read_frames(source, fps=network.fps, size=size)])
-    spec = ClipSpec(network.frames, network.stride, network.stack_length)
-    centres = clip_centres(len(frames), spec)
+    clip_spec = ClipSpec(network.frames, network.stride, network.stack_length)
+    centres = clip_centres(len(frames), clip_spec)
     if len(centres) != 1:
         sys.exit(f"{source} is longer than one clip")
     appearance, motion = gather_clip(frames, optical_flow(frames), centres[0], network.stack_length)
@@ -92,14 +92,14 @@ def save(network: Network, clips: dict[str, np.ndarray], folder: Path) -> np.nda
     import torch
 
     from actionzoo.hub.bundle import save_model
-    from actionzoo.hub.record import InputRecord
+    from actionzoo.video.spec import InputSpec
     from tests.models.torch_reference import copy_weights, random_weights, torch_input
 
     model, module = keras_model(network), torch_module(network).eval()
     random_weights(model, clips, GAIN)
     copy_weights(model, module)
     side, time = network.side, (network.frames, network.stride, network.stack_length)
-    save_model(model, InputRecord((), side, side, network.fps, *time, network.flow, "stretch"), folder / KERAS_FILE)
+    save_model(model, InputSpec((), side, side, network.fps, *time, network.flow, "stretch"), folder / KERAS_FILE)
     torch.save(module.state_dict(), folder / TORCH_FILE)
     with torch.inference_mode():
         return module(*(torch_input(clip).contiguous() for clip in clips.values())).numpy()

@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from actionzoo.data.annotations import Annotations, read_annotations, write_csv
+from actionzoo.data.dataset import VideoDataset, read_dataset, write_csv
 from actionzoo.evaluation import Protocol, Scores, evaluate, read_scores
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.training import Recipe, finetune
@@ -54,7 +54,7 @@ BATCH = 8
 RECIPE = Recipe(init="random", num_frames=5, stride=7, fps=15.0, batch_size=BATCH, dropout=0.3)
 
 
-def scores_of(name: str, fold: int, seed: int, data: Annotations, work: Path) -> Scores:
+def scores_of(name: str, fold: int, seed: int, data: VideoDataset, work: Path) -> Scores:
     """What a network says about the clips of a fold, having learned from the others."""
     place = work / f"{name.replace(' ', '_').replace(',', '')}_{fold}_{seed}"
     if not (place / "scores.npz").exists():
@@ -69,7 +69,7 @@ def scores_of(name: str, fold: int, seed: int, data: Annotations, work: Path) ->
         since = time.time()
         finetune(place / "fold.csv", place / "run", recipe, resume=(place / "run" / "checkpoint.safetensors").exists())
         files = resolve_model(place / "run")
-        done = evaluate(files, divided.part("test"), Protocol(files.record, "windows"))
+        done = evaluate(files, divided.part("test"), Protocol(files.spec, "windows"))
         (place / "scores.npz").write_bytes(done.scores.to_npz())
         right = (done.scores.answers == done.scores.labels).mean()
         print(f"{name}, fold {fold + 1}, seed {seed}: {100 * right:.1f} %, {time.time() - since:.0f} s", flush=True)
@@ -77,7 +77,7 @@ def scores_of(name: str, fold: int, seed: int, data: Annotations, work: Path) ->
     return read_scores(place / "scores.npz")
 
 
-def summarise(data: Annotations, work: Path) -> dict[str, Any]:
+def summarise(data: VideoDataset, work: Path) -> dict[str, Any]:
     """Percent right of each network and of the single streams, with standard errors and differences to late fusion."""
     right = {name: _right(name, "answer", data, work) for name in NETWORKS}
     right = {stream: _right("late", stream, data, work) for stream in ("appearance", "motion")} | right
@@ -98,7 +98,7 @@ def summarise(data: Annotations, work: Path) -> dict[str, Any]:
     return {"pairs": pairs, "steps": STEPS, "recipe": RECIPE.to_toml(), "networks": rows}
 
 
-def _right(name: str, output: str, data: Annotations, work: Path) -> np.ndarray:
+def _right(name: str, output: str, data: VideoDataset, work: Path) -> np.ndarray:
     """Whether each clip is right, `(seeds, clips)` in the order of the data."""
     table = np.full((len(SEEDS), len(data.videos)), np.nan)
     order = {str(video.path): place for place, video in enumerate(data.videos)}
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for finished trainings")
     parser.add_argument("--json", type=Path, help="also write the numbers there")
     options = parser.parse_args()
-    data = read_annotations(options.data, group=SEQUENCES)
+    data = read_dataset(options.data, group=SEQUENCES)
     for seed in SEEDS:
         for fold in range(len(FOLDS)):
             for name in NETWORKS:

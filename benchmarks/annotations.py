@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from actionzoo.data.annotations import read_annotations, split_by_group, write_csv
+from actionzoo.data.dataset import read_dataset, split_by_group, write_csv
 from benchmarks._machine import describe, machine
 
 PARTS = ("train", "val")
@@ -35,7 +35,7 @@ def measured(videos: int, classes: int) -> Iterator[tuple[str, float]]:
     with tempfile.TemporaryDirectory() as place:
         plain = make(Path(place, "plain"), videos, classes)
         since = time.perf_counter()
-        found = read_annotations(plain)
+        found = read_dataset(plain)
         yield "class folders", time.perf_counter() - since
         since = time.perf_counter()
         found = split_by_group(found)
@@ -44,18 +44,18 @@ def measured(videos: int, classes: int) -> Iterator[tuple[str, float]]:
         write_csv(found, plain / "set.csv")
         yield "  written as a list", time.perf_counter() - since
         since = time.perf_counter()
-        found = read_annotations(plain / "set.csv")
+        found = read_dataset(plain / "set.csv")
         yield "  the list", time.perf_counter() - since
         assert len(found.videos) == videos
         since = time.perf_counter()
-        people = read_annotations(plain, group=r"(\d\d\d)\.mp4")
+        people = read_dataset(plain, group=r"(\d\d\d)\.mp4")
         yield "class folders, groups by a pattern", time.perf_counter() - since
         since = time.perf_counter()
         split_by_group(people)
         yield "  split by group", time.perf_counter() - since
         parts = make(Path(place, "parts"), videos, classes, PARTS)
         since = time.perf_counter()
-        assert read_annotations(parts).summary().startswith(f"{len(PARTS)} parts, {classes} classes, {videos} videos")
+        assert read_dataset(parts).summary().startswith(f"{len(PARTS)} parts, {classes} classes, {videos} videos")
         yield "folders of parts", time.perf_counter() - since
 
 

@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 
-from actionzoo.data.annotations import read_annotations
+from actionzoo.data.dataset import read_dataset
 from actionzoo.evaluation import Protocol, evaluate, measure
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.training import Recipe, finetune
@@ -60,7 +60,7 @@ def main() -> None:
                 recipe = replace(Recipe(), init=init, seed=seed)
                 finetune(options.work / "set.csv", run, recipe, resume=(run / "checkpoint.safetensors").exists())
             files = resolve_model(run)
-            done = evaluate(files, read_annotations(options.work / "set.csv").part("test"), Protocol(files.record))
+            done = evaluate(files, read_dataset(options.work / "set.csv").part("test"), Protocol(files.spec))
             metrics = measure(done.scores)
             rows.append({"answer": metrics.top1, **metrics.streams, "interval": metrics.top1_interval})
             print(f"{name}, seed {seed}: {rows[-1]}", flush=True)

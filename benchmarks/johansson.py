@@ -25,8 +25,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from actionzoo.cli.main import main as actionzoo
-from actionzoo.data.annotations import read_annotations
-from actionzoo.data.recordings import Recording, Source, VideoSource
+from actionzoo.data.dataset import read_dataset
+from actionzoo.data.decoded import DecodedVideo, Source, VideoSource
 from actionzoo.evaluation import Protocol, evaluate
 from actionzoo.evaluation.figures import png
 from actionzoo.hub.resolve import resolve_model
@@ -55,24 +55,24 @@ class Stills:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.classes, self.videos, self.form = source.classes, source.videos, source.form
+        self.classes, self.videos, self.video_format = source.classes, source.videos, source.video_format
 
     def __len__(self) -> int:
         return len(self._source)
 
-    def read(self, index: int) -> Recording:
+    def read(self, index: int) -> DecodedVideo:
         """Of `videos[index]`."""
         whole = self._source.read(index)
         middle = np.asarray(whole.frames[len(whole.frames) // 2])
         frames, flow = np.broadcast_to(middle, whole.frames.shape), np.zeros_like(whole.flow)
-        return Recording(whole.name, whole.label, frames, flow)
+        return DecodedVideo(whole.name, whole.label, frames, flow)
 
 
-def measure(folder: Path) -> tuple[dict[str, Any], Recording]:
+def measure(folder: Path) -> tuple[dict[str, Any], DecodedVideo]:
     """Shares right of both streams and of each alone, of each class too; and a clip."""
     files = resolve_model("mini")
-    how = Protocol(files.record)
-    source = VideoSource(read_annotations(folder), how.form, folder / "cache")
+    how = Protocol(files.spec)
+    source = VideoSource(read_dataset(folder), how.video_format, folder / "cache")
     scores = evaluate(files, source, how).scores
     logits = {**scores.logits, "still": evaluate(files, Stills(source), how).scores.logits["appearance"]}
     found: dict[str, Any] = {"videos": len(scores.labels)}
@@ -89,15 +89,15 @@ def measure(folder: Path) -> tuple[dict[str, Any], Recording]:
     return found, source.read(kick)
 
 
-def draw(found: dict[str, Any], clips: dict[str, Recording]) -> Figure:
+def draw(found: dict[str, Any], clips: dict[str, DecodedVideo]) -> Figure:
     """A kick, whole and as points, with its flow; and what each stream makes of such clips."""
     figure = Figure((10, 4.6), layout="constrained", dpi=120)
     places = figure.subplot_mosaic("abe\ncde", width_ratios=(1, 1, 1.3))
     for row, (kind, names) in enumerate(zip(KINDS, ("ab", "cd"), strict=True)):
-        recording = clips[kind]
-        lengths = np.linalg.norm(np.asarray(recording.flow, np.float32), axis=-1).mean(axis=(1, 2))
+        decoded = clips[kind]
+        lengths = np.linalg.norm(np.asarray(decoded.flow, np.float32), axis=-1).mean(axis=(1, 2))
         time = int(lengths.argmax())
-        pictures = recording.frames[time], flow_to_colour(np.asarray(recording.flow[time], np.float32))
+        pictures = decoded.frames[time], flow_to_colour(np.asarray(decoded.flow[time], np.float32))
         for name, picture, title in zip(names, pictures, ("a frame", "its flow"), strict=True):
             places[name].imshow(picture)
             places[name].axis("off")

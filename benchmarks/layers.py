@@ -29,15 +29,15 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from actionzoo.data.annotations import read_annotations
+from actionzoo.data.dataset import read_dataset
 from actionzoo.evaluation.figures import png
 from actionzoo.hub.openvino import load_keras
-from actionzoo.hub.record import InputRecord
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.training import finetune
+from actionzoo.video.spec import InputSpec
 from actionzoo.visualization import channel_target, maximize
-from actionzoo.visualization.driving import Responder, magnitude_tuning
 from actionzoo.visualization.presets import preset_for
+from actionzoo.visualization.top_activations import LayerActivations, magnitude_tuning
 from benchmarks._machine import machine
 from benchmarks.ablation import BATCH, OPTIONS, RECIPE, STEPS
 from benchmarks.visualize import real_clips
@@ -53,7 +53,7 @@ def trained(data: Path, work: Path) -> Path:
     """The run folder of the network, which is trained if it is not there."""
     run = work / "conv"
     if not (run / "model.keras").exists():
-        clips = len(read_annotations(data).videos)
+        clips = len(read_dataset(data).videos)
         recipe = replace(
             RECIPE, model="two_stream_resnet18", options=OPTIONS | {"fusion": "conv"}, test=0.0,
             epochs=round(STEPS / -(-clips // BATCH)),
@@ -62,9 +62,9 @@ def trained(data: Path, work: Path) -> Path:
     return run
 
 
-def tuning(model: keras.Model, record: InputRecord, layer: str, clips: list[Any]) -> dict[str, Any]:
+def tuning(model: keras.Model, spec: InputSpec, layer: str, clips: list[Any]) -> dict[str, Any]:
     """How broadly the channels of a layer are tuned to the length of the flow."""
-    responder = Responder(model, record, layer)
+    responder = LayerActivations(model, spec, layer)
     usual = responder.responses(clips)
     curves = []
     for clip in np.unique(usual.argmax(axis=0)):
@@ -84,12 +84,12 @@ def tuning(model: keras.Model, record: InputRecord, layer: str, clips: list[Any]
     }
 
 
-def fineness(model: keras.Model, record: InputRecord, layer: str) -> dict[str, float]:
+def fineness(model: keras.Model, spec: InputSpec, layer: str) -> dict[str, float]:
     """The mean frequency of what channels of a layer look for, in the stream that it belongs to."""
     count = int(model.get_layer(layer).output.shape[-1])
     channels = np.linspace(0, count - 1, CHANNELS).round().astype(int)
     targets = [channel_target(model, layer, int(channel), "the network") for channel in channels]
-    painted = maximize(model, record, targets, ["medium"], preset=preset_for(model))
+    painted = maximize(model, spec, targets, ["medium"], preset=preset_for(model))
     found: dict[str, float] = {}
     for name in ("appearance", "flow"):
         pictures = [getattr(clip, name) for clip in painted]
@@ -158,15 +158,15 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     files = resolve_model(trained(options.data, options.work))
-    model, record = load_keras(files), files.record
+    model, spec = load_keras(files), files.spec
     found: dict[str, Any] = {"machine": machine(), "tuning": {}, "frequency": {}}
-    clips = real_clips(Responder(model, record, FUSED), options.data, CLIPS)
+    clips = real_clips(LayerActivations(model, spec, FUSED), options.data, CLIPS)
     for layer in (*(f"motion_{stage}" for stage in STAGES), FUSED):
-        found["tuning"][layer] = tuning(model, record, layer, clips)
+        found["tuning"][layer] = tuning(model, spec, layer, clips)
         print(layer, found["tuning"][layer], flush=True)
     for stage in STAGES:
         for stream in ("appearance", "motion"):
-            found["frequency"][f"{stream}_{stage}"] = fineness(model, record, f"{stream}_{stage}")
+            found["frequency"][f"{stream}_{stage}"] = fineness(model, spec, f"{stream}_{stage}")
             print(stream, stage, found["frequency"][f"{stream}_{stage}"], flush=True)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -178,14 +178,14 @@ def train(data: Path, runs: list[Path], batch: int) -> list[tuple[float, float]]
 
 def measure_build(clips: Path) -> dict[str, Any]:
     """Seconds and bytes a clip of building shards, with one process and two."""
-    from actionzoo.data.annotations import Annotated, Annotations
     from actionzoo.data.build import build
-    from actionzoo.data.recordings import Form
+    from actionzoo.data.dataset import LabeledVideo, VideoDataset
     from actionzoo.video.files import videos_below
     from actionzoo.video.reader import probe
+    from actionzoo.video.spec import VideoFormat
 
     paths = [Path(path) for path in videos_below(clips)]
-    data = Annotations(("a", "b"), tuple(Annotated(path, number % 2) for number, path in enumerate(paths)))
+    data = VideoDataset(("a", "b"), tuple(LabeledVideo(path, number % 2) for number, path in enumerate(paths)))
     seconds = sum(probe(path).duration_s or 0 for path in paths)
     took, size = {}, 0
     for workers in (1, 2):
@@ -194,7 +194,7 @@ def measure_build(clips: Path) -> dict[str, Any]:
             size = build(
                 data,
                 folder,
-                Form(256, 256, 25.0, "tvl1", "short"),
+                VideoFormat(256, 256, 25.0, "tvl1", "short"),
                 workers=workers,
                 progress=lambda *_, seen=moments: seen.append(time.perf_counter()),
             ).size

@@ -10,22 +10,22 @@ from typing import Annotated, Any
 
 import typer
 
-from actionzoo.data.annotations import Annotations, read_annotations
 from actionzoo.data.build import Estimate
 from actionzoo.data.build import build as build_shards
 from actionzoo.data.check import Checked, check_videos
+from actionzoo.data.dataset import VideoDataset, read_dataset
 from actionzoo.data.layouts.found import PARTS
-from actionzoo.data.puppets import ACTIONS, write_dataset
-from actionzoo.data.recordings import Form
 from actionzoo.errors import DataError
 from actionzoo.hub.resolve import resolve_model
+from actionzoo.puppets import ACTIONS, write_dataset
+from actionzoo.video.spec import VideoFormat
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Group, Split, Videos
 from ._output import complain, note, printable
 from ._progress import bar
 
-PAPERS = Form(256, 256, 25.0, "tvl1", "short")
+PAPERS = VideoFormat(256, 256, 25.0, "tvl1", "short")
 """What the papers keep of a video."""
 
 app = typer.Typer(
@@ -59,15 +59,15 @@ def check(
 
     The exit code is 3 if some videos are broken, and 1 if all are.
     """
-    annotations = read_annotations(data, split=split, group=group)
-    typer.echo(printable(annotations.summary()), err=True)
+    dataset = read_dataset(data, split=split, group=group)
+    typer.echo(printable(dataset.summary()), err=True)
     with bar("decoding") as progress:
-        checked = check_videos([video.path for video in annotations.videos], workers=workers, progress=progress)
+        checked = check_videos([video.path for video in dataset.videos], workers=workers, progress=progress)
     broken = [video for video in checked if video.problem is not None]
     if as_json:
-        print_json(_facts(annotations, checked))
+        print_json(_facts(dataset, checked))
     else:
-        _print_summary(annotations, checked)
+        _print_summary(dataset, checked)
     for video in broken:
         complain(DataError(f"{video.path}: {video.problem}"))
     if broken:
@@ -98,13 +98,13 @@ def build(
 
     The exit code is 3 if some videos cannot be read: they are listed, and left out.
     """
-    form = PAPERS if model is None else Form.of(resolve_model(model).record)
-    annotations = read_annotations(data, split=split, group=group)
-    typer.echo(printable(annotations.summary()), err=True)
+    video_format = PAPERS if model is None else resolve_model(model).spec.video_format
+    dataset = read_dataset(data, split=split, group=group)
+    typer.echo(printable(dataset.summary()), err=True)
     announce = partial(_announce, workers=None if scheduler else workers)
     with bar("building") as progress:
         done = build_shards(
-            annotations, out, form, workers=workers, scheduler=scheduler, estimated=announce, progress=progress
+            dataset, out, video_format, workers=workers, scheduler=scheduler, estimated=announce, progress=progress
         )
     for path, reason in done.failed:
         complain(DataError(f"{path}: {reason}"))
@@ -159,33 +159,33 @@ def puppets(
         typer.echo(path)
 
 
-def _facts(annotations: Annotations, checked: list[Checked]) -> dict[str, Any]:
+def _facts(dataset: VideoDataset, checked: list[Checked]) -> dict[str, Any]:
     """Everything that was found, for programs."""
     videos = [
         asdict(found)
-        | {"path": str(found.path), "label": annotations.classes[video.label], "index": video.label}
+        | {"path": str(found.path), "label": dataset.classes[video.label], "index": video.label}
         | {"group": video.group, "split": video.split}
-        for video, found in zip(annotations.videos, checked, strict=True)
+        for video, found in zip(dataset.videos, checked, strict=True)
     ]
-    return {"classes": annotations.classes, "videos": videos}
+    return {"classes": dataset.classes, "videos": videos}
 
 
-def _print_summary(annotations: Annotations, checked: list[Checked]) -> None:
+def _print_summary(dataset: VideoDataset, checked: list[Checked]) -> None:
     """A line for every class, and what can be said of all."""
     console = standard_console()
-    parts = [part for part in PARTS if any(video.split == part for video in annotations.videos)]
+    parts = [part for part in PARTS if any(video.split == part for video in dataset.videos)]
     table = columns(console, "class", "videos", "minutes", "groups", *parts, whole=("class",))
     held: dict[int, list[tuple[Any, Checked]]] = defaultdict(list)
-    for video, found in zip(annotations.videos, checked, strict=True):
+    for video, found in zip(dataset.videos, checked, strict=True):
         held[video.label].append((video, found))
-    for label, name in enumerate(annotations.classes):
+    for label, name in enumerate(dataset.classes):
         own = held[label]
         groups = {video.group for video, _ in own if video.group is not None}
         minutes = sum(found.seconds for _, found in own) / 60
         counts = [sum(video.split == part for video, _ in own) for part in parts]
         table.add_row(printable(name), str(len(own)), f"{minutes:.1f}", str(len(groups) or "-"), *map(str, counts))
     print_table(console, table)
-    typer.echo(_summary(annotations, checked))
+    typer.echo(_summary(dataset, checked))
 
 
 def _range(numbers: list[Any]) -> str:
@@ -198,14 +198,14 @@ def _range(numbers: list[Any]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _summary(annotations: Annotations, checked: list[Checked]) -> str:
+def _summary(dataset: VideoDataset, checked: list[Checked]) -> str:
     good = [found for found in checked if found.problem is None]
-    text = f"{len(checked)} videos of {len(annotations.classes)} classes"
+    text = f"{len(checked)} videos of {len(dataset.classes)} classes"
     if good:
         heights, rates = sorted(found.size[0] for found in good), sorted(found.fps for found in good)
         frames = sorted(found.frames for found in good)
         text += f"; {_range(frames)} frames, {_range(heights)} pixels high, {_range(rates)} a second"
     text += f"; {len(checked) - len(good)} broken" if len(good) < len(checked) else "; all good"
-    if all(video.group is None and video.split is None for video in annotations.videos):
+    if all(video.group is None and video.split is None for video in dataset.videos):
         text += "\nno groups are known: videos of one person or place may end up in both parts; name them with --group"
     return text

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from actionzoo.data.annotations import Annotations, read_annotations
-from actionzoo.data.recordings import VideoSource
+from actionzoo.data.dataset import VideoDataset, read_dataset
+from actionzoo.data.decoded import VideoSource
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
 from actionzoo.hub.openvino import load_keras, silent
@@ -81,24 +81,24 @@ def evaluate(
         from actionzoo.evaluation import Protocol, measure
         from actionzoo.evaluation import evaluate as test
         from actionzoo.evaluation.report import write_report
-        from actionzoo.evaluation.scores import make_folder
         from actionzoo.evaluation.selection import choose, source_of
+        from actionzoo.files import make_folder
         from actionzoo.training.strategy import is_chief, make_strategy
         from actionzoo.visualization.page import Page
     devices = make_strategy(strategy)
     files = resolve_model(model, offline=offline)
     try:
-        how = Protocol(files.record, protocol, frames=frames, average=average, views=views)
+        how = Protocol(files.spec, protocol, frames=frames, average=average, views=views)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--views") from error
     shards = open_shards(data)
     if shards is None:
-        annotations = read_annotations(data, split=split, group=group)
+        dataset = read_dataset(data, split=split, group=group)
     else:
-        annotations = Annotations(shards.classes, shards.videos)
-    typer.echo(printable(annotations.summary()), err=True)
-    chosen, which = choose(annotations, files, part, force=force)
-    videos = VideoSource(chosen, how.form) if shards is None else source_of(shards, chosen, how.form)
+        dataset = VideoDataset(shards.classes, shards.videos)
+    typer.echo(printable(dataset.summary()), err=True)
+    chosen, which = choose(dataset, files, part, force=force)
+    videos = VideoSource(chosen, how.video_format) if shards is None else source_of(shards, chosen, how.video_format)
     if report is not None:
         make_folder(report)
     note(f"{which}; protocol {how.name}")
@@ -123,7 +123,7 @@ def evaluate(
         complain(DataError(f"{path}: {reason}"))
     if report is not None:  # last: painting takes time
         painted = paint if is_chief(devices) else 0
-        _write_pages(report, files, Page(done, metrics, videos, files.record, facts), painted)
+        _write_pages(report, files, Page(done, metrics, videos, files.spec, facts), painted)
     if done.broken:
         raise typer.Exit(3)
 
@@ -141,10 +141,10 @@ def _write_pages(folder: Path, files: ModelFiles, page: Page, paint: int) -> Non
         return
     note(f"{path} is there; painting {len(labels)} classes for it ...")
     network = load_keras(files)
-    targets = [class_target(network, files.record, files.record.classes[label], files.name) for label in labels]
+    targets = [class_target(network, files.spec, files.spec.classes[label], files.name) for label in labels]
     with bar("painting", "objective") as progress:
         shown = paint_gallery(
-            network, files.record, targets, SPEEDS, folder / "painted", preset=preset_for(network), progress=progress
+            network, files.spec, targets, SPEEDS, folder / "painted", preset=preset_for(network), progress=progress
         )
         write_page(folder, replace(page, shown=list(shown)))
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from actionzoo.data.annotations import Annotations, read_annotations
+from actionzoo.data.dataset import VideoDataset, read_dataset
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError, TrainingError
 from actionzoo.hub.openvino import silent
@@ -25,7 +25,7 @@ from ._options import Group, Strategy, VideosOrShards
 from ._output import complain, note, printable, shows_progress, standard_output
 
 if TYPE_CHECKING:
-    from actionzoo.training import Finished, Recipe
+    from actionzoo.training import Recipe, TrainingResult
 
 OUTPUT = Path("run")
 HEADS = ("epoch", "loss", "accuracy", "validation", "", "clips/s")
@@ -171,18 +171,18 @@ def _recipe(data: str, model: str, init: str | None, recipe: str, changes: dict[
 
     shards = open_shards(data)
     if shards is None:
-        annotations = read_annotations(data, split=changes.get("split", 1), group=changes.get("group"))
+        dataset = read_dataset(data, split=changes.get("split", 1), group=changes.get("group"))
     else:
-        annotations = Annotations(shards.classes, shards.videos)
-    typer.echo(printable(annotations.summary()), err=True)
-    base = choose_recipe(recipe, model, init, len(annotations.videos))
+        dataset = VideoDataset(shards.classes, shards.videos)
+    typer.echo(printable(dataset.summary()), err=True)
+    base = choose_recipe(recipe, model, init, len(dataset.videos))
     try:
         return replace(base, **changes)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
 
-def _say(done: Finished, data: str) -> None:
+def _say(done: TrainingResult, data: str) -> None:
     """What came out, and what to do next."""
     for path, reason in done.skipped:
         complain(DataError(f"{path}: left out: {reason}"))

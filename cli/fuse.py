@@ -32,7 +32,7 @@ def fuse(
         from actionzoo.evaluation import fuse as join
         from actionzoo.evaluation import measure, read_scores
         from actionzoo.evaluation.metrics import summary
-        from actionzoo.evaluation.scores import write_whole
+        from actionzoo.files import write_atomic
     files, shares = _with_weights(scores, weights or [])
     if output is not None and output.suffix.lower() != ".npz":
         raise typer.BadParameter("must end in .npz", param_hint="--output")
@@ -42,7 +42,7 @@ def fuse(
         typer.echo(f"{printable(path)}  {summary(measure(own))}")
     typer.echo(f"fused  {summary(measure(fused))}")
     if output is not None:
-        write_whole(output, fused.to_npz())
+        write_atomic(output, fused.to_npz())
 
 
 def _with_weights(given: list[str], weights: list[float]) -> tuple[list[str], list[float]]:

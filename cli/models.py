@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from actionzoo.errors import ModelError, ModelNotFoundError
+from actionzoo.errors import ModelError, ModelNotFoundError, did_you_mean
 from actionzoo.hub import ModelFiles, load_catalog, resolve_model
 from actionzoo.hub.openvino import load_keras, silent
 from actionzoo.names import NETWORKS, list_models
@@ -58,7 +56,7 @@ def list_(
     names = list_models(pattern)
     if not names:
         inside = list_models(f"*{pattern}*") if pattern else []
-        hint = f"; '*{pattern}*' matches {len(inside)}" if inside else _nearest(pattern, NETWORKS)
+        hint = f"; '*{pattern}*' matches {len(inside)}" if inside else did_you_mean(pattern.rstrip("*"), NETWORKS)
         raise ModelNotFoundError(f"no network matches {pattern!r}{hint or '; `actionzoo models list` names them all'}")
     if as_json:
         print_json([{"name": name, **asdict(NETWORKS[name])} for name in names])
@@ -107,7 +105,7 @@ def show(
         summary, stride = _built(name, frames, classes), stride or DEFAULT_STRIDE
     else:
         files = _files(name, offline)
-        summary, stride = _loaded(files, frames), stride or files.record.stride
+        summary, stride = _loaded(files, frames), stride or files.spec.stride
     if as_json:
         print_json(_as_dict(name, summary, stride))
         return
@@ -131,27 +129,22 @@ def _files(name: str, offline: bool) -> ModelFiles:
         if any(mark in name for mark in "./:"):  # no name of a network: the error tells what is wrong with the file
             raise
         raise ModelNotFoundError(
-            f"there is no network or model {name!r}{_nearest(name, [*NETWORKS, *load_catalog()])} "
+            f"there is no network or model {name!r}{did_you_mean(name.rstrip('*'), [*NETWORKS, *load_catalog()])} "
             "(`actionzoo models list` names the networks; a catalog name, a .keras file, a run folder or "
             "hf://user/repo does as well)"
         ) from error
 
 
 def _loaded(files: ModelFiles, frames: int | None) -> ModelSummary:
-    model, record = load_keras(files), files.record
+    model, spec = load_keras(files), files.spec
     from actionzoo.models.summary import summarise
 
     built = model.inputs[0].shape[1:4]
-    wanted = (frames or built[0] or record.num_frames, built[1] or record.height, built[2] or record.width)
+    wanted = (frames or built[0] or spec.num_frames, built[1] or spec.height, built[2] or spec.width)
     try:
         return summarise(model, *wanted)
     except ValueError as error:
         raise ModelError(f"{files.name} cannot be described: {error}") from error
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name.rstrip("*"), [*names], n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _as_dict(name: str, summary: ModelSummary, stride: int) -> dict[str, Any]:

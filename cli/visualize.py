@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from actionzoo.data.annotations import read_annotations
-from actionzoo.data.recordings import Form, VideoSource, read_recording
+from actionzoo.data.dataset import read_dataset
+from actionzoo.data.decoded import VideoSource, decode_video
 from actionzoo.errors import ModelError
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.resolve import ModelFiles, resolve_model
@@ -123,7 +123,7 @@ def _paint(
     shown: list[Any] = []
     with bar("painting", "objective") as progress:
         for each in paint_gallery(
-            network, files.record, targets, speeds, output, preset=preset, seed=seed, progress=progress
+            network, files.spec, targets, speeds, output, preset=preset, seed=seed, progress=progress
         ):
             shown.append(each)
             typer.echo(_line(each))
@@ -136,14 +136,14 @@ def _paint(
 
 def _drive(network: Any, files: ModelFiles, targets: list[Target], data: Path, output: Path) -> None:
     """Clips of real videos that drive the targets most."""
-    from actionzoo.evaluation.scores import make_folder
+    from actionzoo.files import make_folder
     from actionzoo.visualization.studies import study_drivers
 
-    source = VideoSource(read_annotations(data), Form.of(files.record))
+    source = VideoSource(read_dataset(data), files.spec.video_format)
     make_folder(output)
     for _, of_layer in groupby(targets, lambda target: target.layer):
         with bar("looking") as progress:
-            for target, paths in study_drivers(network, files.record, list(of_layer), source, output, progress):
+            for target, paths in study_drivers(network, files.spec, list(of_layer), source, output, progress):
                 typer.echo(printable(f"{target.label}  {paths[0]}  {paths[2]}"))
 
 
@@ -151,21 +151,21 @@ def _explain(
     network: Any, files: ModelFiles, videos: list[Path], class_: str | None, layer: str | None, output: Path
 ) -> None:
     """Where videos speak for a class."""
-    from actionzoo.evaluation.scores import make_folder
-    from actionzoo.visualization.attribution import attend, layers_for
+    from actionzoo.files import make_folder
+    from actionzoo.visualization.attribution import explain_clip, layers_for
     from actionzoo.visualization.gallery import file_name
     from actionzoo.visualization.studies import write_attention
     from actionzoo.visualization.targets import class_target
 
-    label = None if class_ is None else class_target(network, files.record, class_, files.name).channel
+    label = None if class_ is None else class_target(network, files.spec, class_, files.name).channel
     layers = None if layer is None else layers_for(network, layer, files.name)
-    recordings = [read_recording(path, 0, Form.of(files.record)) for path in videos]
+    decoded_videos = [decode_video(path, 0, files.spec.video_format) for path in videos]
     make_folder(output)
-    for path, recording in zip(videos, recordings, strict=True):
-        found = attend(network, files.record, recording, label, layers)
-        name = files.record.classes[found.label] if files.record.classes else str(found.label)
+    for path, decoded in zip(videos, decoded_videos, strict=True):
+        found = explain_clip(network, files.spec, decoded, label, layers)
+        name = files.spec.classes[found.label] if files.spec.classes else str(found.label)
         title = f"{path.name}, {name} {found.probability:.2f}"
-        sheet, _ = write_attention(output, file_name(f"{path.stem}_{name}"), title, found, files.record.fps)
+        sheet, _ = write_attention(output, file_name(f"{path.stem}_{name}"), title, found, files.spec.fps)
         typer.echo(printable(f"{path}  {name} {found.probability:.3f}  {sheet}"))
 
 
@@ -216,10 +216,10 @@ def _targets(
     from actionzoo.visualization.targets import channel_target, class_target, visible_layers
 
     if classes is not None:
-        names = list(files.record.classes) if classes == ["all"] else classes
+        names = list(files.spec.classes) if classes == ["all"] else classes
         if not names:
             raise ModelError(f"{files.name} names no classes; give --layer and --channel")
-        return [class_target(network, files.record, name, files.name) for name in dict.fromkeys(names)]
+        return [class_target(network, files.spec, name, files.name) for name in dict.fromkeys(names)]
     found = []
     for name in visible_layers(network) if layer == "all" else [str(layer)]:
         count = int(layer_output(network, name, files.name).shape[-1])

@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -19,32 +20,47 @@ class Killed(BaseException):
 
 
 class Count:
-    """Counts the changes of a disk, and lets no more through from the `moment`-th on, counted from 1.
+    """Counts the changes below a folder, and lets no more through from the `moment`-th on, counted from 1.
 
     Attributes:
         seen: their kinds, in order: functions of `os`, or "open" and "write" of files.
     """
 
-    def __init__(self, moment: int) -> None:
+    def __init__(self, moment: int, below: Path) -> None:
         self._moment = moment
+        self._below = os.path.realpath(below)
         self.seen: list[str] = []
 
-    def one(self, kind: str) -> bool:
-        """Counts a change. Whether it is the one that is cut off in the middle; raises Killed behind it."""
+    def one(self, kind: str, file: Any, folder: int | None = None) -> bool:
+        """Counts a change of a file: by its path, in the folder of a descriptor if there is one, or its descriptor.
+
+        Whether it is the one that is cut off in the middle; raises Killed behind it. Changes elsewhere, such as those
+        of caches that only the first run of a process fills, and of threads of other tests, do not count.
+        """
+        if not _path(file, folder).startswith(self._below + os.sep):
+            return False
         self.seen.append(kind)
         if len(self.seen) > self._moment:
             raise Killed
         return len(self.seen) == self._moment
 
 
+def _path(file: Any, folder: int | None) -> str:
+    if isinstance(file, int):
+        return os.path.realpath(f"/dev/fd/{file}")
+    return os.path.realpath(os.path.join("" if folder is None else os.path.realpath(f"/dev/fd/{folder}"), file))
+
+
 @contextlib.contextmanager
-def killed_at(moment: int) -> Iterator[Count]:
-    """Within, the `moment`-th change and all later ones raise Killed. A write is half done, anything else not at all.
+def killed_at(moment: int, below: Path) -> Iterator[Count]:
+    """Within, the `moment`-th change below a folder and all later ones raise Killed.
+
+    A write is half done, anything else not at all.
 
     Changes are the calls of `os` in `CHANGES`, and opening, writing and closing files in Python. What native code
     writes by itself counts as not done yet where it lies beside its place, which is renamed by Python.
     """
-    count = Count(moment)
+    count = Count(moment, below)
     with contextlib.ExitStack() as stack:
         for name in CHANGES:
             stack.enter_context(mock.patch.object(os, name, _counted(name, getattr(os, name), count)))
@@ -55,7 +71,7 @@ def killed_at(moment: int) -> Iterator[Count]:
 
 def _counted(kind: str, real: Callable[..., Any], count: Count) -> Callable[..., Any]:
     def change(*arguments: Any, **options: Any) -> Any:
-        if count.one(kind):
+        if count.one(kind, arguments[0], options.get("dir_fd")):
             raise Killed
         return real(*arguments, **options)
 
@@ -66,13 +82,13 @@ def _counted_open(real: Callable[..., Any], count: Count) -> Callable[..., Any]:
     def open_file(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
         if not set(mode) & set("wax+"):
             return real(file, mode, *arguments, **options)
-        if count.one("open"):
+        if count.one("open", file):
             raise Killed
         opened = real(file, mode, *arguments, **options)
         write = opened.write
 
         def half(content: Any) -> Any:
-            if count.one("write"):
+            if count.one("write", file):
                 write(content[: len(content) // 2])
                 opened.flush()
                 raise Killed

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from actionzoo.hub.record import InputRecord
+from actionzoo.video.spec import InputSpec
 from actionzoo.video.writer import VideoWriter
 
-RECORD = InputRecord(("down", "left"), 32, 48, fps=15.0, num_frames=2, stride=2, stack_length=2, flow="dis-ultrafast")
+SPEC = InputSpec(("down", "left"), 32, 48, fps=15.0, num_frames=2, stride=2, stack_length=2, flow="dis-ultrafast")
 TINY = {"height": 32, "width": 48, "stack_length": 2, "channel_factor": 0.0625, "dropout": 0.0}
 
 
@@ -32,5 +32,5 @@ def save_two_layers(path: Path) -> Path:
     inputs = {name: keras.Input((2, 32, 48, size), name=name) for name, size in (("appearance", 3), ("motion", 4))}
     means = [keras.layers.GlobalAveragePooling3D(name=f"{name}_mean")(clip) for name, clip in inputs.items()]
     hidden = keras.layers.Dense(4, name="hidden")(keras.layers.Concatenate(name="both")(means))
-    save_model(keras.Model(inputs, keras.layers.Dense(2, name="logits")(hidden), name="two_layers"), RECORD, path)
+    save_model(keras.Model(inputs, keras.layers.Dense(2, name="logits")(hidden), name="two_layers"), SPEC, path)
     return path

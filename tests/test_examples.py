@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actionzoo.data.puppets import write_dataset
+from actionzoo.puppets import write_dataset
 from actionzoo.video.reader import read_frames
 
 

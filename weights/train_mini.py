@@ -26,14 +26,15 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import numpy as np
 
-from actionzoo.data.annotations import read_annotations
 from actionzoo.data.augment import Augmentation, random_clip
-from actionzoo.data.puppets import ACTIONS, write_dataset
-from actionzoo.data.recordings import Form, Recording, VideoSource
-from actionzoo.hub import InputRecord, catalog_table, export_bundle
+from actionzoo.data.dataset import read_dataset
+from actionzoo.data.decoded import DecodedVideo, VideoSource
+from actionzoo.hub import InputSpec, catalog_table, export_bundle
 from actionzoo.models import create_model
+from actionzoo.puppets import ACTIONS, write_dataset
 from actionzoo.video.resize import pad_to
 from actionzoo.video.sampling import ClipSpec, clip_centres, gather_clip
+from actionzoo.video.spec import VideoFormat
 from actionzoo.weights.card import card
 
 SIZE = (112, 144)
@@ -91,7 +92,7 @@ class Progress(keras.callbacks.Callback):
 class Draws(keras.utils.PyDataset):
     """Endless batches of random clips; batch `i` depends on the seed and on `i` only."""
 
-    def __init__(self, sources: Sequence[tuple[Sequence[Recording], int]], steps: int, seed: int) -> None:
+    def __init__(self, sources: Sequence[tuple[Sequence[DecodedVideo], int]], steps: int, seed: int) -> None:
         """`sources` are recordings with the number of them that go into each batch."""
         super().__init__(workers=1, max_queue_size=6)
         self.sources, self.steps, self.seed = sources, steps, seed
@@ -102,13 +103,13 @@ class Draws(keras.utils.PyDataset):
     def __getitem__(self, batch: int) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
         rng = np.random.default_rng((self.seed, batch))
         chosen = [
-            recordings[self._shuffled(len(recordings), batch * share + place)]
-            for recordings, share in self.sources
+            decoded_videos[self._shuffled(len(decoded_videos), batch * share + place)]
+            for decoded_videos, share in self.sources
             for place in range(share)
         ]
-        clips = [random_clip(recording, SPEC, SIZE, rng, Augmentation()) for recording in chosen]
+        clips = [random_clip(decoded, SPEC, SIZE, rng, Augmentation()) for decoded in chosen]
         appearance, motion = (np.stack(stream) for stream in zip(*clips, strict=True))
-        labels = np.eye(len(ACTIONS), dtype=np.float32)[[recording.label for recording in chosen]]
+        labels = np.eye(len(ACTIONS), dtype=np.float32)[[decoded.label for decoded in chosen]]
         return {"appearance": appearance, "motion": motion}, (labels, labels)
 
     def _shuffled(self, count: int, position: int) -> int:
@@ -123,7 +124,7 @@ def towers(model: keras.Model) -> keras.Model:
 
 
 def train(
-    model: keras.Model, sources: Sequence[tuple[Sequence[Recording], int]], steps: int, rate: float, seed: int
+    model: keras.Model, sources: Sequence[tuple[Sequence[DecodedVideo], int]], steps: int, rate: float, seed: int
 ) -> float:
     """Train both towers, each with a loss of its own; returns the loss of the last step."""
     schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=rate, warmup_steps=max(1, steps // 10))
@@ -134,13 +135,13 @@ def train(
     return float(history.history["loss"][-1])
 
 
-def scores(model: keras.Model, recordings: Sequence[Recording]) -> np.ndarray:
+def scores(model: keras.Model, decoded_videos: Sequence[DecodedVideo]) -> np.ndarray:
     """Logits of appearance, motion and both, `(recordings, 3, classes)`, averaged over the clips of a recording."""
     network, rows = towers(model), []
-    for recording in recordings:
+    for decoded in decoded_videos:
         clips = [
-            gather_clip(recording.frames, recording.flow.astype(np.float32), centres, SPEC.stack_length)
-            for centres in clip_centres(len(recording.frames), SPEC)
+            gather_clip(decoded.frames, decoded.flow.astype(np.float32), centres, SPEC.stack_length)
+            for centres in clip_centres(len(decoded.frames), SPEC)
         ]
         appearance, motion = (pad_to(np.stack(stream), SIZE).astype(np.float32) for stream in zip(*clips, strict=True))
         outputs = network.predict_on_batch({"appearance": appearance, "motion": motion})
@@ -149,9 +150,9 @@ def scores(model: keras.Model, recordings: Sequence[Recording]) -> np.ndarray:
     return np.array(rows)
 
 
-def read(folder: Path, cache: Path) -> list[Recording]:
+def read(folder: Path, cache: Path) -> list[DecodedVideo]:
     """Every video of the class folders below `folder`, decoded once and kept in `cache`."""
-    source = VideoSource(read_annotations(folder), Form(*SIZE, FPS, FLOW), cache)
+    source = VideoSource(read_dataset(folder), VideoFormat(*SIZE, FPS, FLOW), cache)
     if source.classes != ACTIONS:
         raise ValueError(f"{folder} has the classes {source.classes}, not {ACTIONS}")
     if broken := source.prepare():
@@ -159,12 +160,12 @@ def read(folder: Path, cache: Path) -> list[Recording]:
     return [source.read(index) for index in range(len(source))]
 
 
-def sequence(recording: Recording) -> int:
+def sequence(decoded: DecodedVideo) -> int:
     """The sequence of a UT-Interaction clip, the second number of its name."""
-    return int(Path(recording.name).stem.split("_")[1])
+    return int(Path(decoded.name).stem.split("_")[1])
 
 
-def learn_puppets(puppets: Sequence[Recording], seed: int, work: Path) -> None:
+def learn_puppets(puppets: Sequence[DecodedVideo], seed: int, work: Path) -> None:
     """Both streams by themselves, then joined; what is learned goes into the work folder, unless it is there."""
     alone, joined = work / STARTS["none"], work / STARTS["residual"]
     model = build("none")
@@ -186,7 +187,7 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
 
 
 def learn_real(
-    connection: str, start: Path, real: Sequence[Recording], puppets: Sequence[Recording], seed: int
+    connection: str, start: Path, real: Sequence[DecodedVideo], puppets: Sequence[DecodedVideo], seed: int
 ) -> keras.Model:
     """The last step: real clips and, in a smaller share, puppets."""
     keras.utils.set_random_seed(seed)
@@ -197,30 +198,30 @@ def learn_real(
 
 
 def cross_validate(
-    connection: str, start: Path, real: Sequence[Recording], puppets: Sequence[Recording], seed: int
+    connection: str, start: Path, real: Sequence[DecodedVideo], puppets: Sequence[DecodedVideo], seed: int
 ) -> np.ndarray:
     """Scores of every real clip by a model that never saw its sequence, as `scores` gives them."""
-    sequences = np.array([sequence(recording) for recording in real])
+    sequences = np.array([sequence(decoded) for decoded in real])
     result = np.full((len(real), 3, len(ACTIONS)), np.nan)
     for number, fold in enumerate(FOLDS):
         out = np.isin(sequences, fold)
-        seen = [recording for recording in real if sequence(recording) not in fold]
-        unseen = [recording for recording in real if sequence(recording) in fold]
+        seen = [decoded for decoded in real if sequence(decoded) not in fold]
+        unseen = [decoded for decoded in real if sequence(decoded) in fold]
         model = learn_real(connection, start, seen, puppets, seed + number)
         result[out] = scores(model, unseen)
-        correct = result[out].argmax(-1) == np.array([recording.label for recording in unseen])[:, None]
+        correct = result[out].argmax(-1) == np.array([decoded.label for decoded in unseen])[:, None]
         print(f"fold {number + 1} of {len(FOLDS)}, sequences {fold}: {correct.mean(axis=0).round(3)}", flush=True)
         keras.backend.clear_session()
     return result
 
 
-def summary(result: np.ndarray, real: Sequence[Recording]) -> dict[str, Any]:
+def summary(result: np.ndarray, real: Sequence[DecodedVideo]) -> dict[str, Any]:
     """Accuracies with their standard errors, over all clips and without "point", and the confusion of the fused answer.
 
     Clips of a sequence are alike, so a standard error is that of the mean over sequences.
     """
-    labels = np.array([recording.label for recording in real])
-    sequences = np.array([sequence(recording) for recording in real])
+    labels = np.array([decoded.label for decoded in real])
+    sequences = np.array([sequence(decoded) for decoded in real])
     correct = result.argmax(-1) == labels[:, None]
     table: dict[str, Any] = {}
     for column, name in enumerate(("appearance", "motion", "fused")):
@@ -235,14 +236,14 @@ def summary(result: np.ndarray, real: Sequence[Recording]) -> dict[str, Any]:
     confusion = np.zeros((len(ACTIONS), len(ACTIONS)), int)
     np.add.at(confusion, (labels, result[:, 2].argmax(-1)), 1)
     wrong = [
-        {"clip": f"{ACTIONS[recording.label]}/{recording.name}", "answer": ACTIONS[int(answer)]}
-        for recording, answer in zip(real, result[:, 2].argmax(-1), strict=True)
-        if answer != recording.label
+        {"clip": f"{ACTIONS[decoded.label]}/{decoded.name}", "answer": ACTIONS[int(answer)]}
+        for decoded, answer in zip(real, result[:, 2].argmax(-1), strict=True)
+        if answer != decoded.label
     ]
     return {"accuracy": table, "confusion": confusion.tolist(), "wrong": wrong}
 
 
-def measure(real: Sequence[Recording], puppets: Sequence[Recording], seed: int, work: Path) -> dict[str, Any]:
+def measure(real: Sequence[DecodedVideo], puppets: Sequence[DecodedVideo], seed: int, work: Path) -> dict[str, Any]:
     """Cross-validate both networks; appearance alone and motion alone are the towers of the one without connection."""
     results: dict[str, Any] = {}
     for connection, start in STARTS.items():
@@ -259,7 +260,7 @@ def measure(real: Sequence[Recording], puppets: Sequence[Recording], seed: int, 
 
 def write(model: keras.Model, results: dict[str, Any], output: Path) -> None:
     """Write the network, `results.json` and the card; print the catalog's table."""
-    record = InputRecord(
+    spec = InputSpec(
         ACTIONS,
         *SIZE,
         fps=FPS,
@@ -268,10 +269,10 @@ def write(model: keras.Model, results: dict[str, Any], output: Path) -> None:
         stack_length=SPEC.stack_length,
         flow=FLOW,
     )
-    checksums = export_bundle(model, record, output)
+    checksums = export_bundle(model, spec, output)
     (output / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     facts = {
-        **asdict(record),
+        **asdict(spec),
         "span": SPEC.span,
         "span_s": round(SPEC.span / FPS, 1),
         "parameters": f"{model.count_params():,}",

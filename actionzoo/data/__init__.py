@@ -1,1 +1,1 @@
-"""Annotated video: rendered puppets, recordings in memory, augmentation."""
+"""Labelled videos: readers of data sets, decoded videos, clips for a training, shards."""

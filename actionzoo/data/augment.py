@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.data.recordings import Recording
+from actionzoo.data.decoded import DecodedVideo
 from actionzoo.video.sampling import ClipSpec, clip_centres, stack_indices
 
 CROPS = ("zoom", "multi_scale", "corners")
@@ -79,7 +79,7 @@ def papers(crop: str, stride: int) -> Augmentation:
 
 
 def random_clip(
-    recording: Recording,
+    decoded: DecodedVideo,
     spec: ClipSpec,
     size: tuple[int, int],
     rng: np.random.Generator,
@@ -88,7 +88,7 @@ def random_clip(
     """Draw one clip.
 
     Args:
-        recording: the video; for a zoom not larger than `size`.
+        decoded: the video; for a zoom not larger than `size`.
         spec: frames a clip, stride, flow fields a stack.
         size: (height, width) of the model's input, in pixels.
         rng: source of the draw.
@@ -97,32 +97,32 @@ def random_clip(
     Returns:
         appearance `(time, height, width, 3)` in 0..255 and motion `(time, height, width, 2*L)` in pixels, float32.
     """
-    centres = _random_centres(len(recording.frames), spec, rng, how.stride)
+    centres = _random_centres(len(decoded.frames), spec, rng, how.stride)
     geometry = _random_zoom if how.crop == "zoom" else _random_crop
-    matrix = geometry(recording.frames.shape[1:3], size, rng, how)
+    matrix = geometry(decoded.frames.shape[1:3], size, rng, how)
     # A crop lies within the frame, but the centres of its outermost pixels need not when it is enlarged.
     border = cv2.BORDER_CONSTANT if how.crop == "zoom" else cv2.BORDER_REPLICATE
-    appearance = _random_light(_warp(recording.frames[centres], matrix, size, border), rng, how)
+    appearance = _random_light(_warp(decoded.frames[centres], matrix, size, border), rng, how)
     gain = rng.uniform(*how.flow_gain)
     camera = rng.normal(0, 1, 2) * how.camera * (rng.random() < 0.5)
     factor = matrix[[0, 1], [0, 1]] if how.crop == "zoom" else np.sign(matrix[[0, 1], [0, 1]])
-    return appearance, _motion(recording.flow, centres, spec.stack_length, matrix, size, gain * factor, camera, border)
+    return appearance, _motion(decoded.flow, centres, spec.stack_length, matrix, size, gain * factor, camera, border)
 
 
 def plain_clip(
-    recording: Recording, spec: ClipSpec, size: tuple[int, int]
+    decoded: DecodedVideo, spec: ClipSpec, size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The clip in the middle of a recording, as it is: padded if it is smaller than `size`, else its centre.
 
     Arguments and result as those of `random_clip`.
     """
-    starts = clip_centres(len(recording.frames), spec, hop=1)
+    starts = clip_centres(len(decoded.frames), spec, hop=1)
     centres = starts[len(starts) // 2]
-    down, right = ((whole - part) // 2 for whole, part in zip(size, recording.frames.shape[1:3], strict=True))
+    down, right = ((whole - part) // 2 for whole, part in zip(size, decoded.frames.shape[1:3], strict=True))
     matrix = np.array([[1.0, 0.0, right], [0.0, 1.0, down]])
-    appearance = _warp(recording.frames[centres], matrix, size)
+    appearance = _warp(decoded.frames[centres], matrix, size)
     still = np.zeros(2)
-    return appearance, _motion(recording.flow, centres, spec.stack_length, matrix, size, np.ones(2), still)
+    return appearance, _motion(decoded.flow, centres, spec.stack_length, matrix, size, np.ones(2), still)
 
 
 def _random_centres(frames: int, spec: ClipSpec, rng: np.random.Generator, jitter: int) -> NDArray[np.int64]:

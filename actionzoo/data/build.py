@@ -24,8 +24,8 @@ from typing import Any
 import filelock
 import numpy as np
 
-from actionzoo.data.annotations import Annotated, Annotations
-from actionzoo.data.recordings import Form, Recording, read_timed
+from actionzoo.data.dataset import LabeledVideo, VideoDataset
+from actionzoo.data.decoded import DecodedVideo, decode_timed_video
 from actionzoo.data.shards import (
     FOOTER,
     MANIFEST,
@@ -41,6 +41,7 @@ from actionzoo.data.shards import (
 from actionzoo.data.spread import spread
 from actionzoo.data.storage import Storage, in_bytes, open_storage
 from actionzoo.errors import DataError, OutputError, VideoError
+from actionzoo.video.spec import VideoFormat
 
 logger = logging.getLogger("actionzoo")
 
@@ -81,15 +82,15 @@ class _Task:
 
     place: str
     name: str
-    videos: tuple[Annotated, ...]
+    videos: tuple[LabeledVideo, ...]
     classes: tuple[str, ...]
-    form: Form
+    video_format: VideoFormat
 
 
 def build(
-    annotations: Annotations,
+    dataset: VideoDataset,
     out: str | Path,
-    form: Form,
+    video_format: VideoFormat,
     *,
     workers: int = 1,
     scheduler: str | None = None,
@@ -99,9 +100,9 @@ def build(
     """Build shards, or go on with a build that was interrupted.
 
     Args:
-        annotations: the videos.
+        dataset: the videos.
         out: a folder, or `s3://bucket/path`.
-        form: size, rate and flow of what is kept.
+        video_format: size, rate and flow of what is kept.
         workers: processes on this machine; more than one need Dask.
         scheduler: address of a Dask cluster to use instead, whose machines see the same files.
         estimated: called with the estimate before the work begins.
@@ -114,7 +115,7 @@ def build(
     storage = open_storage(out)
     with _alone(storage):
         there = set(storage.names())
-        tasks = _tasks(storage, there, annotations, form, estimated)
+        tasks = _tasks(storage, there, dataset, video_format, estimated)
         with spread(workers, scheduler) as run:
             if progress is not None:
                 progress(0, len(tasks))
@@ -125,7 +126,7 @@ def build(
                     progress(done, len(tasks))
         facts = [unsealed(storage.read(_facts_name(task.name))) for task in tasks]
         built = _built(storage.place, facts)
-        storage.write(MANIFEST, manifest_text(annotations.classes, form, flow_bound(form), facts))
+        storage.write(MANIFEST, manifest_text(dataset.classes, video_format, flow_bound(video_format), facts))
     return built
 
 
@@ -159,11 +160,11 @@ def _build_shard(task: _Task) -> None:
     encoded, records, failed = [], [], []
     for video in task.videos:
         try:
-            data, recording, times = _encoded(video, task.classes, task.form)
+            data, decoded, times = _encoded(video, task.classes, task.video_format)
         except VideoError as error:
             failed.append([str(video.path), error.reason])
             continue
-        facts = record_facts(data, offset, recording, times, video)
+        facts = record_facts(data, offset, decoded, times, video)
         offset = facts.offset + facts.length + FOOTER
         encoded.append(data)
         records.append(asdict(facts))
@@ -187,11 +188,13 @@ def _ensure_elsewhere(task: _Task) -> tuple[str, bool]:
     return ensure_shard(task)
 
 
-def _encoded(video: Annotated, classes: tuple[str, ...], form: Form) -> tuple[bytes, Recording, list[float]]:
+def _encoded(
+    video: LabeledVideo, classes: tuple[str, ...], video_format: VideoFormat
+) -> tuple[bytes, DecodedVideo, list[float]]:
     """The record of a video, and what is in it. Raises VideoError."""
-    recording, times = read_timed(video.path, video.label, form)
+    decoded, times = decode_timed_video(video.path, video.label, video_format)
     try:
-        return encode_record(recording, times, video, classes, flow_bound(form)), recording, times
+        return encode_record(decoded, times, video, classes, flow_bound(video_format)), decoded, times
     except ValueError as error:  # protobuf's limit of 2 GB
         raise VideoError(video.path, "is too long for one record; cut it into pieces") from error
 
@@ -203,12 +206,12 @@ def _facts_name(shard: str) -> str:
 def _tasks(
     storage: Storage,
     there: set[str],
-    annotations: Annotations,
-    form: Form,
+    dataset: VideoDataset,
+    video_format: VideoFormat,
     estimated: Callable[[Estimate], None] | None,
 ) -> list[_Task]:
     """The shards to make: as planned before, or as planned now."""
-    identity = _identity(annotations, form)
+    identity = _identity(dataset, video_format)
     if PLAN in there:
         try:
             plan = unsealed(storage.read(PLAN))
@@ -223,37 +226,35 @@ def _tasks(
     else:
         if MANIFEST in there:
             raise DataError(f"{storage.place} holds shards whose plan is lost; give another place")
-        each, seconds = _sampled(annotations, form)
-        found = Estimate(each * len(annotations.videos), seconds * len(annotations.videos))
+        each, seconds = _sampled(dataset, video_format)
+        found = Estimate(each * len(dataset.videos), seconds * len(dataset.videos))
         if estimated is not None:
             estimated(found)
         free = storage.free()
         if free is not None and found.size > free:
             room = f"about {in_bytes(found.size)} are needed and {in_bytes(free)} free"
             raise OutputError(f"{storage.place} has no room for these shards: {room}")
-        step = max(1, min(SHARD_BYTES // each, math.ceil(len(annotations.videos) / SHARDS)))
+        step = max(1, min(SHARD_BYTES // each, math.ceil(len(dataset.videos) / SHARDS)))
         plan = {"identity": identity, "videos_a_shard": step}
         storage.write(PLAN, sealed(plan))
-    step, videos = int(plan["videos_a_shard"]), annotations.videos
+    step, videos = int(plan["videos_a_shard"]), dataset.videos
     count = math.ceil(len(videos) / step)
     return [
         _Task(
             storage.place,
             f"shard-{number:05d}.tfrecord",
             videos[number * step : (number + 1) * step],
-            annotations.classes,
-            form,
+            dataset.classes,
+            video_format,
         )
         for number in range(count)
     ]
 
 
-def _identity(annotations: Annotations, form: Form) -> str:
+def _identity(dataset: VideoDataset, video_format: VideoFormat) -> str:
     """What is to be built, in a few letters: another set, another form or a changed file have others."""
-    rows = [
-        [str(video.path), video.label, video.group, video.split, *_state(video.path)] for video in annotations.videos
-    ]
-    text = json.dumps([annotations.classes, asdict(form), rows])
+    rows = [[str(video.path), video.label, video.group, video.split, *_state(video.path)] for video in dataset.videos]
+    text = json.dumps([dataset.classes, asdict(video_format), rows])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -265,15 +266,15 @@ def _state(path: Path) -> list[int]:
     return [facts.st_size, facts.st_mtime_ns]
 
 
-def _sampled(annotations: Annotations, form: Form) -> tuple[int, float]:
+def _sampled(dataset: VideoDataset, video_format: VideoFormat) -> tuple[int, float]:
     """Bytes and seconds a video, by trying a few. Raises DataError if none of many can be read."""
-    videos = annotations.videos
+    videos = dataset.videos
     spread = np.random.default_rng(0).permutation(len(videos))[:TRIED]
     sizes, seconds, reason = [], [], ""
     for video in (videos[int(place)] for place in spread):
         since = time.perf_counter()
         try:
-            sizes.append(len(_encoded(video, annotations.classes, form)[0]))
+            sizes.append(len(_encoded(video, dataset.classes, video_format)[0]))
         except VideoError as error:
             reason = f"{video.path}: {error.reason}"
             continue

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionzoo.data.augment import Augmentation, plain_clip, random_clip
-from actionzoo.data.recordings import Recording, Source
+from actionzoo.data.decoded import DecodedVideo, Source
 from actionzoo.video.sampling import ClipSpec
 
 Clip = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchSchedule:
     """Which video each place of a training shows: every epoch all of them once, in an order of its own.
 
     The last batch of an epoch may be filled up with videos of the same epoch, whose weight is zero: no video is lost
@@ -48,7 +48,7 @@ class Plan:
     def place(self, step: int, column: int) -> tuple[int, float]:
         """Index of a video and its share of the batch's loss.
 
-        >>> plan = Plan(videos=3, batch_size=2, shuffled=False)
+        >>> plan = BatchSchedule(videos=3, batch_size=2, shuffled=False)
         >>> [plan.place(step, column) for step in range(2) for column in range(2)]
         [(0, 0.5), (1, 0.5), (2, 1.0), (0, 0.0)]
         """
@@ -67,7 +67,7 @@ def _permutation(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 
-class Batches:
+class ClipDataset:
     """Clips of a source by their places, as a tf.data.Dataset.
 
     Attributes:
@@ -79,7 +79,7 @@ class Batches:
         source: Source,
         spec: ClipSpec,
         size: tuple[int, int],
-        plan: Plan,
+        plan: BatchSchedule,
         augmentation: Augmentation | None = None,
         streams: tuple[str, ...] = ("appearance", "motion"),
     ) -> None:
@@ -124,11 +124,11 @@ class Batches:
         channels = 3 if stream == "appearance" else 2 * self.spec.stack_length
         return self.spec.num_frames, *self.size, channels
 
-    def _draw(self, recording: Recording, step: int, column: int) -> Clip:
+    def _draw(self, decoded: DecodedVideo, step: int, column: int) -> Clip:
         if self.augmentation is None:
-            return plain_clip(recording, self.spec, self.size)
+            return plain_clip(decoded, self.spec, self.size)
         rng = np.random.default_rng((self.plan.seed, step, column))
-        return random_clip(recording, self.spec, self.size, rng, self.augmentation)
+        return random_clip(decoded, self.spec, self.size, rng, self.augmentation)
 
     def _load(self, step: int, column: int) -> tuple[Any, ...]:
         try:

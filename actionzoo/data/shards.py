@@ -28,12 +28,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.data.annotations import Annotated
-from actionzoo.data.recordings import Form, Recording
+from actionzoo.data.dataset import LabeledVideo
+from actionzoo.data.decoded import DecodedVideo
 from actionzoo.data.storage import Storage, open_storage
 from actionzoo.errors import DataError, OutputError
 from actionzoo.hub.openvino import silent
 from actionzoo.video.flow import decode_flow, encode_flow
+from actionzoo.video.spec import VideoFormat
 
 MANIFEST, PLAN = "manifest.json", "plan.json"
 VERSION = 2
@@ -71,32 +72,32 @@ def tensorflow() -> Any:
     return tf
 
 
-def flow_bound(form: Form) -> float:
+def flow_bound(video_format: VideoFormat) -> float:
     """The fastest flow that the coding keeps: the papers' 20 pixels for a short side of 256, in proportion for others.
 
-    >>> flow_bound(Form(256, 256, 25, "tvl1", "short")), flow_bound(Form(112, 144, 15, "dis-fine"))
+    >>> flow_bound(VideoFormat(256, 256, 25, "tvl1", "short")), flow_bound(VideoFormat(112, 144, 15, "dis-fine"))
     (20.0, 8.75)
     """
-    return PAPERS_BOUND * min(form.height, form.width) / PAPERS_SIDE
+    return PAPERS_BOUND * min(video_format.height, video_format.width) / PAPERS_SIDE
 
 
 def encode_record(
-    recording: Recording, times: Sequence[float], video: Annotated, classes: Sequence[str], bound: float
+    decoded: DecodedVideo, times: Sequence[float], video: LabeledVideo, classes: Sequence[str], bound: float
 ) -> bytes:
     """The serialised `tf.train.Example` of a video."""
     tf = tensorflow()
     # One field at a time stays in the processor's cache.
-    codes = [encode_flow(np.asarray(field, np.float32), bound) for field in recording.flow]
+    codes = [encode_flow(np.asarray(field, np.float32), bound) for field in decoded.flow]
     features = {
-        "name": [recording.name.encode("utf-8", "surrogateescape")],
+        "name": [decoded.name.encode("utf-8", "surrogateescape")],
         "class": [classes[video.label].encode()],
         "group": [(video.group or "").encode()],
         "split": [(video.split or "").encode()],
-        "frames": [_jpeg(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)) for frame in recording.frames],
+        "frames": [_jpeg(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)) for frame in decoded.frames],
         "flow_u": [_jpeg(code[..., 0]) for code in codes],
         "flow_v": [_jpeg(code[..., 1]) for code in codes],
     }
-    numbers = {"label": [video.label], "height": [recording.frames.shape[1]], "width": [recording.frames.shape[2]]}
+    numbers = {"label": [video.label], "height": [decoded.frames.shape[1]], "width": [decoded.frames.shape[2]]}
     made = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value)) for name, value in features.items()}
     made |= {name: tf.train.Feature(int64_list=tf.train.Int64List(value=value)) for name, value in numbers.items()}
     made["times"] = tf.train.Feature(float_list=tf.train.FloatList(value=times))
@@ -110,13 +111,13 @@ def _jpeg(image: NDArray[np.uint8]) -> bytes:
 
 
 def record_facts(
-    data: bytes, offset: int, recording: Recording, times: Sequence[float], video: Annotated
+    data: bytes, offset: int, decoded: DecodedVideo, times: Sequence[float], video: LabeledVideo
 ) -> RecordFacts:
     """What is known of a record that begins at `offset` of its shard."""
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
     place = offset + HEADER, len(data), digest
     seconds = times[-1] * len(times) / max(len(times) - 1, 1)  # the last frame lasts as long as the others
-    return RecordFacts(recording.name, video.label, video.group, video.split, len(times), seconds, *place)
+    return RecordFacts(decoded.name, video.label, video.group, video.split, len(times), seconds, *place)
 
 
 def open_shards(place: str | Path) -> ShardSource | None:
@@ -129,7 +130,7 @@ def open_shards(place: str | Path) -> ShardSource | None:
 
 
 class ShardSource:
-    """The videos of a folder of shards, or of shards on an object store; see `actionzoo.data.recordings.Source`.
+    """The videos of a folder of shards, or of shards on an object store; see `actionzoo.data.decoded.Source`.
 
     Raises DataError if there is no manifest, or it is damaged.
     """
@@ -141,7 +142,7 @@ class ShardSource:
             if manifest["version"] not in (1, VERSION):
                 raise ValueError(f"it is of version {manifest['version']}, not {VERSION}")
             self.classes = tuple(manifest["classes"])
-            self.form = Form(**manifest["form"])
+            self.video_format = VideoFormat(**manifest["form"])
             self.bound = float(manifest["bound"])
             records = [(s["file"], RecordFacts(**facts)) for s in manifest["shards"] for facts in s["records"]]
         except (ValueError, KeyError, TypeError) as error:
@@ -150,8 +151,8 @@ class ShardSource:
                 "build` again, which keeps shards that are whole"
             ) from error
         self._records = records
-        self.videos: tuple[Annotated, ...] = tuple(
-            Annotated(Path(self._storage.place, file, facts.name), facts.label, facts.group, facts.split)
+        self.videos: tuple[LabeledVideo, ...] = tuple(
+            LabeledVideo(Path(self._storage.place, file, facts.name), facts.label, facts.group, facts.split)
             for file, facts in records
         )
 
@@ -163,7 +164,7 @@ class ShardSource:
         """(seconds, frames a second) of every video that has more than one frame."""
         return [(facts.seconds, facts.frames / facts.seconds) for _, facts in self._records if facts.seconds > 0]
 
-    def read(self, index: int) -> Recording:
+    def read(self, index: int) -> DecodedVideo:
         """The recording of `videos[index]`, whose pictures are decoded when they are asked for.
 
         Raises DataError if the record is damaged or missing.
@@ -180,7 +181,7 @@ class ShardSource:
         pairs = list(zip(feature["flow_u"].bytes_list.value, feature["flow_v"].bytes_list.value, strict=True))
         flow = _Pictures(pairs, (*size, 2), np.float16, self._flow)
         lazy: Any = frames, flow
-        return Recording(facts.name, facts.label, *lazy)
+        return DecodedVideo(facts.name, facts.label, *lazy)
 
     def digest(self, index: int) -> str:
         """What the content of `videos[index]` is known by: the digest of its record."""
@@ -262,9 +263,17 @@ def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def manifest_text(classes: Sequence[str], form: Form, bound: float, shards: Sequence[dict[str, Any]]) -> bytes:
+def manifest_text(
+    classes: Sequence[str], video_format: VideoFormat, bound: float, shards: Sequence[dict[str, Any]]
+) -> bytes:
     """The manifest of finished shards."""
     failed = [entry for shard in shards for entry in shard["failed"]]
     kept = [{key: value for key, value in shard.items() if key != "failed"} for shard in shards]
-    content = {"version": VERSION, "classes": list(classes), "form": asdict(form), "bound": bound, "quality": QUALITY}
+    content = {
+        "version": VERSION,
+        "classes": list(classes),
+        "form": asdict(video_format),
+        "bound": bound,
+        "quality": QUALITY,
+    }
     return sealed({**content, "shards": kept, "failed": failed})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.data.recordings import Recording
+from actionzoo.data.decoded import DecodedVideo
 
 CONTROLS = ("background", "shape")
 
@@ -23,28 +23,28 @@ LOOKS = 15
 """Frames, spread over a video, that are looked at."""
 
 
-def control_recordings(recording: Recording) -> dict[str, Recording]:
+def control_videos(decoded: DecodedVideo) -> dict[str, DecodedVideo]:
     """Recordings as long as one, by control: nothing in them moves."""
-    count, height, width, _ = recording.frames.shape
-    background = np.median(_looks(recording.frames), axis=0).astype(np.uint8)
+    count, height, width, _ = decoded.frames.shape
+    background = np.median(_looks(decoded.frames), axis=0).astype(np.uint8)
     colour = background.mean(axis=(0, 1)).round().astype(np.uint8)
     still = np.broadcast_to(np.zeros((), np.float16), (max(count - 1, 0), height, width, 2))
     return {
-        name: Recording(recording.name, recording.label, np.broadcast_to(picture, (count, height, width, 3)), still)
+        name: DecodedVideo(decoded.name, decoded.label, np.broadcast_to(picture, (count, height, width, 3)), still)
         for name, picture in (("background", background), ("shape", colour))
     }
 
 
-def traits(recording: Recording) -> NDArray[np.float32]:
+def traits(decoded: DecodedVideo) -> NDArray[np.float32]:
     """The numbers of `TRAITS` of a recording.
 
     >>> frames = np.full((4, 8, 16, 3), 100, np.uint8)
-    >>> traits(Recording("a.mp4", 0, frames, np.full((3, 8, 16, 2), [0, 0.5], np.float16))).tolist()
+    >>> traits(DecodedVideo("a.mp4", 0, frames, np.full((3, 8, 16, 2), [0, 0.5], np.float16))).tolist()
     [2.0, 4.0, 100.0, 62.5]
     """
-    count, height, width, _ = recording.frames.shape
-    speed = np.linalg.norm(_looks(recording.flow), axis=-1).mean() if count > 1 else 0.0
-    return np.array([width / height, count, _looks(recording.frames).mean(), 1000 * speed / height], np.float32)
+    count, height, width, _ = decoded.frames.shape
+    speed = np.linalg.norm(_looks(decoded.flow), axis=-1).mean() if count > 1 else 0.0
+    return np.array([width / height, count, _looks(decoded.frames).mean(), 1000 * speed / height], np.float32)
 
 
 def _looks(fields: Any) -> NDArray[Any]:

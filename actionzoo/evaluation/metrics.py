@@ -84,7 +84,7 @@ def measure(scores: Scores) -> Metrics:
         share_interval(right[labels == index], clusters[labels == index]) for index in range(len(scores.classes))
     ]
     rows = tuple(_class_result(scores.classes, table, index, own) for index, own in enumerate(intervals))
-    reliability = reliable(logits, labels)
+    reliability = reliability_bins(logits, labels)
     certain = softmax(logits)[np.arange(len(labels)), labels]
     return Metrics(
         videos=len(labels),
@@ -117,7 +117,7 @@ def confusion(scores: Scores) -> NDArray[np.int64]:
     return table
 
 
-def reliable(
+def reliability_bins(
     logits: NDArray[np.float32], labels: NDArray[np.int64], bins: int = BINS
 ) -> tuple[tuple[float, float, int], ...]:
     """How often answers are right by how probable they were said to be (Guo et al. 2017), in bins of equal width."""

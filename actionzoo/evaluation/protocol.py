@@ -10,7 +10,6 @@ whole video; their logits averaged.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -21,20 +20,20 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.data.annotations import Annotations
-from actionzoo.data.recordings import Form, Recording, Source, VideoSource
-from actionzoo.errors import DataError, ModelError, VideoError
-from actionzoo.evaluation.controls import CONTROLS, TRAITS, control_recordings, traits
+from actionzoo.data.dataset import VideoDataset
+from actionzoo.data.decoded import DecodedVideo, Source, VideoSource
+from actionzoo.errors import DataError, ModelError, VideoError, did_you_mean
+from actionzoo.evaluation.controls import CONTROLS, TRAITS, control_videos, traits
 from actionzoo.evaluation.scores import ANSWER, Scores, softmax
 from actionzoo.hub.openvino import load_keras
-from actionzoo.hub.record import InputRecord
 from actionzoo.hub.resolve import ModelFiles
 from actionzoo.models.dense import fully_convolutional
 from actionzoo.models.graph import with_towers
 from actionzoo.models.temporal import TemporalPooling
 from actionzoo.video.resize import pad_to
-from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip, spread_centres
+from actionzoo.video.sampling import clip_centres, flip, gather_clip, spread_centres
 from actionzoo.video.sampling import views as ten_views
+from actionzoo.video.spec import InputSpec
 
 PROTOCOLS = ("auto", "papers", "windows")
 PAPERS_FRAMES = 25
@@ -49,7 +48,7 @@ Clip = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvaluationResult:
     """What came out of a test.
 
     Attributes:
@@ -69,20 +68,20 @@ class Protocol:
     """How a model is tested: what it is shown of a video, and how its scores are averaged.
 
     Args:
-        record: the model's input record.
+        spec: the model's input spec.
         name: "papers", "windows", or "auto": windows for models that look at whole frames anyway (`resize` "fit"),
             the papers' test for others.
         frames: of the papers' clip.
         average: "logits" or "softmax", over clips and views.
         views: of each clip: 1 is the clip, 2 also its mirror image, 10 the corners and the centre of whole frames and
-            their mirror images (NIPS'14); by default 2 for the papers' test, and else what the record says.
+            their mirror images (NIPS'14); by default 2 for the papers' test, and else what the spec says.
 
     Raises ValueError for unknown values, and for ten views of a model that sees whole frames.
     """
 
     def __init__(
         self,
-        record: InputRecord,
+        spec: InputSpec,
         name: str = "auto",
         *,
         frames: int = PAPERS_FRAMES,
@@ -93,16 +92,16 @@ class Protocol:
             raise ValueError(
                 f"a protocol is one of {', '.join(PROTOCOLS)}, averages logits or softmax over {VIEWS} views"
             )
-        self.name = ("windows" if record.resize == "fit" else "papers") if name == "auto" else name
-        self.record, self.frames, self.average = record, frames, average
-        self.spec = ClipSpec(record.num_frames, record.stride, record.stack_length)
-        form = Form.of(record)
-        if self.name == "papers" and record.resize != "fit":
-            side = round(min(record.height, record.width) * WHOLE_FRAME)
-            form = replace(form, height=side, width=side, resize="short")
-        self.form = form
-        self.views = views or (2 if self.name == "papers" or record.mirror else 1)
-        if self.views == 10 and form.resize != "short":
+        self.name = ("windows" if spec.resize == "fit" else "papers") if name == "auto" else name
+        self.spec, self.frames, self.average = spec, frames, average
+        self.clip_spec = spec.clip
+        video_format = spec.video_format
+        if self.name == "papers" and spec.resize != "fit":
+            side = round(min(spec.height, spec.width) * WHOLE_FRAME)
+            video_format = replace(video_format, height=side, width=side, resize="short")
+        self.video_format = video_format
+        self.views = views or (2 if self.name == "papers" or spec.mirror else 1)
+        if self.views == 10 and video_format.resize != "short":
             raise ValueError(
                 "ten views are cut out of frames that are larger than what the model sees: only for the "
                 "papers' test of models that do not see whole frames anyway"
@@ -117,17 +116,19 @@ class Protocol:
             )
         return with_towers(fully_convolutional(model) if self.name == "papers" else model)
 
-    def clips(self, recording: Recording) -> Iterator[Clip]:
+    def clips(self, decoded: DecodedVideo) -> Iterator[Clip]:
         """What the network is shown of a video: appearance `(time, height, width, 3)`, motion `(..., 2*L)`."""
-        count = len(recording.frames)
+        count = len(decoded.frames)
         if self.name == "papers":
-            clips = [spread_centres(count, self.frames, self.spec.stack_length)]
+            clips = [spread_centres(count, self.frames, self.clip_spec.stack_length)]
         else:
-            clips = clip_centres(count, self.spec)
-        size = self.record.height, self.record.width
+            clips = clip_centres(count, self.clip_spec)
+        size = self.spec.height, self.spec.width
         for centres in clips:
-            clip = gather_clip(recording.frames, recording.flow, centres, self.spec.stack_length)
-            if self.form.resize != "stretch":  # to fit, or where an upright video is narrower than the model's picture
+            clip = gather_clip(decoded.frames, decoded.flow, centres, self.clip_spec.stack_length)
+            if (
+                self.video_format.resize != "stretch"
+            ):  # to fit, or where an upright video is narrower than the model's picture
                 whole = _at_least(size, clip[0].shape[1:3])
                 clip = pad_to(clip[0], whole), pad_to(clip[1], whole)
             if self.views == 10:
@@ -139,13 +140,13 @@ class Protocol:
 
 def evaluate(
     files: ModelFiles,
-    data: Annotations | Source,
+    data: VideoDataset | Source,
     protocol: Protocol,
     *,
     controls: bool = False,
     strategy: Any = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Evaluated:
+) -> EvaluationResult:
     """Scores of labelled videos.
 
     Args:
@@ -165,20 +166,20 @@ def evaluate(
     import tensorflow as tf
 
     strategy = strategy or tf.distribute.get_strategy()
-    source: Source = VideoSource(data, protocol.form) if isinstance(data, Annotations) else data
+    source: Source = VideoSource(data, protocol.video_format) if isinstance(data, VideoDataset) else data
     labels = known_labels(source.classes, files)
     with strategy.scope():
         runner = _Runner(protocol.network(load_keras(files)), strategy, protocol)
     own = range(_worker(strategy), len(source), _workers(strategy))
     names = (*runner.names, *(CONTROLS if controls else ()))
-    rows = np.zeros((len(source), len(names), len(files.record.classes)), np.float32)
+    rows = np.zeros((len(source), len(names), len(files.spec.classes)), np.float32)
     facts = np.zeros((len(source), len(TRAITS)), np.float32)
     reasons: dict[int, str] = {}
     for done, index in enumerate(own, start=1):
         try:
-            recording = source.read(index)
-            rows[index] = runner.scores(recording, controls)
-            facts[index] = traits(recording)
+            decoded = source.read(index)
+            rows[index] = runner.scores(decoded, controls)
+            facts[index] = traits(decoded)
         except VideoError as error:
             reasons[index] = error.reason
         if progress is not None:
@@ -200,24 +201,23 @@ def evaluate(
             f"{source.videos[lost[0]].path}; its training diverged, or its weights are damaged"
         )
     scores = Scores(
-        files.record.classes,
+        files.spec.classes,
         tuple(str(source.videos[index].path) for index in good),
         np.array([labels[source.videos[index].label] for index in good]),
         tuple(source.videos[index].group or "" for index in good),
         {name: rows[good, place] for place, name in enumerate(names)},
     )
-    return Evaluated(
+    return EvaluationResult(
         scores, protocol.name, tuple(broken), {name: facts[good, place] for place, name in enumerate(TRAITS)}
     )
 
 
 def known_labels(classes: Sequence[str], files: ModelFiles) -> list[int]:
     """The model's index of each class of a set. Raises DataError for classes that it does not know."""
-    known = files.record.classes
+    known = files.spec.classes
     unknown = [name for name in classes if name not in known]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; it knows {', '.join(known[:SHOWN]) or 'no names'}"
+        hint = did_you_mean(unknown[0], known) or f"; it knows {', '.join(known[:SHOWN]) or 'no names'}"
         raise DataError(f"{files.name} does not know the class {unknown[0]!r} of the videos{hint}")
     return [known.index(name) for name in classes]
 
@@ -247,16 +247,16 @@ class _Runner:
             lambda clips: strategy.run(outputs, args=(clips,)), reduce_retracing=True, autograph=False
         )
 
-    def scores(self, recording: Recording, controls: bool = False) -> NDArray[np.float32]:
+    def scores(self, decoded: DecodedVideo, controls: bool = False) -> NDArray[np.float32]:
         """What the network says about a video, `(outputs, classes)`, in the order of `names`.
 
         What it answers to the controls follows, if these are wanted.
         """
-        said = self._mean(self._protocol.clips(recording))
+        said = self._mean(self._protocol.clips(decoded))
         if not controls:
             return said
         answer = self.names.index(ANSWER)
-        stills = control_recordings(recording)
+        stills = control_videos(decoded)
         # All clips of what does not move are the same, but for their views.
         first = (islice(self._protocol.clips(stills[name]), self._protocol.views) for name in CONTROLS)
         return np.concatenate([said, *(self._mean(clips)[answer : answer + 1] for clips in first)])

@@ -12,7 +12,8 @@ from typing import Any
 
 from actionzoo.evaluation.figures import draw_classes, draw_confusion, draw_reliability, png
 from actionzoo.evaluation.metrics import ClassResult, Metrics
-from actionzoo.evaluation.scores import ANSWER, Scores, make_folder, softmax, write_whole
+from actionzoo.evaluation.scores import ANSWER, Scores, softmax
+from actionzoo.files import make_folder, write_atomic
 
 
 def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[str, Any]) -> list[Path]:
@@ -50,7 +51,7 @@ def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[
     }
     make_folder(folder)
     for name, content in files.items():
-        write_whole(folder / name, content)
+        write_atomic(folder / name, content)
     return [folder / name for name in files]
 
 

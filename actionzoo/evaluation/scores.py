@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 import tokenize
 import zipfile
 import zlib
@@ -16,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.errors import DataError, OutputError
+from actionzoo.errors import DataError
 
 ANSWER = "answer"
 STREAMS = ("appearance", "motion")
@@ -120,30 +119,6 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
         logits={name: array.astype(np.float32) for name, array in logits.items()},
         **{name: tuple(array.tolist()) for name, array in texts.items()},
     )
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, and see that files can be written there, before long work for them. Raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = "a file is in its place" if isinstance(error, FileExistsError) else error.strerror or error
-        raise OutputError(f"cannot write into {folder}: {reason}") from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place, then rename it: it is there whole, or as it was. Raises OutputError."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        try:
-            beside.write_bytes(content)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def fuse(many: Sequence[Scores], weights: Sequence[float], average: str = "logits") -> Scores:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from actionzoo.hub.bundle import catalog_table, export_bundle, save_model
 from actionzoo.hub.cache import cache_folder
 from actionzoo.hub.catalog import CatalogEntry, load_catalog
-from actionzoo.hub.record import InputRecord, read_record, write_record
+from actionzoo.hub.keras_file import read_spec, write_spec
 from actionzoo.hub.resolve import ModelFiles, resolve_model
+from actionzoo.video.spec import InputSpec
 
 __all__ = [
     "CatalogEntry",
-    "InputRecord",
+    "InputSpec",
     "ModelFiles",
     "cache_folder",
     "catalog_table",
     "export_bundle",
     "load_catalog",
-    "read_record",
+    "read_spec",
     "resolve_model",
     "save_model",
-    "write_record",
+    "write_spec",
 ]

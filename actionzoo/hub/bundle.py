@@ -11,13 +11,14 @@ from typing import Any
 from actionzoo.errors import OutputError
 from actionzoo.hub.cache import sha256_of
 from actionzoo.hub.download import MODEL_FILE
+from actionzoo.hub.keras_file import write_spec
 from actionzoo.hub.openvino import convert
-from actionzoo.hub.record import InputRecord, write_record
 from actionzoo.hub.resolve import IR_FILES
+from actionzoo.video.spec import InputSpec
 
 
-def save_model(model: Any, record: InputRecord, path: str | Path) -> None:
-    """Saves a Keras model with its input record as one `.keras` file, written beside, then renamed.
+def save_model(model: Any, spec: InputSpec, path: str | Path) -> None:
+    """Saves a Keras model with its input spec as one `.keras` file, written beside, then renamed.
 
     Raises OutputError.
     """
@@ -27,13 +28,13 @@ def save_model(model: Any, record: InputRecord, path: str | Path) -> None:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as beside:
             written = Path(beside, MODEL_FILE)
             model.save(written)
-            write_record(written, record)
+            write_spec(written, spec)
             os.replace(written, path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def export_bundle(model: Any, record: InputRecord, folder: str | Path) -> dict[str, str]:
+def export_bundle(model: Any, spec: InputSpec, folder: str | Path) -> dict[str, str]:
     """Writes `model.keras`, `openvino.xml` and `openvino.bin` into `folder`; gives the sha256 of each by name.
 
     The weights are rounded to f16 first, in the model itself, so that both engines compute with the same numbers, the
@@ -42,7 +43,7 @@ def export_bundle(model: Any, record: InputRecord, folder: str | Path) -> dict[s
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     model.set_weights([weight.astype("float16").astype(weight.dtype) for weight in model.get_weights()])
-    save_model(model, record, folder / MODEL_FILE)
+    save_model(model, spec, folder / MODEL_FILE)
     convert(model, folder, half=True)
     return {name: sha256_of(folder / name) for name in (MODEL_FILE, *IR_FILES)}
 

@@ -8,14 +8,14 @@ import hashlib
 import json
 import logging
 import os
-import secrets
-import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from actionzoo.files import replacing
 
 SETTLED_S = 2.0
 """A file that changed within so many seconds may change again without another time of change."""
@@ -66,22 +66,6 @@ def is_writable(folder: Path) -> bool:
     return os.path.isdir(there) and os.access(there, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective)
 
 
-@contextlib.contextmanager
-def write_beside(path: Path) -> Iterator[Path]:
-    """Gives a name beside `path` to write to, a file or a folder, and renames it to `path` when that went well.
-
-    Its permissions are those of any new file, so that other users of a cache can read it; those of `tempfile` are not.
-    Missing folders are made. Raises OSError.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name[:32]}-{secrets.token_hex(4)}")
-    try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        _remove(beside)
-
-
 def sha256_of(path: str | Path) -> str:
     """The sha256 of a file's bytes, as 64 hexadecimal digits. Raises OSError."""
     with open(path, "rb") as file:
@@ -107,7 +91,7 @@ def remembered_sha256(path: str | Path) -> str:
     if time.time() - max(facts.st_mtime, facts.st_ctime) > SETTLED_S:
         with (
             contextlib.suppress(OSError),
-            write_beside(cache_folder("checksums") / note) as beside,
+            replacing(cache_folder("checksums") / note) as beside,
         ):  # else it is computed again
             beside.write_text(json.dumps(known | {"check": _check(known)}), "utf-8")
     return str(known["sha256"])
@@ -143,11 +127,3 @@ def _private_folders() -> Iterator[Path]:
 @functools.cache  # once is enough
 def _note_fallback(chosen: Path, private: Path) -> None:
     logger.warning("%s cannot be written by this user; what is new is kept in %s", chosen, private)
-
-
-def _remove(path: Path) -> None:
-    """Whatever is there, if anything."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from actionzoo.hub.record import InputRecord
+from actionzoo.video.spec import InputSpec
 
 TEMPLATE = """---
 {front}
@@ -48,12 +48,12 @@ The same as a file: `input.json`. Flow of another method, or another size, gives
 """
 
 
-def model_card(repo: str, record: InputRecord, metrics: Mapping[str, Any], licence: str | None) -> str:
+def model_card(repo: str, spec: InputSpec, metrics: Mapping[str, Any], licence: str | None) -> str:
     """The `README.md` of a hub repository.
 
     Args:
         repo: `user/repo`.
-        record: of the model.
+        spec: of the model.
         metrics: numbers by name, `data` among them for the set that they were measured on; may be empty.
         licence: of the weights; `None` where nobody stated it.
     """
@@ -69,20 +69,20 @@ def model_card(repo: str, record: InputRecord, metrics: Mapping[str, Any], licen
         front="\n".join(lines),
         name=repo.partition("/")[2],
         repo=repo,
-        rows="\n".join(f"| {name} | {value} |" for name, value in _rows(record)),
-        classes=", ".join(_line(name) for name in record.classes) or "The file names none; they are numbered.",
+        rows="\n".join(f"| {name} | {value} |" for name, value in _rows(spec)),
+        classes=", ".join(_line(name) for name in spec.classes) or "The file names none; they are numbered.",
         metrics="\n".join(f"- {_line(name)}: {value:g}" for name, value in numbers.items()) or "Not measured.",
         licence=f"{stated} {trained}",
     )
 
 
-def _rows(record: InputRecord) -> list[tuple[str, str]]:
-    shape = "kept, padded" if record.resize == "fit" else "stretched"
-    frames = f"{record.num_frames}, every {record.stride}th of {record.fps:g} a second"
+def _rows(spec: InputSpec) -> list[tuple[str, str]]:
+    shape = "kept, padded" if spec.resize == "fit" else "stretched"
+    frames = f"{spec.num_frames}, every {spec.stride}th of {spec.fps:g} a second"
     return [
-        ("frames", f"{frames}; {record.height} x {record.width} pixels (height x width), the shape {shape}"),
-        ("flow", f"{record.stack_length} fields around each frame, method {record.flow or 'not stated'}"),
-        ("mirrored view", "averaged in" if record.mirror else "no"),
+        ("frames", f"{frames}; {spec.height} x {spec.width} pixels (height x width), the shape {shape}"),
+        ("flow", f"{spec.stack_length} fields around each frame, method {spec.flow or 'not stated'}"),
+        ("mirrored view", "averaged in" if spec.mirror else "no"),
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib.resources
 import re
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from actionzoo.errors import ModelNotFoundError, WeightsError
+from actionzoo.errors import ModelNotFoundError, WeightsError, did_you_mean
 
 PACKAGE = "actionzoo.weights"
 FILE = "catalog.toml"
@@ -153,9 +152,8 @@ def find_entry(name: str, catalog: Mapping[str, CatalogEntry] | None = None) -> 
     """The entry of that name. Raises ModelNotFoundError, which tells the nearest names."""
     catalog = load_catalog() if catalog is None else catalog
     if name not in catalog:
-        near = difflib.get_close_matches(name, catalog, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`actionzoo weights list` names them all"
-        raise ModelNotFoundError(f"there are no weights {name!r} in the catalog; {hint}")
+        hint = did_you_mean(name, catalog) or "; `actionzoo weights list` names them all"
+        raise ModelNotFoundError(f"there are no weights {name!r} in the catalog{hint}")
     return catalog[name]
 
 

@@ -30,11 +30,12 @@ from typing import Any
 import numpy as np
 
 from actionzoo.errors import ActionzooError, ModelError, OutputError
+from actionzoo.hub.keras_file import MEMBER
 from actionzoo.hub.openvino import load_keras, silent
-from actionzoo.hub.record import MEMBER, InputRecord
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 from actionzoo.hub.runtimes import FORMATS as _FORMATS
 from actionzoo.hub.runtimes import Clips, Run, load_openvino_as_it_is
+from actionzoo.video.spec import InputSpec
 
 SUFFIXES = {"savedmodel": "", "onnx": ".onnx", "openvino": ".xml", "litert": ".tflite"}
 """The formats, each with how the name of its file ends; a SavedModel is a folder and may have any name."""
@@ -231,18 +232,18 @@ def _check_space(model: Any, folder: Path) -> None:
 
 
 def _card(model: Any, files: ModelFiles) -> str:
-    """What to feed the exported model and what comes out: the input record, with the shapes of inputs and output."""
+    """What to feed the exported model and what comes out: the input spec, with the shapes of inputs and output."""
     inputs = {t.name: {"shape": list(t.shape), "dtype": "float32", "holds": _HOLDS[t.name]} for t in model.inputs}
     logits = {"shape": list(model.outputs[0].shape), "dtype": "float32", "holds": "one a class; softmax gives scores"}
     facts = {"model": files.name, "sha256": files.sha256, "inputs": inputs, "outputs": {"logits": logits}}
-    return json.dumps(asdict(files.record) | facts, indent=1, ensure_ascii=False, allow_nan=False)
+    return json.dumps(asdict(files.spec) | facts, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def _largest_difference(run: Run, model: Any, files: ModelFiles) -> float:
     """The largest difference of the logits, as a part of the largest logit, over batches of one and of two clips."""
     largest = 0.0
     for batch in (1, 2):
-        clips = _random_clips(model, files.record, batch)
+        clips = _random_clips(model, files.spec, batch)
         expected = np.asarray(model(clips, training=False), np.float32)
         if not np.isfinite(expected).all():
             raise ModelError(f"{files.name} gives logits that are not finite, so that nothing can be compared")
@@ -254,10 +255,10 @@ def _largest_difference(run: Run, model: Any, files: ModelFiles) -> float:
     return largest
 
 
-def _random_clips(model: Any, record: InputRecord, batch: int) -> Clips:
-    """Clips of noise: frames in 0..255, flow of a few pixels. A size that the model leaves free is the record's."""
+def _random_clips(model: Any, spec: InputSpec, batch: int) -> Clips:
+    """Clips of noise: frames in 0..255, flow of a few pixels. A size that the model leaves free is the spec's."""
     rng = np.random.default_rng(batch)
-    sizes = (batch, record.num_frames, record.height, record.width)
+    sizes = (batch, spec.num_frames, spec.height, spec.width)
     clips = {}
     for tensor in model.inputs:
         shape = (*(own or other for own, other in zip(tensor.shape[:4], sizes, strict=True)), tensor.shape[4])

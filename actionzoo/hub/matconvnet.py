@@ -31,9 +31,9 @@ from actionzoo.hub.bundle import save_model
 from actionzoo.hub.loading import LoadReport, load_arrays, shortened
 from actionzoo.hub.mat_file import MatLayer, MatNetwork, read_network
 from actionzoo.hub.mat_wiring import Meeting, Wiring, kind_of
-from actionzoo.hub.record import InputRecord
 from actionzoo.models import create_model
 from actionzoo.models.resnet import EPSILON, UNITS
+from actionzoo.video.spec import InputSpec
 
 Arrays = dict[str, np.ndarray]
 
@@ -89,14 +89,14 @@ def import_mat(path: str | Path, output: str | Path) -> Imported:
 
     Raises ModelNotFoundError, WeightsError, OutputError.
     """
-    model, record, report = convert_mat(path)
-    save_model(model, record, output)
+    model, spec, report = convert_mat(path)
+    save_model(model, spec, output)
     return Imported(model.name, int(model.output_shape[-1]), report)
 
 
 def convert_mat(
     path: str | Path, *, side: int = 224, frames: int | None = None
-) -> tuple[keras.Model, InputRecord, LoadReport]:
+) -> tuple[keras.Model, InputSpec, LoadReport]:
     """The model in a file of the authors, what it looks at, and what became of every parameter.
 
     `side` is of the picture, `frames` the length of a clip where it is not the authors'.
@@ -114,14 +114,14 @@ def convert_mat(
 
 def _convert(
     network: MatNetwork, source: str, side: int, frames: int | None
-) -> tuple[keras.Model, InputRecord, LoadReport]:
+) -> tuple[keras.Model, InputSpec, LoadReport]:
     found = _Found(network, source, frames)
     mean = found.mean()
     model = create_model(found.name, found.classes, found.frames, height=side, width=side, **found.options())
     report = load_arrays(model, found.arrays(), source=source)
     if mean is not None:
         model.get_layer("appearance_preprocessing").offset = [-value for value in mean]
-    return model, found.record(side), report
+    return model, found.spec(side), report
 
 
 class _Found:
@@ -205,10 +205,10 @@ class _Found:
             return 10
         return int(_first_kernel(self._by_stream["motion"], self._source).shape[2]) // 2
 
-    def record(self, side: int) -> InputRecord:
+    def spec(self, side: int) -> InputSpec:
         """What the authors' test shows to it. Frames are stretched: training drew their two sides by chance."""
         names, stack = self._class_names(), self._stack_length()
-        return InputRecord(names, side, side, FPS, self.frames, STRIDE, stack, "tvl1", "stretch", mirror=True)
+        return InputSpec(names, side, side, FPS, self.frames, STRIDE, stack, "tvl1", "stretch", mirror=True)
 
     def _name_single(self) -> None:
         """A network of one stream does not say which; what its first filter reads does."""

@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from actionzoo.errors import ModelError, WeightsError
-from actionzoo.hub.cache import cache_folder, cache_folders, sha256_of, write_beside
+from actionzoo.files import replacing
+from actionzoo.hub.cache import cache_folder, cache_folders, sha256_of
+from actionzoo.hub.keras_file import check_spec
 from actionzoo.hub.loading import check_finite
-from actionzoo.hub.record import check_record
 from actionzoo.hub.resolve import IR_FILES, ModelFiles
 from actionzoo.hub.safety import check_keras_file
 
@@ -121,7 +122,7 @@ def silent() -> Iterator[None]:
 def load_keras(files: ModelFiles) -> Any:
     """The Keras model, loaded in Keras' safe mode: a file from outside cannot bring code of its own.
 
-    Its inputs are a dictionary by their names. Raises ModelError, also if they are not those of its record;
+    Its inputs are a dictionary by their names. Raises ModelError, also if they are not those of its spec;
     WeightsError if weights are not finite.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -154,7 +155,7 @@ def load_keras(files: ModelFiles) -> Any:
     # Whoever built it may have given its inputs as a list; ours are known by their names.
     model = keras.Model({tensor.name: tensor for tensor in model.inputs}, model.outputs[0], name=model.name)
     inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
-    check_record(files.name, files.record, inputs, int(model.output_shape[-1]))
+    check_spec(files.name, files.spec, inputs, int(model.output_shape[-1]))
     check_finite(((weight.path, np.asarray(weight)) for weight in model.weights), files.name)
     return model
 
@@ -216,7 +217,7 @@ def _convert_into(model: Any, folder: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(folder.parent).free < 2 * 4 * model.count_params():  # converted, then written again
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.parent))  # which OpenVINO does not tell
-        with write_beside(folder) as beside:
+        with replacing(folder) as beside:
             beside.mkdir()
             convert(model, beside)
             checksums = {name: sha256_of(beside / name) for name in IR_FILES}

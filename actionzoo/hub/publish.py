@@ -9,8 +9,8 @@ from typing import Any
 from actionzoo.errors import ActionzooError, ModelError, ModelNotFoundError, OfflineError
 from actionzoo.hub.card import model_card
 from actionzoo.hub.download import MODEL_FILE, WAIT_S, parse_address
-from actionzoo.hub.record import InputRecord
 from actionzoo.hub.resolve import resolve_model
+from actionzoo.video.spec import InputSpec
 
 METRICS_FILE = "metrics.json"
 LARGEST_METRICS = 1 << 20
@@ -19,7 +19,7 @@ LARGEST_METRICS = 1 << 20
 def push(run: str | Path, address: str, *, licence: str | None = None, private: bool = False) -> str:
     """Upload a model to a hub repository, which is made if there is none, as one commit.
 
-    What goes there: `model.keras`, in which the input record travels; the same record as `input.json` and the classes
+    What goes there: `model.keras`, in which the input spec travels; the same record as `input.json` and the classes
     as `labels.txt`, for other programs; and a card, `README.md`. Nothing else of a run folder is uploaded.
 
     Args:
@@ -43,9 +43,9 @@ def push(run: str | Path, address: str, *, licence: str | None = None, private: 
     files = resolve_model(run, offline=True)
     if files.path is None:
         raise ModelNotFoundError(f"{files.name} comes with actionzoo; give a .keras file or a run folder of your own")
-    card = model_card(repo, files.record, _metrics(Path(run)), licence)
+    card = model_card(repo, files.spec, _metrics(Path(run)), licence)
     try:
-        commit = _upload(repo, files.path, _texts(files.record, card), private=private)
+        commit = _upload(repo, files.path, _texts(files.spec, card), private=private)
     except ActionzooError:
         raise
     except Exception as error:
@@ -53,10 +53,10 @@ def push(run: str | Path, address: str, *, licence: str | None = None, private: 
     return f"hf://{repo}@{commit}"
 
 
-def _texts(record: InputRecord, card: str) -> dict[str, str]:
-    texts = {"README.md": card, "input.json": record.to_json() + "\n"}
-    if record.classes:
-        texts["labels.txt"] = "".join(f"{name}\n" for name in record.classes)
+def _texts(spec: InputSpec, card: str) -> dict[str, str]:
+    texts = {"README.md": card, "input.json": spec.to_json() + "\n"}
+    if spec.classes:
+        texts["labels.txt"] = "".join(f"{name}\n" for name in spec.classes)
     return texts
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from actionzoo.errors import ModelNotFoundError
+from actionzoo.errors import ModelNotFoundError, did_you_mean
 from actionzoo.hub.cache import remembered_sha256
 from actionzoo.hub.catalog import CatalogEntry, load_catalog
 from actionzoo.hub.download import MODEL_FILE, fetch
-from actionzoo.hub.record import InputRecord, read_record
+from actionzoo.hub.keras_file import read_spec
 from actionzoo.names import NETWORKS
+from actionzoo.video.spec import InputSpec
 
 IR_FILES = ("openvino.xml", "openvino.bin")
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -27,7 +27,7 @@ class ModelFiles:
     """The files of one model. A catalog's model has its `entry`, any other its `path`, a `.keras` file from outside."""
 
     name: str
-    record: InputRecord
+    spec: InputSpec
     entry: CatalogEntry | None = None
     path: Path | None = None
 
@@ -73,13 +73,13 @@ def resolve_model(name: str | os.PathLike[str], *, offline: bool = False) -> Mod
     name = os.fspath(name)
     if name.startswith("hf://"):
         path = fetch(name, offline=offline)
-        return ModelFiles(name, read_record(path), path=path)
+        return ModelFiles(name, read_spec(path), path=path)
     catalog = load_catalog()
     if name in catalog:
         entry = catalog[name]
         if entry.kind != "embedded":
             raise ModelNotFoundError(_not_a_model(entry))
-        return ModelFiles(name, read_record(io.BytesIO(entry.read(MODEL_FILE))), entry=entry)
+        return ModelFiles(name, read_spec(io.BytesIO(entry.read(MODEL_FILE))), entry=entry)
     path = Path(name)
     if path.is_dir():
         if not (path / MODEL_FILE).is_file() and (path / CHECKPOINT_FILE).is_file():
@@ -95,8 +95,8 @@ def resolve_model(name: str | os.PathLike[str], *, offline: bool = False) -> Mod
     elif not path.is_file():
         raise ModelNotFoundError(_not_found(name, catalog))
     elif path.suffix != ".keras":
-        raise ModelNotFoundError(f"{name} is not a model; give a .keras file{_nearest(name, _beside(path))}")
-    return ModelFiles(name, read_record(path), path=path)
+        raise ModelNotFoundError(f"{name} is not a model; give a .keras file{did_you_mean(name, _beside(path))}")
+    return ModelFiles(name, read_spec(path), path=path)
 
 
 def _not_a_model(entry: CatalogEntry) -> str:
@@ -116,14 +116,9 @@ def _not_found(name: str, catalog: Mapping[str, CatalogEntry]) -> str:
     if name in NETWORKS:
         return f"{name} is a network without weights; give a model of it, saved as a .keras file"
     return (
-        f"there is no model {name!r}{_nearest(name, [*names, *_beside(Path(name))])}"
+        f"there is no model {name!r}{did_you_mean(name, [*names, *_beside(Path(name))])}"
         f" (a model is one of {', '.join(names)}; a .keras file; a run folder; or hf://user/repo)"
     )
-
-
-def _nearest(name: str, existing: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, [*existing], n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _beside(path: Path) -> list[str]:

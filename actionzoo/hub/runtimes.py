@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from actionzoo.errors import ModelError
+from actionzoo.hub.keras_file import MEMBER
 from actionzoo.hub.openvino import alone, convert, import_openvino
-from actionzoo.hub.record import MEMBER
 from actionzoo.hub.resolve import IR_FILES
 
 Clips = dict[str, npt.NDArray[np.float32]]

@@ -48,7 +48,7 @@ def check_keras_file(path: Path, name: str) -> None:
     """
     with zipfile.ZipFile(path) as archive:
         member = archive.getinfo(WEIGHTS)
-        text = archive.read(CONFIG)  # `read_record` has looked at its size
+        text = archive.read(CONFIG)  # `read_spec` has looked at its size
         if text.count(b'"inbound_nodes"') > MAX_LAYERS:
             raise _refused(name, f"has more than {MAX_LAYERS:,} layers")
         if member.file_size > ALWAYS + MAX_PACKING * member.compress_size:

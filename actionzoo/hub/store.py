@@ -21,8 +21,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from actionzoo.errors import OfflineError, OutputError, WeightsError
+from actionzoo.files import replacing
 from actionzoo.hub import download, web
-from actionzoo.hub.cache import cache_folder, cache_folders, remembered_sha256, sha256_of, write_beside
+from actionzoo.hub.cache import cache_folder, cache_folders, remembered_sha256, sha256_of
 from actionzoo.hub.catalog import CatalogEntry
 from actionzoo.hub.loading import check_finite
 
@@ -149,7 +150,7 @@ def _check(entry: CatalogEntry, path: Path, found: str) -> None:
 
 def _write(note: Path, text: str) -> None:
     try:
-        with write_beside(note) as beside:
+        with replacing(note) as beside:
             beside.write_text(text, "utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {note}: {error.strerror or error}") from error

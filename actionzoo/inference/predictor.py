@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from actionzoo.errors import source_name
+from actionzoo.hub.keras_file import check_spec
 from actionzoo.hub.openvino import is_converted
-from actionzoo.hub.record import check_record
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window
 from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, check_scores, load_engine
@@ -64,9 +64,9 @@ class Predictor:
                 raise ValueError(f"unknown {what} {given!r}; there are {', '.join(known)}")
         files = resolve_model(model, offline=offline)
         self.model = files.name
-        self.record = files.record
+        self.spec = files.spec
         self._watcher = Watcher(files, flow, force=force)
-        views = 2 if self.record.mirror else 1
+        views = 2 if self.spec.mirror else 1
         self._checked = False
         self._loading = _in_thread(lambda: load_engine(files, engine, precision, batch=views))
         if engine == "keras" or not is_converted(files):
@@ -83,7 +83,7 @@ class Predictor:
     @property
     def labels(self) -> tuple[str, ...]:
         """The name of every class, by index."""
-        return tuple(self.record.label(index) for index in range(self._loaded().classes))
+        return tuple(self.spec.label(index) for index in range(self._loaded().classes))
 
     @property
     def shortest_stride_s(self) -> float:
@@ -182,7 +182,7 @@ class Predictor:
         watcher = self._watcher
         method = watcher.flow if "motion" in self._loaded().inputs else None
         camera = live(source, size=watcher.input_size)
-        with NewestClip(camera, watcher.spec, self.record.fps, method, watcher.padded) as clips:
+        with NewestClip(camera, watcher.clip_spec, self.spec.fps, method, watcher.padded) as clips:
             for clip in clips:
                 predictions = self._best(self._run(clip.appearance, clip.motion, _Busy()), top_k)
                 yield LiveAnswer(clip.time_s, time.monotonic() - clip.arrived, predictions)
@@ -190,7 +190,7 @@ class Predictor:
     def _loaded(self) -> Engine:
         engine = self._loading.result()
         if not self._checked:
-            check_record(self.model, self.record, engine.inputs, engine.classes)
+            check_spec(self.model, self.spec, engine.inputs, engine.classes)
             self._checked = True
         return engine
 
@@ -199,10 +199,10 @@ class Predictor:
         return not self._loading.done() or "motion" in self._loaded().inputs
 
     def _run(self, appearance: Array, motion: Array, busy: _Busy) -> npt.NDArray[np.float32]:
-        """Logits `(classes,)` of one clip, averaged with those of its mirror image where the record says so."""
+        """Logits `(classes,)` of one clip, averaged with those of its mirror image where the spec says so."""
         engine = self._loaded()
         images, flows = appearance[None], motion[None]
-        if self.record.mirror:
+        if self.spec.mirror:
             mirrored, turned = flip(appearance, motion)
             images, flows = np.stack([appearance, mirrored]), np.stack([motion, turned])
         with busy.timing("model"):
@@ -214,7 +214,7 @@ class Predictor:
         powers = np.exp(logits.astype(np.float64) - logits.max())
         scores = powers / powers.sum()
         order = np.argsort(-scores, kind="stable")[:top_k]
-        return tuple(Prediction(self.record.label(int(index)), int(index), float(scores[index])) for index in order)
+        return tuple(Prediction(self.spec.label(int(index)), int(index), float(scores[index])) for index in order)
 
 
 def predict(

@@ -15,7 +15,6 @@ from typing import Any
 import numpy.typing as npt
 
 from actionzoo.errors import BrokenVideoError, ModelError
-from actionzoo.hub.record import DEFAULT_FLOW
 from actionzoo.hub.resolve import ModelFiles
 from actionzoo.inference.prefetch import Prefetch
 from actionzoo.inference.timeline import Run, Timeline, WindowLogits
@@ -23,7 +22,7 @@ from actionzoo.video.flow import METHODS, flow_stream
 from actionzoo.video.opening import Source
 from actionzoo.video.reader import Frame, VideoInfo, probe, read_frames
 from actionzoo.video.resize import input_size, pad_to
-from actionzoo.video.sampling import ClipSpec
+from actionzoo.video.spec import DEFAULT_FLOW
 
 Array = npt.NDArray[Any]
 
@@ -50,28 +49,28 @@ class Watched:
 
 
 class Watcher:
-    """Shows videos to a network as its record wants them: decoded once, each flow field computed once.
+    """Shows videos to a network as its spec wants them: decoded once, each flow field computed once.
 
-    flow: a method of `actionzoo.video.flow` in place of the record's; one that the model was not trained with only with
-    `force`. Raises ModelError otherwise, and if the record names an unknown one.
+    flow: a method of `actionzoo.video.flow` in place of the spec's; one that the model was not trained with only with
+    `force`. Raises ModelError otherwise, and if the spec names an unknown one.
     """
 
     def __init__(self, files: ModelFiles, flow: str | None = None, *, force: bool = False) -> None:
-        self.record = files.record
-        if flow is not None and not force and not files.record.takes_flow(flow):
+        self.spec = files.spec
+        if flow is not None and not force and not files.spec.takes_flow(flow):
             raise ModelError(
-                f"{files.name} was trained with {files.record.flow} flow and has never seen what {flow} gives; "
+                f"{files.name} was trained with {files.spec.flow} flow and has never seen what {flow} gives; "
                 "leave --flow out, or add --force"
             )
-        self.flow = flow or files.record.flow or DEFAULT_FLOW
+        self.flow = flow or files.spec.flow or DEFAULT_FLOW
         if self.flow not in METHODS:
             raise ModelError(f"{files.name} wants the unknown flow {self.flow!r}; choose one of {', '.join(METHODS)}")
-        self.spec = ClipSpec(self.record.num_frames, self.record.stride, self.record.stack_length)
+        self.clip_spec = self.spec.clip
 
     @property
     def shortest_stride_s(self) -> float:
         """Seconds from frame to frame as the model sees a video: windows cannot begin closer together."""
-        return 1 / self.record.fps
+        return 1 / self.spec.fps
 
     def watch(
         self,
@@ -96,7 +95,7 @@ class Watcher:
             raise ValueError(f"windows begin at least {self.shortest_stride_s:.3f} s apart, a frame of the model")
         info, seen = probe(source), _Seen()
         damage: list[BrokenVideoError] = []
-        timeline = Timeline(self.spec, run, window_s, stride_s)
+        timeline = Timeline(self.clip_spec, run, window_s, stride_s)
         done: list[WindowLogits] = []
 
         def take(windows: Iterable[WindowLogits]) -> None:
@@ -105,7 +104,7 @@ class Watcher:
                 on_window(window)
 
         decoding = Prefetch(
-            lambda: read_frames(source, fps=self.record.fps, size=self.input_size, seen=seen, damaged=damage.append)
+            lambda: read_frames(source, fps=self.spec.fps, size=self.input_size, seen=seen, damaged=damage.append)
         )
         with decoding as frames, closing(self._with_flow(frames, with_flow, busy)) as stream:
             for frame, flow in stream:
@@ -122,11 +121,11 @@ class Watcher:
 
     def input_size(self, original: tuple[int, int]) -> tuple[int, int]:
         """The (height, width) to which frames of this (height, width) are scaled."""
-        return input_size(original, (self.record.height, self.record.width), self.record.resize)
+        return input_size(original, (self.spec.height, self.spec.width), self.spec.resize)
 
     def padded(self, array: Array) -> Array:
         """A scaled frame or flow field, filled up to the size of the model's input."""
-        return pad_to(array, (self.record.height, self.record.width))
+        return pad_to(array, (self.spec.height, self.spec.width))
 
     def _with_flow(
         self, frames: Iterable[Frame], wanted: Callable[[], bool], busy: Callable[[float], None] | None

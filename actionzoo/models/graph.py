@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from actionzoo.errors import ModelError
+from actionzoo.errors import ModelError, did_you_mean
 from actionzoo.models.temporal import FoldTime, UnfoldTime
 
 
@@ -51,8 +50,7 @@ def layer_output(model: Any, layer: str, name: str) -> Any:
     """The tensor that a layer gives. Raises ModelError."""
     layers = {found.name: found for found in model.layers}
     if layer not in layers:
-        near = difflib.get_close_matches(layer, layers, n=3)
-        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        meant = did_you_mean(layer, layers)
         raise ModelError(f"{name} has no layer {layer!r}{meant} (`actionzoo models show {name} --layers` lists them)")
     output = layers[layer].output
     if not hasattr(output, "shape") or len(output.shape) < 2:

@@ -11,29 +11,29 @@ from typing import Any
 
 import keras
 
-from actionzoo.data.annotations import TEST, TRAIN, Annotations, read_annotations, split_by_group
+from actionzoo.data.dataset import TEST, TRAIN, VideoDataset, read_dataset, split_by_group
+from actionzoo.data.decoded import Progress, Source, Subset, VideoSource
 from actionzoo.data.layouts.found import part_of, unknown_part
-from actionzoo.data.recordings import Progress, Source, Subset, VideoSource, describe
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
-from actionzoo.hub.record import InputRecord
+from actionzoo.training.initialization import initial_spec, lengths_of, training_format
 from actionzoo.training.meeting import WAIT_S
 from actionzoo.training.recipe import Recipe, change, read_recipe, settled
 from actionzoo.training.run import RECIPE, SKIPPED, Run
-from actionzoo.training.start import lengths_of, start_record, training_form
-from actionzoo.training.strategy import explained_loss, is_chief, make_strategy
+from actionzoo.training.strategy import explain_lost_worker, is_chief, make_strategy
 from actionzoo.training.trainer import VALIDATION, Training
+from actionzoo.video.spec import InputSpec
 
 SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Finished:
+class TrainingResult:
     """What a training gave.
 
     Attributes:
         folder: the run folder.
-        record: the input record of its model.
+        spec: the input record of its model.
         metrics: its numbers, as in `metrics.json`.
         parts: how many videos each part has.
         waited: share of the time that was waited for clips.
@@ -41,7 +41,7 @@ class Finished:
     """
 
     folder: Path
-    record: InputRecord
+    spec: InputSpec
     metrics: dict[str, Any]
     parts: dict[str, int]
     waited: float
@@ -59,7 +59,7 @@ def finetune(
     skip_broken: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     preparing: Progress | None = None,
-) -> Finished:
+) -> TrainingResult:
     """Train a network on labelled videos.
 
     Args:
@@ -89,37 +89,37 @@ def finetune(
         if resume:
             recipe = change(Recipe(), read_recipe(folder / RECIPE), str(folder / RECIPE))
         recipe = settled(recipe or Recipe())
-        source, record, skipped = _opened(data, recipe, skip_broken, preparing)
+        source, spec, skipped = _opened(data, recipe, skip_broken, preparing)
         if skipped:
             run.write(SKIPPED, "".join(f"{json.dumps(str(path))},{json.dumps(reason)}\n" for path, reason in skipped))
-        with explained_loss():
-            training = Training(run, source, record, recipe, devices, callbacks)
+        with explain_lost_worker():
+            training = Training(run, source, spec, recipe, devices, callbacks)
             metrics = training.run()
     parts = Counter(str(video.split) for video in source.videos)
-    return Finished(folder, record, metrics, dict(parts), training.waited, skipped)
+    return TrainingResult(folder, spec, metrics, dict(parts), training.waited, skipped)
 
 
 def _opened(
     data: str | Path, recipe: Recipe, skip_broken: bool, preparing: Progress | None
-) -> tuple[Source, InputRecord, tuple[tuple[Path, str], ...]]:
+) -> tuple[Source, InputSpec, tuple[tuple[Path, str], ...]]:
     """The videos in their parts, what the network will look at in them, and what could not be read."""
     shards = open_shards(data)
     if shards is not None:
-        annotations = divided(Annotations(shards.classes, shards.videos), recipe)
-        record = start_record(recipe, shards.classes, shards.lengths)
-        wanted = training_form(recipe, record)
-        if replace(wanted, fps=shards.form.fps) != shards.form:
+        dataset = divided(VideoDataset(shards.classes, shards.videos), recipe)
+        spec = initial_spec(recipe, shards.classes, shards.lengths)
+        wanted = training_format(recipe, spec)
+        if replace(wanted, fps=shards.video_format.fps) != shards.video_format:
             raise DataError(
-                f"the shards in {data} are {describe(shards.form)}, but {recipe.model} learns from {describe(wanted)}; "
+                f"the shards in {data} are {shards.video_format}, but {recipe.model} learns from {wanted}; "
                 f"build them with --model"
             )
-        shards.videos = annotations.videos
-        return shards, record, ()
-    annotations = divided(read_annotations(data, split=recipe.split, group=recipe.group or None), recipe)
-    learned_from = [video.path for video in annotations.videos if video.split == TRAIN]
-    record = start_record(recipe, annotations.classes, lengths_of(learned_from))
-    source, skipped = _readable(VideoSource(annotations, training_form(recipe, record)), skip_broken, preparing)
-    return source, record, skipped
+        shards.videos = dataset.videos
+        return shards, spec, ()
+    dataset = divided(read_dataset(data, split=recipe.split, group=recipe.group or None), recipe)
+    learned_from = [video.path for video in dataset.videos if video.split == TRAIN]
+    spec = initial_spec(recipe, dataset.classes, lengths_of(learned_from))
+    source, skipped = _readable(VideoSource(dataset, training_format(recipe, spec)), skip_broken, preparing)
+    return source, spec, skipped
 
 
 def _part(name: str | None) -> str:
@@ -130,30 +130,30 @@ def _part(name: str | None) -> str:
     return part
 
 
-def divided(annotations: Annotations, recipe: Recipe) -> Annotations:
+def divided(dataset: VideoDataset, recipe: Recipe) -> VideoDataset:
     """Every video in a part: "train", "val" or "test"; those that the set puts into no part are learned from.
 
     Raises DataError if the set has another part, groups cannot be shared out, or a class has nothing to learn from.
     """
-    if any(video.split for video in annotations.videos):
-        named = [replace(video, split=_part(video.split)) for video in annotations.videos]
-        annotations = replace(annotations, videos=tuple(named))
+    if any(video.split for video in dataset.videos):
+        named = [replace(video, split=_part(video.split)) for video in dataset.videos]
+        dataset = replace(dataset, videos=tuple(named))
     elif recipe.test:
-        annotations = split_by_group(annotations, test=recipe.test, seed=recipe.seed)
+        dataset = split_by_group(dataset, test=recipe.test, seed=recipe.seed)
     else:
-        annotations = replace(annotations, videos=tuple(replace(video, split=TRAIN) for video in annotations.videos))
-    there = {video.split for video in annotations.videos}
+        dataset = replace(dataset, videos=tuple(replace(video, split=TRAIN) for video in dataset.videos))
+    there = {video.split for video in dataset.videos}
     if recipe.validation and VALIDATION not in there:
-        part = split_by_group(annotations.part(TRAIN), test=recipe.validation, seed=recipe.seed)
+        part = split_by_group(dataset.part(TRAIN), test=recipe.validation, seed=recipe.seed)
         chosen = {video.path for video in part.videos if video.split == TEST}
-        videos = (replace(video, split=VALIDATION) if video.path in chosen else video for video in annotations.videos)
-        annotations = replace(annotations, videos=tuple(videos))
-    learned = {video.label for video in annotations.videos if video.split == TRAIN}
-    if lacking := [name for label, name in enumerate(annotations.classes) if label not in learned]:
+        videos = (replace(video, split=VALIDATION) if video.path in chosen else video for video in dataset.videos)
+        dataset = replace(dataset, videos=tuple(videos))
+    learned = {video.label for video in dataset.videos if video.split == TRAIN}
+    if lacking := [name for label, name in enumerate(dataset.classes) if label not in learned]:
         raise DataError(
             f"no videos of {', '.join(lacking[:SHOWN])} are in the part 'train'; there is nothing to learn from"
         )
-    return annotations
+    return dataset
 
 
 def _readable(

@@ -16,17 +16,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from actionzoo.data.pipeline import Batches
+from actionzoo.data.pipeline import ClipDataset
 from actionzoo.errors import ActionzooError, TrainingError
 from actionzoo.models.graph import with_towers
-from actionzoo.training.learner import Learner
 from actionzoo.training.network import Freezer
 from actionzoo.training.norm import FusedBatchNormalization
+from actionzoo.training.optimizer import GroupedOptimizer
 from actionzoo.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Sums:
+class StepMetrics:
     """What some steps gave, over all replicas.
 
     Attributes:
@@ -58,7 +58,7 @@ class Loop:
     def __init__(self, model: keras.Model, recipe: Recipe, steps: int, strategy: Any) -> None:
         """`steps` is the length of the whole training, `recipe` a fitted one."""
         self.model, self.recipe, self.strategy, self.steps = model, recipe, strategy, steps
-        self.learner = Learner(model, recipe, steps)
+        self.learner = GroupedOptimizer(model, recipe, steps)
         self._freezer = Freezer(model, recipe.frozen, recipe.unfreeze, recipe.batch_norm)
         self._network = with_towers(model)
         self._norms = [layer for layer in model.layers if isinstance(layer, FusedBatchNormalization)]
@@ -74,7 +74,7 @@ class Loop:
     def state(self) -> list[Any]:
         return [*self.model.variables, *self.learner.variables]
 
-    def train(self, batches: Batches, steps: range, done: Callable[[int, Sums], bool]) -> None:
+    def train(self, batches: ClipDataset, steps: range, done: Callable[[int, StepMetrics], bool]) -> None:
         """Learn from the batches of these steps. `done` gets each step and what it gave, and says whether to stop.
 
         Raises TrainingError if the loss is no number any more, and what a video raises that cannot be read.
@@ -85,7 +85,7 @@ class Loop:
                 self._learn = tf.function(self._learned, reduce_retracing=True, autograph=False)
             loss, right, clips = (float(value) for value in self._learn(*element))
             now = time.perf_counter()
-            sums = Sums(1, loss, int(clips), int(right), now - since, waited)
+            sums = StepMetrics(1, loss, int(clips), int(right), now - since, waited)
             since = now
             if not math.isfinite(loss):
                 raise _no_numbers("loss is", f"step {step}")
@@ -97,7 +97,7 @@ class Loop:
         if not all(np.isfinite(np.asarray(weight)).all() for weight in self.model.weights):
             raise _no_numbers("weights are", f"epoch {epoch + 1}")
 
-    def validate(self, batches: Batches) -> Sums:
+    def validate(self, batches: ClipDataset) -> StepMetrics:
         """What the network makes of clips that it does not learn from. Raises as `train`."""
         since, waiting = time.perf_counter(), 0.0
         rows = []
@@ -106,9 +106,9 @@ class Loop:
             waiting += waited
         losses, right, clips = np.array(rows).T
         loss = float((losses * clips).sum() / clips.sum())  # every clip counts alike, also those of a small last batch
-        return Sums(len(rows), loss, int(clips.sum()), int(right.sum()), time.perf_counter() - since, waiting)
+        return StepMetrics(len(rows), loss, int(clips.sum()), int(right.sum()), time.perf_counter() - since, waiting)
 
-    def _elements(self, batches: Batches, steps: range) -> Iterator[tuple[int, Any, float]]:
+    def _elements(self, batches: ClipDataset, steps: range) -> Iterator[tuple[int, Any, float]]:
         """Each step with its clips on their devices, and the seconds that it took to get them."""
         size = batches.plan.batch_size // self.strategy.num_replicas_in_sync
 

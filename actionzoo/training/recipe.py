@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import tomllib
@@ -11,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from actionzoo.errors import TrainingError
+from actionzoo.errors import TrainingError, did_you_mean
 from actionzoo.names import NETWORKS
 
 OPTIMIZERS = ("sgd", "adamw")
@@ -60,7 +59,7 @@ class Recipe:
         stride_range: the stride changes by up to so many frames either way.
         short_side: decode videos so that crops can be cut out of them; 0 is the model's own size and rule.
         split: of UCF101 and HMDB51, the official one.
-        group: a pattern for the group of a video, as `read_annotations` takes it; empty for none.
+        group: a pattern for the group of a video, as `read_dataset` takes it; empty for none.
         test: share of the videos, in whole groups, that is kept for a test, where the set itself names no parts.
         validation: share of the training videos, in whole groups, that choose the best weights and are not learned
             from; 0 is none.
@@ -183,9 +182,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     parts = {"drops": float, "factors": float, "unfreeze": float, "frozen": str}
     for name, value in values.items():
         if name not in kinds:
-            near = difflib.get_close_matches(name, kinds, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise TrainingError(f"{path}: a recipe has no {name!r}{hint}")
+            raise TrainingError(f"{path}: a recipe has no {name!r}{did_you_mean(name, kinds)}")
         values[name] = _of_kind(value, kinds[name], f"{path}: {name}")
         if name in parts:
             values[name] = tuple(_of_kind(part, parts[name], f"{path}: a part of {name}") for part in values[name])

@@ -29,7 +29,7 @@ from typing import Any
 
 import filelock
 
-from actionzoo.data.recordings import Source
+from actionzoo.data.decoded import Source
 from actionzoo.errors import OutputError, TrainingError
 from actionzoo.hub.download import MODEL_FILE
 from actionzoo.hub.resolve import CHECKPOINT_FILE
@@ -154,5 +154,5 @@ def fingerprint(source: Source) -> str:
         [str(video.path.name), video.label, video.group, video.split, source.digest(index)]
         for index, video in enumerate(source.videos)
     ]
-    text = json.dumps([source.classes, asdict(source.form), rows])
+    text = json.dumps([source.classes, asdict(source.video_format), rows])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -82,7 +82,7 @@ def _cluster(text: str | None) -> tuple[list[str], int]:
 
 
 @contextmanager
-def explained_loss() -> Iterator[None]:
+def explain_lost_worker() -> Iterator[None]:
     """What TensorFlow raises when another worker is gone, as a TrainingError that says what to do."""
     import tensorflow as tf
 

@@ -17,23 +17,22 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
-from actionzoo.data.annotations import TRAIN, Annotations, write_csv
 from actionzoo.data.augment import Augmentation, papers
-from actionzoo.data.pipeline import Batches, Plan
-from actionzoo.data.recordings import Source, Subset
+from actionzoo.data.dataset import TRAIN, VideoDataset, write_csv
+from actionzoo.data.decoded import Source, Subset
+from actionzoo.data.pipeline import BatchSchedule, ClipDataset
 from actionzoo.errors import TrainingError
 from actionzoo.hub.bundle import save_model
 from actionzoo.hub.loading import load_arrays, named_weights
-from actionzoo.hub.record import InputRecord
-from actionzoo.training.board import Board
 from actionzoo.training.checkpoint import assign, load_checkpoint, save_checkpoint
-from actionzoo.training.loop import Loop, Sums
+from actionzoo.training.initialization import start_network
+from actionzoo.training.loop import Loop, StepMetrics
 from actionzoo.training.network import rebuilt
 from actionzoo.training.norm import FusedBatchNormalization
 from actionzoo.training.recipe import Recipe
 from actionzoo.training.run import ENVIRONMENT, LOGS, METRICS, RECIPE, SPLIT, Run, environment, fingerprint
-from actionzoo.training.start import start_network
-from actionzoo.video.sampling import ClipSpec
+from actionzoo.training.tensorboard import Board
+from actionzoo.video.spec import InputSpec
 
 VALIDATION = "val"
 SAVE_EVERY_S = 60.0
@@ -50,19 +49,19 @@ class Training:
         self,
         run: Run,
         source: Source,
-        record: InputRecord,
+        spec: InputSpec,
         recipe: Recipe,
         strategy: Any,
         callbacks: Sequence[keras.callbacks.Callback],
     ) -> None:
         train, held = (Subset(source, _indices(source, name)) for name in (TRAIN, VALIDATION))
-        self._files, self._source, self.record, self._strategy = run, source, record, strategy
+        self._files, self._source, self.spec, self._strategy = run, source, spec, strategy
         fitted = recipe.fitted(len(train), strategy.num_replicas_in_sync)
-        self.recipe = replace(fitted, num_frames=record.num_frames, stride=record.stride, fps=record.fps)
+        self.recipe = replace(fitted, num_frames=spec.num_frames, stride=spec.stride, fps=spec.fps)
         self._data = fingerprint(source)
         keras.utils.set_random_seed(self.recipe.seed)
         with strategy.scope():
-            base = start_network(self.recipe, record)
+            base = start_network(self.recipe, spec)
             synchronized = recipe.batch_norm == "synchronized"
             self._network = rebuilt(
                 base,
@@ -77,7 +76,7 @@ class Training:
             self._loop = Loop(self._network, self.recipe, self._steps, strategy)
         self._history: list[dict[str, Any]] = []
         self._best_weights: dict[str, NDArray[Any]] = {}
-        self._sums: list[Sums] = []
+        self._sums: list[StepMetrics] = []
         self._saved = -math.inf
         params = {"epochs": self.recipe.epochs, "steps": self._epoch_steps}
         told = [*callbacks, *([Board(run.folder / LOGS)] if run.writes else [])]
@@ -93,19 +92,19 @@ class Training:
         self._callbacks.on_train_end()
         return self._end()
 
-    def _clips(self, source: Source, how: Augmentation | None, seed: int) -> Batches:
-        record = self.record
-        spec = ClipSpec(record.num_frames, record.stride, record.stack_length)
-        plan = Plan(len(source), self.recipe.batch_size, seed, shuffled=how is not None)
+    def _clips(self, source: Source, how: Augmentation | None, seed: int) -> ClipDataset:
+        spec = self.spec
+        clip_spec = spec.clip
+        plan = BatchSchedule(len(source), self.recipe.batch_size, seed, shuffled=how is not None)
         streams = tuple(self._network.input)
-        return Batches(source, spec, (record.height, record.width), plan, how, streams)
+        return ClipDataset(source, clip_spec, (spec.height, spec.width), plan, how, streams)
 
     def _begin(self) -> int:
         """Write what the training begins with; its first step, 0."""
         files = self._files
         files.write(RECIPE, self.recipe.to_toml())
         if files.writes:
-            write_csv(Annotations(self._source.classes, self._source.videos), files.folder / SPLIT)
+            write_csv(VideoDataset(self._source.classes, self._source.videos), files.folder / SPLIT)
         files.write(ENVIRONMENT, json.dumps(environment(self._strategy), indent=1) + "\n")
         self._save_checkpoint(0)
         return 0
@@ -126,7 +125,7 @@ class Training:
             self._files.write_history(self._history)
         return int(facts["step"])
 
-    def _after_step(self, step: int, sums: Sums) -> bool:
+    def _after_step(self, step: int, sums: StepMetrics) -> bool:
         """What happens behind each step, and behind the last of each epoch. Whether to stop."""
         self._sums.append(sums)
         place = step % self._epoch_steps
@@ -186,7 +185,7 @@ class Training:
         network = rebuilt(self._network)
         if weights:
             load_arrays(network, weights, source=str(self._files.checkpoint))
-        save_model(network, self.record, path)
+        save_model(network, self.spec, path)
 
     def _end(self) -> dict[str, Any]:
         if self._validation is not None:
@@ -219,7 +218,7 @@ def augmentation(recipe: Recipe) -> Augmentation | None:
     return papers(recipe.crop, recipe.stride_range)
 
 
-def _logs(rows: Sequence[Sums]) -> dict[str, float]:
+def _logs(rows: Sequence[StepMetrics]) -> dict[str, float]:
     """Means over steps: loss, accuracy, clips a second, and the share of the time that was waited for clips."""
     clips, seconds = sum(row.clips for row in rows), sum(row.seconds for row in rows)
     return {

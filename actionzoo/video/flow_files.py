@@ -26,9 +26,10 @@ from actionzoo.errors import OutputError, VideoError
 from actionzoo.video.flow import METHODS, encode_flow, flow_stream, flow_to_colour
 from actionzoo.video.opening import check_size, is_stream
 from actionzoo.video.reader import Frame, probe, read_frames
+from actionzoo.video.resize import short_size
 from actionzoo.video.writer import VideoWriter
 
-__all__ = ["FORMATS", "FlowFiles", "flow_size", "write_flow"]
+__all__ = ["FORMATS", "FlowFiles", "write_flow"]
 
 FORMATS = ("jpeg", "npz", "mp4")
 
@@ -50,18 +51,6 @@ class FlowFiles:
     fields: int
     height: int
     width: int
-
-
-def flow_size(original: tuple[int, int], short_side: int) -> tuple[int, int]:
-    """The (height, width) at which the papers' flow is computed, from that of the video.
-
-    The short side becomes `short_side`, the long one keeps the shape, and both are rounded down to even numbers.
-
-    >>> flow_size((240, 320), 256)
-    (256, 340)
-    """
-    height, width = (side * short_side // min(original) // 2 * 2 for side in original)
-    return height, width
 
 
 def write_flow(
@@ -86,7 +75,7 @@ def write_flow(
         1/128 px up to 32 px, a tenth of a JPEG's step, and takes half the room.
         "mp4": the flow in the colours of `flow_to_colour`, a frame for each field, to look at.
     method: of `actionzoo.video.flow`.
-    short_side: pixels of the shorter side, see `flow_size`; None for the size of the video. Frames are enlarged by
+    short_side: pixels of the shorter side, see `short_size`; None for the size of the video. Frames are enlarged by
         bicubic interpolation as in the authors' tool, but made smaller by averaging, which is free of aliasing.
     bound: pixels. JPEGs clip faster motion, and the default is the papers' 20. In an MP4 it is the speed of full
         colour, the same in the whole video so that nothing flickers; default 1/32 of the short side, 8 for 256.
@@ -107,7 +96,7 @@ def write_flow(
     source, place = os.fspath(source), Path(out)
     info = probe(source)
     original = info.height, info.width
-    height, width = original if short_side is None else flow_size(original, short_side)
+    height, width = original if short_side is None else short_size(original, short_side)
     check_size(source, width, height)
     writing: AbstractContextManager[_Write]
     if format == "jpeg":

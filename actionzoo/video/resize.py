@@ -40,6 +40,18 @@ def input_size(source: tuple[int, int], target: tuple[int, int], rule: str) -> t
     return fit_size(source, target) if rule == "fit" else target
 
 
+def short_size(original: tuple[int, int], short_side: int) -> tuple[int, int]:
+    """The (height, width) at which the papers' flow is computed, from that of the video.
+
+    The short side becomes `short_side`, the long one keeps the shape, and both are rounded down to even numbers.
+
+    >>> short_size((240, 320), 256)
+    (256, 340)
+    """
+    height, width = (side * short_side // min(original) // 2 * 2 for side in original)
+    return height, width
+
+
 def pad_to(array: npt.NDArray[Any], target: tuple[int, int]) -> npt.NDArray[Any]:
     """`array (..., height, width, channels)` centred on zeros of the target's (height, width).
 

@@ -14,20 +14,20 @@ import cv2
 import keras
 import numpy as np
 
-from actionzoo.data.recordings import Recording
+from actionzoo.data.decoded import DecodedVideo
 from actionzoo.errors import ModelError
 from actionzoo.evaluation.protocol import Protocol
 from actionzoo.evaluation.scores import STREAMS, softmax
-from actionzoo.hub.record import InputRecord
 from actionzoo.models.graph import layer_output
-from actionzoo.video.sampling import ClipSpec, clip_centres
+from actionzoo.video.sampling import clip_centres
+from actionzoo.video.spec import InputSpec
 
 FULL = ("relu6", "relu7")
 """Fully connected layers of VGG: convolutions, but each sees nearly the whole picture."""
 
 
 @dataclass(frozen=True)
-class Attention:
+class Attribution:
     """Where a clip of a video speaks for a class.
 
     Attributes:
@@ -47,35 +47,35 @@ class Attention:
     maps: dict[str, np.ndarray]
 
 
-def attend(
+def explain_clip(
     model: keras.Model,
-    record: InputRecord,
-    recording: Recording,
+    spec: InputSpec,
+    decoded: DecodedVideo,
     label: int | None = None,
     layers: Mapping[str, str] | None = None,
-) -> Attention:
+) -> Attribution:
     """Grad-CAM of the clip of a video whose answer is surest.
 
     Args:
         model: a network of the zoo; it runs on TensorFlow.
-        record: what it looks at.
-        recording: the video in the record's form.
+        spec: what it looks at.
+        decoded: the video in the spec's form.
         label: the class; by default the network's answer for the whole video. The clip is the one in which this class
             has the highest probability.
         layers: as for `grad_cam`.
 
     Raises ModelError as `grad_cam` does.
     """
-    clips = list(Protocol(record, "windows", views=1).clips(recording))
+    clips = list(Protocol(spec, "windows", views=1).clips(decoded))
     logits = np.concatenate([_logits(model, clip) for clip in clips])
     label = int(logits.mean(axis=0).argmax()) if label is None else label
     chances = softmax(logits)[:, label]
     best = int(chances.argmax())
     appearance, motion = clips[best]
-    centres = clip_centres(len(recording.frames), ClipSpec(record.num_frames, record.stride, record.stack_length))
+    centres = clip_centres(len(decoded.frames), spec.clip)
     maps = grad_cam(model, {"appearance": appearance, "motion": motion}, label, layers)
     frames = tuple(int(frame) for frame in centres[best])
-    return Attention(label, float(chances[best]), frames, appearance, motion, maps)
+    return Attribution(label, float(chances[best]), frames, appearance, motion, maps)
 
 
 def _logits(model: keras.Model, clip: tuple[np.ndarray, np.ndarray]) -> np.ndarray:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from actionzoo.hub.record import InputRecord
-from actionzoo.video.sampling import ClipSpec, clip_centres, stack_indices
+from actionzoo.video.sampling import clip_centres, stack_indices
+from actionzoo.video.spec import InputSpec
 
 COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
 """Square root of the covariance of the colours of natural pictures, as lucid has it; rows are R, G and B."""
@@ -32,12 +32,12 @@ COARSE = {"appearance": 1, "motion": 2}
 """Pixels of the network's input, in each direction, to one of the canvas: flow is smooth."""
 
 
-def canvas_size(stream: str, record: InputRecord) -> tuple[int, int]:
+def canvas_size(stream: str, spec: InputSpec) -> tuple[int, int]:
     """Rows and columns of a stream's canvas, without its border."""
-    return -(-record.height // COARSE[stream]), -(-record.width // COARSE[stream])
+    return -(-spec.height // COARSE[stream]), -(-spec.width // COARSE[stream])
 
 
-def stack_fields(record: InputRecord) -> tuple[np.ndarray, np.ndarray]:
+def stack_fields(spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
     """The flow fields of a clip, and the place of each stack's fields among them.
 
     Stacks that overlap share fields, as they do in a video; fields that no stack sees are left out.
@@ -45,13 +45,13 @@ def stack_fields(record: InputRecord) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         The frames from which the N fields lead, `(N,)`, counted from the first field; and `(T, L)`, indices of them.
 
-    >>> times, places = stack_fields(InputRecord((), num_frames=2, stride=2, stack_length=3))
+    >>> times, places = stack_fields(InputSpec((), num_frames=2, stride=2, stack_length=3))
     >>> times.tolist(), places.tolist()
     ([0, 1, 2, 3, 4], [[0, 1, 2], [2, 3, 4]])
     """
-    spec = ClipSpec(record.num_frames, record.stride, record.stack_length)
-    (centres,) = clip_centres(spec.span, spec)
-    stacks = np.stack([stack_indices(int(centre), spec.span - 1, spec.stack_length) for centre in centres])
+    clip_spec = spec.clip
+    (centres,) = clip_centres(clip_spec.span, clip_spec)
+    stacks = np.stack([stack_indices(int(centre), clip_spec.span - 1, clip_spec.stack_length) for centre in centres])
     times, places = np.unique(stacks, return_inverse=True)
     return times - times[0], places.reshape(stacks.shape)
 
@@ -67,20 +67,20 @@ class Canvas(layers.Layer):  # type: ignore[misc]
         self,
         streams: tuple[str, ...],
         batch: int,
-        record: InputRecord,
+        spec: InputSpec,
         around: dict[str, int],
         bound: float,
         seed: int,
     ) -> None:
         """`around` are the pixels around each stream's picture that can be moved into sight."""
         super().__init__()
-        counts = {"appearance": (record.num_frames, 3), "motion": (len(stack_fields(record)[0]), 2)}
+        counts = {"appearance": (spec.num_frames, 3), "motion": (len(stack_fields(spec)[0]), 2)}
         self._bound = bound
         self._scales, self._spectra = {}, {}
         rng = np.random.default_rng(seed)
         for stream in streams:
             count, channels = counts[stream]
-            size = tuple(side + 2 * around[stream] for side in canvas_size(stream, record))
+            size = tuple(side + 2 * around[stream] for side in canvas_size(stream, spec))
             self._scales[stream] = _natural_scale(*size)
             start = rng.normal(0, START, (2, 1, count, channels, *size)).astype(np.float32)
             # The clips of a batch begin alike: what differs in them comes from what they are for.

@@ -17,9 +17,9 @@ import keras
 import numpy as np
 
 from actionzoo.errors import OutputError
-from actionzoo.evaluation.scores import make_folder
+from actionzoo.files import make_folder
 from actionzoo.hub.loading import named_weights
-from actionzoo.hub.record import InputRecord
+from actionzoo.video.spec import InputSpec
 from actionzoo.visualization.painting import Painted, Preset, maximize, speeds_of
 from actionzoo.visualization.render import animation, write_animation
 from actionzoo.visualization.sheets import overview_sheet, painted_sheet
@@ -54,7 +54,7 @@ class Shown:
 
 def paint_gallery(
     model: keras.Model,
-    record: InputRecord,
+    spec: InputSpec,
     targets: Sequence[Target],
     speeds: Sequence[str],
     folder: Path,
@@ -69,8 +69,8 @@ def paint_gallery(
     `NAME.json` last, which says how it was made; a target with such a file of the same making is left as it is.
 
     Args:
-        model: as for `maximize`, and so are `record`, `speeds`, `preset` and `seed`.
-        record: what the model looks at.
+        model: as for `maximize`, and so are `spec`, `speeds`, `preset` and `seed`.
+        spec: what the model looks at.
         targets: of any layers.
         speeds: keys of `SPEEDS`.
         folder: is made if it does not exist.
@@ -81,7 +81,7 @@ def paint_gallery(
     Raises:
         OutputError: the folder cannot be written.
     """
-    identity = _identity(model, record, speeds, preset, seed)
+    identity = _identity(model, spec, speeds, preset, seed)
     make_folder(folder)
     for layer, of_layer in groupby(targets, lambda target: target.layer):
         waiting, own = [], speeds_of(model, layer, speeds)
@@ -94,9 +94,9 @@ def paint_gallery(
         step = max(1, CLIPS // len(own))
         for first in range(0, len(waiting), step):
             some = waiting[first : first + step]
-            painted = maximize(model, record, some, own, preset=preset, seed=seed, progress=progress)
+            painted = maximize(model, spec, some, own, preset=preset, seed=seed, progress=progress)
             for target in some:
-                yield _write(folder, [clip for clip in painted if clip.target == target], record, identity)
+                yield _write(folder, [clip for clip in painted if clip.target == target], spec, identity)
 
 
 def file_name(label: str) -> str:
@@ -108,14 +108,14 @@ def file_name(label: str) -> str:
     return re.sub(r"[^\w.-]+", "_", label)
 
 
-def _identity(model: keras.Model, record: InputRecord, speeds: Sequence[str], preset: Preset, seed: int) -> str:
+def _identity(model: keras.Model, spec: InputSpec, speeds: Sequence[str], preset: Preset, seed: int) -> str:
     """What decides how a clip comes out, in a few letters."""
     digest = hashlib.sha256()
     for name, weight in named_weights(model).items():
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(np.asarray(weight)).tobytes())
     digest.update(
-        json.dumps([metadata.version("actionzoo"), asdict(record), list(speeds), asdict(preset), seed]).encode()
+        json.dumps([metadata.version("actionzoo"), asdict(spec), list(speeds), asdict(preset), seed]).encode()
     )
     return digest.hexdigest()
 
@@ -139,13 +139,13 @@ def _there(folder: Path, target: Target, speeds: Sequence[str], identity: str) -
     return Shown(target, files, facts["responses"], facts["probabilities"], fresh=False)
 
 
-def _write(folder: Path, painted: Sequence[Painted], record: InputRecord, identity: str) -> Shown:
+def _write(folder: Path, painted: Sequence[Painted], spec: InputSpec, identity: str) -> Shown:
     target = painted[0].target
     sheet, *moving, arrays = files = _files(folder, target, [clip.speed for clip in painted])
     try:
         painted_sheet(painted).save(sheet)
         for place, path in enumerate(moving):
-            write_animation(path, animation(painted[place // len(KINDS)], record), record.fps)
+            write_animation(path, animation(painted[place // len(KINDS)], spec), spec.fps)
         arrays.write_bytes(_npz(painted))
         responses = {clip.speed: clip.response for clip in painted}
         chances = {clip.speed: clip.probability for clip in painted if clip.probability is not None}

@@ -17,18 +17,19 @@ from typing import Any
 
 import jinja2
 
-from actionzoo.data.recordings import Source
+from actionzoo.data.decoded import Source
 from actionzoo.errors import DataError, VideoError
 from actionzoo.evaluation.figures import LABELLED, draw_classes, draw_reliability, svg
 from actionzoo.evaluation.metrics import Metrics, summary
 from actionzoo.evaluation.pairs import Pair, confused_pairs
-from actionzoo.evaluation.protocol import Evaluated
-from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores, softmax, write_whole
+from actionzoo.evaluation.protocol import EvaluationResult
+from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores, softmax
 from actionzoo.evaluation.shortcuts import ENOUGH, RISK, find_shortcuts
-from actionzoo.hub.record import InputRecord
-from actionzoo.visualization.exhibits import clip_exhibit, painted_exhibit
+from actionzoo.files import write_atomic
+from actionzoo.video.spec import InputSpec
 from actionzoo.visualization.gallery import Shown, read_painted
-from actionzoo.visualization.reading import NAMES, pair_sentences, percent, shortcut_sentence
+from actionzoo.visualization.media import clip_exhibit, painted_exhibit
+from actionzoo.visualization.sentences import NAMES, pair_sentences, percent, shortcut_sentence
 
 PAGE = "index.html"
 PAIRS = 200
@@ -57,15 +58,15 @@ class Page:
         done: the test.
         metrics: of its scores.
         source: of the videos that were tested.
-        record: what the model looks at.
+        spec: what the model looks at.
         facts: `model`, `data`, `which` and `protocol`, as the report has them.
         shown: what was painted for classes, from `paint_gallery`.
     """
 
-    done: Evaluated
+    done: EvaluationResult
     metrics: Metrics
     source: Source
-    record: InputRecord
+    spec: InputSpec
     facts: Mapping[str, Any]
     shown: Sequence[Shown] = field(default=())
 
@@ -86,11 +87,11 @@ def write_page(folder: Path, page: Page) -> Path:
     Raises OutputError if it cannot be written, OSError if a painted clip cannot be read.
     """
     path = folder / PAGE
-    write_whole(path, render_page(page).encode("utf-8", "backslashreplace"))
+    write_atomic(path, render_page(page).encode("utf-8", "backslashreplace"))
     return path
 
 
-def confused_classes(done: Evaluated) -> list[int]:
+def confused_classes(done: EvaluationResult) -> list[int]:
     """The classes that were confused, the worst pairs first."""
     pairs = confused_pairs(done.scores, done.traits)
     return list(dict.fromkeys(label for pair in pairs for label in (pair.first, pair.second)))
@@ -188,15 +189,15 @@ def _pictures(page: Page, clips: Sequence[int]) -> dict[str, str]:
     def exhibit_painted(each: tuple[Shown, str]) -> tuple[str, str | None]:
         clip = read_painted(*each)
         return _painted_key(clip.target.channel, clip.speed), painted_exhibit(
-            clip, page.record, int(part * PAINTED_BYTES)
+            clip, page.spec, int(part * PAINTED_BYTES)
         )
 
     def exhibit_clip(clip: int) -> tuple[str, str | None]:
         try:
-            recording = page.source.read(places[page.scores.paths[clip]])
+            decoded = page.source.read(places[page.scores.paths[clip]])
         except (VideoError, DataError):  # it was there when it was tested; the page says its name all the same
             return f"video-{clip}", None
-        return f"video-{clip}", clip_exhibit(recording, page.record.fps, int(part * CLIP_BYTES))
+        return f"video-{clip}", clip_exhibit(decoded, page.spec.fps, int(part * CLIP_BYTES))
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         made = [*threads.map(exhibit_painted, painted), *threads.map(exhibit_clip, clips)]

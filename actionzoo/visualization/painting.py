@@ -16,8 +16,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from actionzoo.hub.record import InputRecord
 from actionzoo.models.graph import inputs_of, layer_output
+from actionzoo.video.spec import InputSpec
 from actionzoo.visualization.canvas import COARSE, Canvas, stack_fields
 from actionzoo.visualization.regularizers import norm, spatial_variation, temporal_variation
 from actionzoo.visualization.targets import Target, is_answer, odds, responses
@@ -84,9 +84,9 @@ class Painted:
 class Painter(keras.Model):  # type: ignore[misc]
     """Learns a canvas, so that a network that stays as it is responds to it."""
 
-    def __init__(self, head: keras.Model, record: InputRecord, canvas: Canvas, preset: Preset) -> None:
+    def __init__(self, head: keras.Model, spec: InputSpec, canvas: Canvas, preset: Preset) -> None:
         super().__init__()
-        self.head, self.record, self.canvas, self.preset = head, record, canvas, preset
+        self.head, self.spec, self.canvas, self.preset = head, spec, canvas, preset
         self.answers = self.rectified = False
         self.channels, self.slowness, self.start = np.zeros(0), np.zeros(0), 1.0
         self.seed = keras.random.SeedGenerator(0)
@@ -95,12 +95,12 @@ class Painter(keras.Model):  # type: ignore[misc]
         """What the head makes of clips, whose flow is gathered into stacks."""
         given = dict(clips)
         if "motion" in given:
-            given["motion"] = stacked(given["motion"], self.record)
+            given["motion"] = stacked(given["motion"], self.spec)
         return self.head({tensor.name: given[tensor.name] for tensor in self.head.inputs}, training=False)
 
     def painted(self) -> dict[str, Any]:
         """The clips as they are now, at the size of the network's input."""
-        return in_full(middle(self.canvas.clips(), borders(self.record)), self.record)
+        return in_full(middle(self.canvas.clips(), borders(self.spec)), self.spec)
 
     def respond(self, activations: Any) -> Any:
         """How much each clip's target responds."""
@@ -112,8 +112,8 @@ class Painter(keras.Model):  # type: ignore[misc]
 
     def call(self, step: Any) -> Any:
         """One look at the canvas; the loss that it adds is the sum over the clips."""
-        clips, around = self.canvas.clips(), borders(self.record)
-        seen = in_full(moved(clips, around, self.preset.jitter, self.seed), self.record)
+        clips, around = self.canvas.clips(), borders(self.spec)
+        seen = in_full(moved(clips, around, self.preset.jitter, self.seed), self.spec)
         response = self.respond(self.shown(seen))
         gain = ops.log(ops.softplus(response / self.start) + 1e-3)
         self.add_loss(ops.sum(self._cost(middle(clips, around)) - gain))
@@ -126,20 +126,20 @@ class Painter(keras.Model):  # type: ignore[misc]
             variation = spatial_variation(frames) + temporal_variation(frames)
             cost += preset.appearance_norm * norm(frames) + preset.appearance_variation * variation
         if "motion" in clips:
-            flow = clips["motion"] / flow_bound(self.record)
+            flow = clips["motion"] / flow_bound(self.spec)
             cost += preset.motion_norm * norm(flow) + preset.motion_variation * spatial_variation(flow)
             cost += self.slowness * preset.motion_variation * temporal_variation(flow)
         return cost
 
 
-def flow_bound(record: InputRecord) -> float:
+def flow_bound(spec: InputSpec) -> float:
     """Pixels of the longest flow that is painted."""
-    return FLOW_BOUND * record.height
+    return FLOW_BOUND * spec.height
 
 
-def in_full(clips: dict[str, Any], record: InputRecord) -> dict[str, Any]:
+def in_full(clips: dict[str, Any], spec: InputSpec) -> dict[str, Any]:
     """Clips of a canvas at the size of the network's input."""
-    size = record.height, record.width
+    size = spec.height, spec.width
     return {stream: _resized(clip, size) if COARSE[stream] > 1 else clip for stream, clip in clips.items()}
 
 
@@ -149,9 +149,9 @@ def _resized(clip: Any, size: tuple[int, int]) -> Any:
     return ops.reshape(ops.image.resize(planes, size), (batch, time, *size, channels))
 
 
-def stacked(flow: Any, record: InputRecord) -> Any:
+def stacked(flow: Any, spec: InputSpec) -> Any:
     """Flow fields `(batch, N, height, width, 2)` as the stacks of a clip, `(batch, T, height, width, 2L)`."""
-    places = stack_fields(record)[1]
+    places = stack_fields(spec)[1]
     count, length = places.shape
     stacks = ops.take(flow, places.ravel(), axis=1)
     batch, _, height, width, _ = flow.shape
@@ -161,7 +161,7 @@ def stacked(flow: Any, record: InputRecord) -> Any:
 
 def maximize(
     model: keras.Model,
-    record: InputRecord,
+    spec: InputSpec,
     targets: Sequence[Target],
     speeds: Sequence[str] = ("medium",),
     *,
@@ -173,7 +173,7 @@ def maximize(
 
     Args:
         model: a network of the zoo, with inputs `appearance`, `motion` or both.
-        record: what it looks at.
+        spec: what it looks at.
         targets: channels, all of one layer.
         speeds: keys of `SPEEDS`; the motion of the clip is penalised for its change accordingly. A layer that sees no
             motion gets one clip.
@@ -197,8 +197,8 @@ def maximize(
     rectified = _is_rectified(model.get_layer(layer))
     head = keras.Model(inputs_of(model, output), model.get_layer(layer).input if rectified else output)
     streams = tuple(tensor.name for tensor in head.inputs)
-    canvas = Canvas(streams, len(wanted), record, borders(record), flow_bound(record), seed)
-    painter = Painter(head, record, canvas, preset)
+    canvas = Canvas(streams, len(wanted), spec, borders(spec), flow_bound(spec), seed)
+    painter = Painter(head, spec, canvas, preset)
     painter.answers, painter.rectified = is_answer(model, layer), rectified
     painter.channels = np.array([target.channel for target, _ in wanted], np.int32)
     painter.slowness = np.array([SPEEDS.get(speed, 0.0) for _, speed in wanted], np.float32)

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from actionzoo.hub.record import InputRecord
 from actionzoo.video.flow import flow_to_colour
+from actionzoo.video.spec import InputSpec
 from actionzoo.video.writer import VideoWriter
 from actionzoo.visualization.canvas import stack_fields
 from actionzoo.visualization.painting import Painted
@@ -39,7 +39,7 @@ def usual_maximum(flow: np.ndarray) -> float:
     return float(np.quantile(np.linalg.norm(flow, axis=-1), 0.995))
 
 
-def animation(clip: Painted, record: InputRecord) -> np.ndarray:
+def animation(clip: Painted, spec: InputSpec) -> np.ndarray:
     """A painted clip as a video, `(N, height, width, 3)` uint8: the frame of the time, and both renderings of the flow.
 
     One without motion shows its frames.
@@ -47,7 +47,7 @@ def animation(clip: Painted, record: InputRecord) -> np.ndarray:
     if clip.flow is None:
         assert clip.appearance is not None
         return clip.appearance
-    times, places = stack_fields(record)
+    times, places = stack_fields(spec)
     maximum = usual_maximum(clip.flow)
     columns = [flow_to_components(clip.flow, maximum), flow_to_colour(clip.flow, maximum)]
     if clip.appearance is not None:

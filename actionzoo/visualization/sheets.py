@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from actionzoo.video.flow import flow_to_colour
-from actionzoo.visualization.attribution import Attention
-from actionzoo.visualization.driving import Driver
+from actionzoo.visualization.attribution import Attribution
 from actionzoo.visualization.painting import Painted
 from actionzoo.visualization.render import flow_to_components, usual_maximum
+from actionzoo.visualization.top_activations import TopActivation
 
 GAP, LINE = 6, 22
 """Pixels between pictures, and of a line of text."""
@@ -46,7 +46,7 @@ def overview_sheet(painted: Sequence[Painted]) -> Image.Image:
     return draw_rows(rows)
 
 
-def drivers_sheet(drivers: Sequence[Driver], paths: Sequence[Path]) -> Image.Image:
+def drivers_sheet(drivers: Sequence[TopActivation], paths: Sequence[Path]) -> Image.Image:
     """A row for each clip: its frames and the flow around them, with a mark where the channel responds most."""
     rows = []
     for rank, (driver, path) in enumerate(zip(drivers, paths, strict=True), start=1):
@@ -55,7 +55,7 @@ def drivers_sheet(drivers: Sequence[Driver], paths: Sequence[Path]) -> Image.Ima
     return draw_rows(rows)
 
 
-def attention_sheet(title: str, attention: Attention) -> Image.Image:
+def attention_sheet(title: str, attention: Attribution) -> Image.Image:
     """A row for each stream: the frames, or the flow around them, of which what speaks for the class is bright."""
     rows = []
     for stream, maps in attention.maps.items():
@@ -66,7 +66,7 @@ def attention_sheet(title: str, attention: Attention) -> Image.Image:
     return draw_rows(rows)
 
 
-def attention_pictures(attention: Attention, stream: str) -> np.ndarray:
+def attention_pictures(attention: Attribution, stream: str) -> np.ndarray:
     """The frames of a clip under a glow, or its flow on the colour wheel, dimmed where a map is low.
 
     `(T, height, width, 3)` uint8; a glow would hide the colours of flow.

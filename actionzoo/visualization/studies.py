@@ -12,24 +12,24 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from actionzoo.data.recordings import Source
+from actionzoo.data.decoded import Source
 from actionzoo.evaluation.figures import png, readable_fonts
-from actionzoo.evaluation.scores import write_whole
-from actionzoo.hub.record import InputRecord
-from actionzoo.visualization.attribution import Attention
-from actionzoo.visualization.driving import (
-    MAGNITUDES,
-    PLAYBACK,
-    Driver,
-    Responder,
-    find_drivers,
-    magnitude_tuning,
-    playback_tuning,
-)
+from actionzoo.files import write_atomic
+from actionzoo.video.spec import InputSpec
+from actionzoo.visualization.attribution import Attribution
 from actionzoo.visualization.gallery import file_name
 from actionzoo.visualization.render import encoded_animation
 from actionzoo.visualization.sheets import attention_pictures, attention_sheet, drivers_sheet
 from actionzoo.visualization.targets import Target
+from actionzoo.visualization.top_activations import (
+    MAGNITUDES,
+    PLAYBACK,
+    LayerActivations,
+    TopActivation,
+    find_drivers,
+    magnitude_tuning,
+    playback_tuning,
+)
 
 DRIVERS = 6
 """Clips that are shown for a channel."""
@@ -37,7 +37,7 @@ DRIVERS = 6
 
 def study_drivers(
     model: keras.Model,
-    record: InputRecord,
+    spec: InputSpec,
     targets: Sequence[Target],
     source: Source,
     folder: Path,
@@ -51,9 +51,9 @@ def study_drivers(
 
     Args:
         model: a network of the zoo.
-        record: what it looks at.
+        spec: what it looks at.
         targets: channels, all of one layer.
-        source: videos in the record's form.
+        source: videos in the spec's form.
         folder: is there.
         progress: called with the number of videos that are done, and of all.
 
@@ -62,7 +62,7 @@ def study_drivers(
         OutputError: the folder cannot be written.
         VideoError, DataError: a video cannot be read.
     """
-    responder = Responder(model, record, targets[0].layer)
+    responder = LayerActivations(model, spec, targets[0].layer)
     channels = [target.channel for target in targets]
     found, _ = find_drivers(responder, source, channels, DRIVERS, progress)
     for target in targets:
@@ -77,7 +77,7 @@ def study_drivers(
             f"{name}_tuning.csv": _tuning_table(curves),
         }
         for file, content in files.items():
-            write_whole(folder / file, content)
+            write_atomic(folder / file, content)
         yield target, [folder / file for file in files]
 
 
@@ -87,7 +87,7 @@ Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 FLOW, PLAYED = "length of the flow", "speed of the video"
 
 
-def tuning_curves(responder: Responder, driver: Driver, path: Path, channel: int) -> Curves:
+def tuning_curves(responder: LayerActivations, driver: TopActivation, path: Path, channel: int) -> Curves:
     """A channel's response to a clip by the length of its flow, and to a video by its speed; both in times as usual."""
     factors, played = np.array(MAGNITUDES), np.array(PLAYBACK)
     by_length = magnitude_tuning(responder, (driver.appearance, driver.motion), MAGNITUDES)[:, channel]
@@ -115,7 +115,7 @@ def draw_tuning(title: str, curves: Curves) -> Figure:
     return figure
 
 
-def write_attention(folder: Path, name: str, title: str, attention: Attention, fps: float) -> list[Path]:
+def write_attention(folder: Path, name: str, title: str, attention: Attribution, fps: float) -> list[Path]:
     """Write Grad-CAM maps of a clip as `NAME.png`, a sheet, and `NAME.webp`. Raises OutputError."""
     both = [attention_pictures(attention, stream) for stream in attention.maps]
     moving = np.concatenate([pictures[: min(map(len, both))] for pictures in both], axis=2)
@@ -124,7 +124,7 @@ def write_attention(folder: Path, name: str, title: str, attention: Attention, f
         f"{name}.webp": encoded_animation(moving, fps, quality=85),
     }
     for file, content in files.items():
-        write_whole(folder / file, content)
+        write_atomic(folder / file, content)
     return [folder / file for file in files]
 
 
@@ -134,7 +134,7 @@ def _png(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _drivers_table(drivers: Sequence[Driver], paths: Sequence[Path]) -> bytes:
+def _drivers_table(drivers: Sequence[TopActivation], paths: Sequence[Path]) -> bytes:
     rows = [["rank", "path", "frame", "response", "clip_frame", "y", "x"]]
     for rank, (driver, path) in enumerate(zip(drivers, paths, strict=True), start=1):
         place = (

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
-from actionzoo.errors import ModelError
-from actionzoo.hub.record import InputRecord
+from actionzoo.errors import ModelError, did_you_mean
 from actionzoo.models.graph import layer_output
+from actionzoo.video.spec import InputSpec
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,12 @@ class Target:
     label: str
 
 
-def class_target(model: keras.Model, record: InputRecord, name: str, source: str) -> Target:
+def class_target(model: keras.Model, spec: InputSpec, name: str, source: str) -> Target:
     """The score of a class. `source` is what errors call the model. Raises ModelError for a class that it lacks."""
-    if name in record.classes:
-        return Target(_last(model), record.classes.index(name), name)
-    near = difflib.get_close_matches(name, record.classes, n=3) or record.classes[:8]
-    known = f"; did you mean {', '.join(near)}?" if near else "; its file names none: give --layer and --channel"
+    if name in spec.classes:
+        return Target(_last(model), spec.classes.index(name), name)
+    known = f"; its classes are {', '.join(spec.classes[:8])}" if spec.classes else "; give --layer and --channel"
+    known = did_you_mean(name, spec.classes) or known
     raise ModelError(f"{source} has no class {name!r}{known}")
 
 

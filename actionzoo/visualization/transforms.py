@@ -7,20 +7,20 @@ from typing import Any
 import keras
 from keras import ops
 
-from actionzoo.hub.record import InputRecord
+from actionzoo.video.spec import InputSpec
 from actionzoo.visualization.canvas import COARSE
 
 ZOOM = 0.02
 """The picture is up to so much larger or smaller."""
 
 
-def borders(record: InputRecord) -> dict[str, int]:
+def borders(spec: InputSpec) -> dict[str, int]:
     """Pixels around the picture, on each stream's canvas, that moving and shrinking it can bring into sight.
 
-    >>> borders(InputRecord((), height=112, width=144))
+    >>> borders(InputSpec((), height=112, width=144))
     {'appearance': 3, 'motion': 2}
     """
-    return {stream: max(2, round(record.height / coarse * (ZOOM + 0.01))) for stream, coarse in COARSE.items()}
+    return {stream: max(2, round(spec.height / coarse * (ZOOM + 0.01))) for stream, coarse in COARSE.items()}
 
 
 def middle(clips: dict[str, Any], around: dict[str, int]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from actionzoo.cli.main import main
 from actionzoo.evaluation import Scores, measure, read_scores
 from actionzoo.hub.bundle import save_model
 from actionzoo.models import create_model
-from tests.moving import RECORD, TINY, write_moving
+from tests.moving import SPEC, TINY, write_moving
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file of a miniature network that has learned nothing."""
     path = tmp_path_factory.mktemp("model") / "model.keras"
     keras.utils.set_random_seed(0)
-    save_model(create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY), RECORD, path)
+    save_model(create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY), SPEC, path)
     return path
 
 

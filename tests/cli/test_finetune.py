@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from actionzoo.cli.main import main
-from actionzoo.data.puppets import write_dataset
+from actionzoo.puppets import write_dataset
 from actionzoo.training import trainer
 from actionzoo.training.checkpoint import load_checkpoint
 from tests.moving import save_two_layers, write_moving

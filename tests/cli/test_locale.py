@@ -17,7 +17,7 @@ import pytest
 
 from actionzoo.hub.bundle import save_model
 from actionzoo.models import create_model
-from tests.moving import RECORD, TINY, write_moving
+from tests.moving import SPEC, TINY, write_moving
 
 PLAIN_C = {"LC_ALL": "C"}
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -72,7 +72,7 @@ def test_data_check_opens_the_names_in_a_csv(run: Any, clip: Path, tmp_path: Pat
 @pytest.mark.parametrize("run", [ASCII], indirect=True, ids=["ASCII"])
 def test_evaluate_knows_its_classes_and_writes_them(run: Any, tmp_path: Path) -> None:
     network = create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY)
-    record = replace(RECORD, classes=("käse", "動"))
+    record = replace(SPEC, classes=("käse", "動"))
     save_model(network, record, tmp_path / "model.keras")
     for label in record.classes:
         write_moving(tmp_path / "set" / label / "ñ.mp4", "left", 1)

@@ -13,14 +13,14 @@ from PIL import Image
 from actionzoo.cli.main import main
 from actionzoo.hub.bundle import save_model
 from actionzoo.models import create_model
-from tests.moving import RECORD, TINY, write_moving
+from tests.moving import SPEC, TINY, write_moving
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file of a miniature network."""
     path = tmp_path_factory.mktemp("model") / "model.keras"
-    save_model(create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY), RECORD, path)
+    save_model(create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY), SPEC, path)
     return path
 
 
@@ -49,7 +49,7 @@ def shallow(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ends.append(keras.layers.GlobalAveragePooling3D()(values))
     scores = keras.layers.Dense(2, name="logits")(keras.layers.Concatenate()(ends))
     path = tmp_path_factory.mktemp("shallow") / "model.keras"
-    save_model(keras.Model(list(inputs.values()), scores, name="shallow"), RECORD, path)
+    save_model(keras.Model(list(inputs.values()), scores, name="shallow"), SPEC, path)
     return path
 
 
@@ -129,7 +129,7 @@ def test_wrong_input_is_one_clear_line(
 def test_a_model_without_motion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "model.keras"
     options = {name: value for name, value in TINY.items() if name != "stack_length"}
-    save_model(create_model("appearance_resnet18", 2, 2, **options), RECORD, path)
+    save_model(create_model("appearance_resnet18", 2, 2, **options), SPEC, path)
     arguments = ["visualize", str(path), "--class", "left", "--steps", "1", "--output", str(tmp_path)]
     assert main([*arguments, "--speed", "slow"]) == 1
     assert "has no motion, so it has no speeds" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import constants
 
 from actionzoo.cli.main import main
-from actionzoo.hub import InputRecord, catalog, save_model
+from actionzoo.hub import InputSpec, catalog, save_model
 from actionzoo.models import create_model
 from tests.hub.author_networks import SIDE, resnet
 from tests.hub.conftest import use_hub
@@ -169,7 +169,7 @@ def test_import_of_what_is_none(server: FileServer, capsys: pytest.CaptureFixtur
 
 def test_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[Any]) -> None:
     model = create_model("motion_resnet18", 2, 1, channel_factor=0.0625, height=SIDE, width=SIDE, stack_length=2)
-    save_model(model, InputRecord(("a", "b"), SIDE, SIDE, num_frames=1, stack_length=2), tmp_path / "model.keras")
+    save_model(model, InputSpec(("a", "b"), SIDE, SIDE, num_frames=1, stack_length=2), tmp_path / "model.keras")
     with serving_hub() as hub:
         use_hub(monkeypatch, tmp_path, hub.endpoint)
         assert main(["weights", "push", str(tmp_path), "hf://someone/new"]) == 1

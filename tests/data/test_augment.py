@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from actionzoo.data.augment import Augmentation, papers, plain_clip, random_clip
-from actionzoo.data.recordings import Recording
+from actionzoo.data.decoded import DecodedVideo
 from actionzoo.video.resize import pad_to
 from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip
 
@@ -18,66 +18,66 @@ NONE = Augmentation((1.0, 1.0), 0.0, 0, False, 0.0, 0.0, 0.0, (1.0, 1.0), 0.0)
 
 
 @pytest.fixture
-def recording() -> Recording:
+def decoded() -> DecodedVideo:
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (SPEC.span, 20, 30, 3)).astype(np.uint8)
-    return Recording("clip", 1, frames, rng.normal(0, 2, (SPEC.span - 1, 20, 30, 2)).astype(np.float16))
+    return DecodedVideo("clip", 1, frames, rng.normal(0, 2, (SPEC.span - 1, 20, 30, 2)).astype(np.float16))
 
 
-def plain(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
-    (centres,) = clip_centres(len(recording.frames), SPEC)
-    appearance, motion = gather_clip(recording.frames, recording.flow.astype(np.float32), centres, SPEC.stack_length)
+def plain(decoded: DecodedVideo) -> tuple[np.ndarray, np.ndarray]:
+    (centres,) = clip_centres(len(decoded.frames), SPEC)
+    appearance, motion = gather_clip(decoded.frames, decoded.flow.astype(np.float32), centres, SPEC.stack_length)
     return pad_to(appearance, SIZE).astype(np.float32), pad_to(motion, SIZE)
 
 
-def test_without_augmentation_it_is_the_clip_of_prediction(recording: Recording) -> None:
-    got = random_clip(recording, SPEC, SIZE, np.random.default_rng(0), NONE)
-    for one, other in zip(got, plain(recording), strict=True):
+def test_without_augmentation_it_is_the_clip_of_prediction(decoded: DecodedVideo) -> None:
+    got = random_clip(decoded, SPEC, SIZE, np.random.default_rng(0), NONE)
+    for one, other in zip(got, plain(decoded), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-def test_mirror_turns_both_streams_and_negates_u(recording: Recording) -> None:
-    appearance, motion = plain(recording)
+def test_mirror_turns_both_streams_and_negates_u(decoded: DecodedVideo) -> None:
+    appearance, motion = plain(decoded)
     views = [(appearance, motion), flip(appearance, motion)]
     seen = set()
     for seed in range(20):
-        got = random_clip(recording, SPEC, SIZE, np.random.default_rng(seed), replace(NONE, mirror=True))
+        got = random_clip(decoded, SPEC, SIZE, np.random.default_rng(seed), replace(NONE, mirror=True))
         same = [all(np.allclose(a, b, atol=1e-4) for a, b in zip(got, view, strict=True)) for view in views]
         assert sum(same) == 1
         seen.add(same.index(True))
     assert seen == {0, 1}
 
 
-def test_flow_grows_with_the_picture(recording: Recording) -> None:
-    steady = replace(recording, flow=np.ones_like(recording.flow))
+def test_flow_grows_with_the_picture(decoded: DecodedVideo) -> None:
+    steady = replace(decoded, flow=np.ones_like(decoded.flow))
     _, motion = random_clip(steady, SPEC, SIZE, np.random.default_rng(0), replace(NONE, zoom=(2.0, 2.0)))
     np.testing.assert_allclose(motion[:, 8:16, 10:22], 2.0, rtol=1e-5)
 
 
-def test_gain_and_camera_change_the_flow_alone(recording: Recording) -> None:
-    appearance, motion = plain(recording)
+def test_gain_and_camera_change_the_flow_alone(decoded: DecodedVideo) -> None:
+    appearance, motion = plain(decoded)
     how = replace(NONE, flow_gain=(1.5, 1.5))
-    got = random_clip(recording, SPEC, SIZE, np.random.default_rng(0), how)
+    got = random_clip(decoded, SPEC, SIZE, np.random.default_rng(0), how)
     np.testing.assert_allclose(got[0], appearance, atol=1e-4)
     np.testing.assert_allclose(got[1], 1.5 * motion, rtol=1e-4, atol=1e-4)
     for seed in range(8):
-        shaken = random_clip(recording, SPEC, SIZE, np.random.default_rng(seed), replace(NONE, camera=1.0))[1] - motion
+        shaken = random_clip(decoded, SPEC, SIZE, np.random.default_rng(seed), replace(NONE, camera=1.0))[1] - motion
         for channel in range(2):
             np.testing.assert_allclose(shaken[..., channel::2], shaken[0, 0, 0, channel], atol=1e-3)
 
 
-def test_light_stays_within_the_range_of_a_picture(recording: Recording) -> None:
+def test_light_stays_within_the_range_of_a_picture(decoded: DecodedVideo) -> None:
     how = replace(NONE, brightness=300.0, contrast=0.9, grey=1.0)
     for seed in range(5):
-        appearance, motion = random_clip(recording, SPEC, SIZE, np.random.default_rng(seed), how)
+        appearance, motion = random_clip(decoded, SPEC, SIZE, np.random.default_rng(seed), how)
         assert appearance.min() >= 0
         assert appearance.max() <= 255
-        np.testing.assert_allclose(motion, plain(recording)[1], atol=1e-4)
+        np.testing.assert_allclose(motion, plain(decoded)[1], atol=1e-4)
 
 
-def test_a_seed_gives_one_clip(recording: Recording) -> None:
+def test_a_seed_gives_one_clip(decoded: DecodedVideo) -> None:
     one, again, other = (
-        random_clip(recording, SPEC, SIZE, np.random.default_rng(seed), Augmentation()) for seed in (3, 3, 4)
+        random_clip(decoded, SPEC, SIZE, np.random.default_rng(seed), Augmentation()) for seed in (3, 3, 4)
     )
     for a, b, c in zip(one, again, other, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -85,8 +85,8 @@ def test_a_seed_gives_one_clip(recording: Recording) -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4])
-def test_short_recordings(recording: Recording, frames: int) -> None:
-    short = replace(recording, frames=recording.frames[:frames], flow=recording.flow[: frames - 1])
+def test_short_recordings(decoded: DecodedVideo, frames: int) -> None:
+    short = replace(decoded, frames=decoded.frames[:frames], flow=decoded.flow[: frames - 1])
     appearance, motion = random_clip(short, SPEC, SIZE, np.random.default_rng(0))
     assert appearance.shape == (2, *SIZE, 3)
     assert motion.shape == (2, *SIZE, 8)
@@ -94,12 +94,12 @@ def test_short_recordings(recording: Recording, frames: int) -> None:
         assert not motion.any()
 
 
-def ramp(height: int, width: int) -> Recording:
+def ramp(height: int, width: int) -> DecodedVideo:
     """A recording whose pixels say where they are: red is the row, green the column; u is the column's, v the row's."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     frames = np.stack([rows, columns, np.zeros_like(rows)], axis=-1)
     flow = np.stack([columns, rows], axis=-1)
-    return Recording("ramp", 0, *(np.repeat(array[None], SPEC.span, axis=0) for array in (frames, flow)))
+    return DecodedVideo("ramp", 0, *(np.repeat(array[None], SPEC.span, axis=0) for array in (frames, flow)))
 
 
 def box(appearance: np.ndarray) -> tuple[float, float, float, float]:
@@ -113,11 +113,11 @@ def box(appearance: np.ndarray) -> tuple[float, float, float, float]:
 @pytest.mark.parametrize("crop", ["multi_scale", "corners"])
 def test_crops_of_the_papers(crop: str) -> None:
     """224 x 224 of 256 x 340: where the crops lie, their sides, and that both streams and all frames agree."""
-    recording, size = ramp(256, 340), (224, 224)
+    decoded, size = ramp(256, 340), (224, 224)
     spec = ClipSpec(num_frames=2, stride=1, stack_length=1)
     sides, corners, mirrored = set(), set(), 0
     for seed in range(120):
-        appearance, motion = random_clip(recording, spec, size, np.random.default_rng(seed), papers(crop, stride=0))
+        appearance, motion = random_clip(decoded, spec, size, np.random.default_rng(seed), papers(crop, stride=0))
         turned = appearance[0, 0, 0, 1] > appearance[0, 0, -1, 1]
         mirrored += turned
         np.testing.assert_array_equal(appearance[0], appearance[1])
@@ -145,8 +145,8 @@ def test_crops_of_the_papers(crop: str) -> None:
         assert corners == {True, False}
 
 
-def test_a_plain_clip_is_the_middle_one(recording: Recording) -> None:
-    np.testing.assert_allclose(plain_clip(recording, SPEC, SIZE)[0], plain(recording)[0], atol=1e-4)
+def test_a_plain_clip_is_the_middle_one(decoded: DecodedVideo) -> None:
+    np.testing.assert_allclose(plain_clip(decoded, SPEC, SIZE)[0], plain(decoded)[0], atol=1e-4)
     appearance, _ = plain_clip(ramp(30, 44), SPEC, SIZE)
     assert box(appearance) == (3, 6, 24, 32)
 

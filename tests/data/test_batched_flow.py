@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from actionzoo.data.batched_flow import BatchedTVL1, TVL1Flow
-from actionzoo.data.puppets import render
+from actionzoo.puppets import render
 from actionzoo.video.tvl1 import TVL1
 
 EXACT = TVL1(epsilon=0)

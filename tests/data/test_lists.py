@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionzoo.data.annotations import Annotations, read_annotations
+from actionzoo.data.dataset import VideoDataset, read_dataset
 from actionzoo.data.layouts.lists import read_list
 from actionzoo.errors import DataError
 from tests.data.trees import listed, touch
 
 
-def labels(found: Annotations, folder: Path) -> dict[str, str]:
+def labels(found: VideoDataset, folder: Path) -> dict[str, str]:
     return {path: label for path, label, _, _ in listed(found, folder)}
 
 
@@ -50,7 +50,7 @@ KICK_PUSH = {"a b, c.mp4": "kick", "d.mp4": "push hard"}
 def test_dialects(tmp_path: Path, text: str) -> None:
     path = touch(tmp_path, *KICK_PUSH) / "clips.csv"
     path.write_bytes(text.encode())
-    assert labels(read_annotations(path), tmp_path) == KICK_PUSH
+    assert labels(read_dataset(path), tmp_path) == KICK_PUSH
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")) | st.just(" "), min_size=1, max_size=12)
@@ -99,7 +99,7 @@ def test_paths(tmp_path: Path) -> None:
         ("D:\\data\\clips\\kick\\a.mp4", "/home/x/clips/kick/b.mp4", "/clips/push/c.avi", "d.webm"),
     ):
         path.write_text("path,label\n" + "".join(f"{row},{number}\n" for number, row in enumerate(rows)))
-        assert list(labels(read_annotations(path), tmp_path)) == list(names)
+        assert list(labels(read_dataset(path), tmp_path)) == list(names)
 
 
 def test_accents_in_one_character_or_two(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_accents_in_one_character_or_two(tmp_path: Path) -> None:
     one, two = "caf\u00e9", "cafe\u0301"
     path = touch(tmp_path, f"{two}/{two}.mp4", f"{one}.mp4", "d.mp4") / "clips.csv"
     path.write_text(f"path,label\n{one}/{one}.mp4,{one}\n{two}.mp4,{two}\nd.mp4,d\n", "utf-8")
-    found = read_annotations(path)
+    found = read_dataset(path)
     assert (found.classes, [video.label for video in found.videos]) == ((one, "d"), [0, 0, 1])
 
 
@@ -115,7 +115,7 @@ def test_lists_of_paths_in_class_folders(tmp_path: Path) -> None:
     touch(tmp_path, *(f"videos/{label}/{take}.mp4" for label in ("kick", "push") for take in range(3)))
     (tmp_path / "train.txt").write_text("kick/0.mp4\nkick/1.mp4\npush/0.mp4\n")
     (tmp_path / "test.txt").write_text("kick/2.mp4\npush\\1.mp4\n")
-    assert read_annotations(tmp_path).summary() == (
+    assert read_dataset(tmp_path).summary() == (
         "2 parts, 2 classes, 5 videos: train 3, test 2; labels in test.txt, train.txt are the names of the folders; "
         "1 video in no list left out"
     )
@@ -125,22 +125,22 @@ def test_a_part_list_that_is_wrong_is_no_reason_to_take_the_folders(tmp_path: Pa
     touch(tmp_path, "kick/a.mp4", "push/b.mp4", "kick/c.mp4")
     (tmp_path / "train.csv").write_text("path,label\nkick/a.mp4,kick\npush/b.mp4,\n")
     with pytest.raises(DataError, match=r"train.csv, line 3: there must be a path and a label"):
-        read_annotations(tmp_path)
+        read_dataset(tmp_path)
     (tmp_path / "train.csv").write_text("a picture, of, a train\n")
-    assert read_annotations(tmp_path).summary() == "2 classes, 3 videos; train.csv is no list of labelled videos"
+    assert read_dataset(tmp_path).summary() == "2 classes, 3 videos; train.csv is no list of labelled videos"
 
 
 def test_videos_of_several_classes(tmp_path: Path) -> None:
     path = touch(tmp_path, "a.mp4", "b.mp4") / "clips.txt"
     path.write_text("a.mp4 0 3\nb.mp4 1 2\n")
     with pytest.raises(DataError, match=r"clips.txt needs a first line that names the columns path and label"):
-        read_annotations(path)
+        read_dataset(path)
 
 
 def test_labels_with_blanks_are_one_class(tmp_path: Path) -> None:
     path = touch(tmp_path, "a.mp4", "b.mp4", "c.mp4") / "clips.csv"
     path.write_text("path,label\na.mp4,kick\nb.mp4, kick\nc.mp4,push \n")
-    assert read_annotations(path).classes == ("kick", "push")
+    assert read_dataset(path).classes == ("kick", "push")
 
 
 def test_names_of_parts(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_names_of_parts(tmp_path: Path) -> None:
     parts = ("Training", "validation", "VALID", "dev", " test ", "")
     rows = [f"{name}.mp4,{label},{part}" for name, label, part in zip("abcdef", "xyxyxy", parts, strict=True)]
     path.write_text("\n".join(["path,label,subset", *rows]))
-    found = read_annotations(path)
+    found = read_dataset(path)
     assert [video.split for video in found.videos] == ["train", "val", "val", "val", "test", None]
     assert found.summary() == "3 parts, 2 classes, 6 videos: train 1, val 3, test 1, in no part 1"
 
@@ -165,7 +165,7 @@ def numbers(folder: Path, text: str) -> Path:
 def test_numbers_without_names(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{number}.mp4" for number in range(12)))
     (tmp_path / "list.txt").write_text("".join(f"{number}.mp4 {number}\n" for number in range(12)))
-    assert read_annotations(tmp_path / "list.txt").classes == tuple(map(str, range(12)))
+    assert read_dataset(tmp_path / "list.txt").classes == tuple(map(str, range(12)))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_numbers_with_names_beside(tmp_path: Path, name: str, text: str, first: 
     rows = [f"arm wrestling/arm wrestling1.mp4 {first}", f"kick/kick2.mp4 {first + 1}"]
     path = numbers(tmp_path, "\n".join(rows))
     (tmp_path / name).write_text(text)
-    found = read_annotations(path)
+    found = read_dataset(path)
     assert found.classes == ("arm wrestling", "kick")
     assert [video.path.parent.name for video in found.videos] == ["arm wrestling", "kick"]
     assert (
@@ -190,14 +190,14 @@ def test_numbers_with_names_beside(tmp_path: Path, name: str, text: str, first: 
     )
     path.write_text("kick/kick1.mp4 1\nkick/kick2.mp4 7\n")
     with pytest.raises(DataError, match=f"there is a label 7, but .*{name} has 3 classes"):
-        read_annotations(path)
+        read_dataset(path)
 
 
 def test_a_class_without_a_name(tmp_path: Path) -> None:
     path = numbers(tmp_path, "kick/kick1.mp4 0\nzumba/zumba1.mp4 1\n")
     (tmp_path / "classInd.txt").write_text("1 kick\n2\n")
     with pytest.raises(DataError, match=r"classInd.txt, line 2: there must be a number and the name of a class"):
-        read_annotations(path)
+        read_dataset(path)
 
 
 def test_frame_folders(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_frame_folders(tmp_path: Path) -> None:
     touch(tmp_path, *(f"kick/{name}/img_{number:05}.jpg" for name in ("a b", "c") for number in range(3)))
     for text in ("kick/a b 120 0\nkick/c 30 1\n", "kick/a b,120,0\nkick/c,30,1\n", "kick/a b/ 0\nkick/c/ 1\n"):
         (tmp_path / "list.txt").write_text(text)
-        assert labels(read_annotations(tmp_path / "list.txt"), tmp_path) == {"kick/a b": "0", "kick/c": "1"}
+        assert labels(read_dataset(tmp_path / "list.txt"), tmp_path) == {"kick/a b": "0", "kick/c": "1"}
 
 
 def test_swapped_columns(tmp_path: Path) -> None:
@@ -215,9 +215,9 @@ def test_swapped_columns(tmp_path: Path) -> None:
         path.write_text(f"path,label\n{rows}")
         says = "60000 classes in 60000 videos: are the columns path and label swapped"
         with pytest.raises(DataError, match=says):
-            read_annotations(path)
+            read_dataset(path)
         with pytest.raises(DataError, match=says):
-            read_annotations(touch(tmp_path, "a.mp4"))
+            read_dataset(touch(tmp_path, "a.mp4"))
 
 
 METADATA = {"train": ("kick", "push"), "validation": ("kick", "push"), "test": ("kick",)}
@@ -235,7 +235,7 @@ def test_video_folder(tmp_path: Path, lines: bool, each: bool) -> None:
         else:
             text = "file_name,label\n" + "".join(f"{name},{label}\n" for name, label in own)
         (tmp_path / part / f"metadata.{'jsonl' if lines else 'csv'}").write_text(text)
-    found = read_annotations(tmp_path)
+    found = read_dataset(tmp_path)
     assert Counter(video.split for video in found.videos) == {"train": 2, "val": 2, "test": 1}
     assert found.summary() == "3 parts, 2 classes, 5 videos: train 2, val 2, test 1; 1 video in no list left out"
 
@@ -250,7 +250,7 @@ def test_kinetics_in_several_lists(tmp_path: Path) -> None:
     kinetics(tmp_path, "train.csv", "train", ("arm wrestling", "-0kMS", 10), ("zumba", "a_B-c", 0), ("zumba", "c", 7))
     kinetics(tmp_path, "validate.csv", "validate", ("arm wrestling", "b", 0), ("zumba", "c", 123))
     names = ("-0kMS_000010_000020.mp4", "train/zumba/a_B-c_000000_000010.mkv", "val/b.mp4", "val/c_000123_000133.mp4")
-    found = read_annotations(touch(tmp_path, *names))
+    found = read_dataset(touch(tmp_path, *names))
     assert {path: (label, split) for path, label, _, split in listed(found, tmp_path)} == {
         names[0]: ("arm wrestling", "train"),
         names[1]: ("zumba", "train"),
@@ -260,13 +260,13 @@ def test_kinetics_in_several_lists(tmp_path: Path) -> None:
     assert "1 of 3 clips of train.csv not there, such as c_000007_000017.mp4" in found.summary()
     with pytest.raises(DataError, match=r"val.csv, line 2: there is no x_000000_000010.mp4 in .*; 2 of 2 .* missing"):
         kinetics(tmp_path / "val", "val.csv", "val", ("zumba", "x", 0), ("zumba", "y", 0))
-        read_annotations(tmp_path / "val" / "val.csv")
+        read_dataset(tmp_path / "val" / "val.csv")
 
 
 def test_kinetics_with_times_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "k.csv").write_text("label,youtube_id,time_start,time_end\nzumba,a,x,10\n")
     with pytest.raises(DataError, match="line 2: there must be a path and a label"):
-        read_annotations(tmp_path / "k.csv")
+        read_dataset(tmp_path / "k.csv")
 
 
 def test_lists_by_part(tmp_path: Path) -> None:
@@ -277,29 +277,29 @@ def test_lists_by_part(tmp_path: Path) -> None:
     for part in ("train", "val"):
         (tmp_path / "annotations" / f"set_{part}_list_videos.txt").write_text("kick/1.mp4 0\npush/1.mp4 1\n")
     (tmp_path / "annotations" / "label_map.txt").write_text("kick\npush\n")
-    found = read_annotations(tmp_path)
+    found = read_dataset(tmp_path)
     assert found.classes == ("kick", "push")
     assert [video.path.parts[-3] for video in found.videos] == ["videos_train"] * 2 + ["videos_val"] * 2
     assert [video.split for video in found.videos] == ["train", "train", "val", "val"]
     (tmp_path / "annotations" / "set_test_list_videos.txt").write_text("one two\nthree four\n")
-    assert "set_test_list_videos.txt names no videos" in read_annotations(tmp_path).summary()
+    assert "set_test_list_videos.txt names no videos" in read_dataset(tmp_path).summary()
 
 
 def test_a_name_of_several_videos(tmp_path: Path) -> None:
     touch(tmp_path, "one/kick/1.mp4", "two/kick/1.mp4", "one/push/2.mp4")
     (tmp_path / "clips.csv").write_text("path,label\nkick/1.mp4,kick\npush/2.mp4,push\n")
     with pytest.raises(DataError, match=r"clips.csv, line 2: kick/1.mp4 may be one/kick/1.mp4, two/kick/1.mp4"):
-        read_annotations(tmp_path / "clips.csv")
+        read_dataset(tmp_path / "clips.csv")
 
 
 def test_flat_videos_with_one_list(tmp_path: Path) -> None:
     touch(tmp_path, "videos/a.mp4", "videos/b.mp4")
     (tmp_path / "readme.txt").write_text("Some videos.\n")
     (tmp_path / "labels.csv").write_text("clip,action\na.mp4,kick\nb.mp4,push\n")
-    assert labels(read_annotations(tmp_path), tmp_path) == {"videos/a.mp4": "kick", "videos/b.mp4": "push"}
+    assert labels(read_dataset(tmp_path), tmp_path) == {"videos/a.mp4": "kick", "videos/b.mp4": "push"}
     (tmp_path / "more.csv").write_text("clip,action\na.mp4,kick\n")
     with pytest.raises(DataError, match=r"has several lists of videos, labels.csv, more.csv; give one of them"):
-        read_annotations(tmp_path)
+        read_dataset(tmp_path)
 
 
 def test_something_something(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_something_something(tmp_path: Path) -> None:
         ]
         (place / f"something-something-v2-{part}.json").write_text(json.dumps(told))
     (place / "something-something-v2-test.json").write_text(json.dumps([{"id": "9"}]))
-    found = read_annotations(tmp_path)
+    found = read_dataset(tmp_path)
     assert found.classes == ("Zooming something", "Moving something up")
     assert [(video.path.name, video.label, video.split) for video in found.videos] == [
         ("7.webm", 1, "train"),
@@ -337,7 +337,7 @@ def test_jester(tmp_path: Path) -> None:
     (tmp_path / "jester-v1-train.csv").write_text("2;Swiping Left\n3;Doing other things\n")
     (tmp_path / "jester-v1-validation.csv").write_text("1;Swiping Left\n")
     (tmp_path / "jester-v1-test.csv").write_text("4\n")
-    found = read_annotations(tmp_path)
+    found = read_dataset(tmp_path)
     assert found.classes == ("Swiping Left", "Doing other things")
     assert listed(found, tmp_path) == [
         ("20bn-jester-v1/2", "Swiping Left", None, "train"),

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actionzoo.data.annotations import Annotated
 from actionzoo.data.augment import Augmentation, plain_clip, random_clip
-from actionzoo.data.pipeline import Batches, Plan
-from actionzoo.data.recordings import Form, Recording, Subset
+from actionzoo.data.dataset import LabeledVideo
+from actionzoo.data.decoded import DecodedVideo, Subset
+from actionzoo.data.pipeline import BatchSchedule, ClipDataset
 from actionzoo.errors import BrokenVideoError
 from actionzoo.video.sampling import ClipSpec
+from actionzoo.video.spec import VideoFormat
 
 SPEC, SIZE = ClipSpec(2, 2, 3), (12, 16)
 
@@ -22,8 +23,8 @@ class Drawn:
     """Five recordings of noise; `broken` cannot be read."""
 
     classes = ("a", "b")
-    videos = tuple(Annotated(Path(f"{number}.mp4"), number % 2) for number in range(5))
-    form = Form(12, 16, 15, "dis")
+    videos = tuple(LabeledVideo(Path(f"{number}.mp4"), number % 2) for number in range(5))
+    video_format = VideoFormat(12, 16, 15, "dis")
 
     def __init__(self, broken: int | None = None) -> None:
         self._broken = broken
@@ -31,21 +32,21 @@ class Drawn:
     def __len__(self) -> int:
         return len(self.videos)
 
-    def read(self, index: int) -> Recording:
+    def read(self, index: int) -> DecodedVideo:
         if index == self._broken:
             raise BrokenVideoError(f"{index}.mp4", "breaks at 0.4 s")
         rng = np.random.default_rng(index)
         frames = rng.integers(0, 256, (9, 10, 14, 3)).astype(np.uint8)
-        return Recording(f"{index}.mp4", index % 2, frames, rng.normal(size=(8, 10, 14, 2)).astype(np.float16))
+        return DecodedVideo(f"{index}.mp4", index % 2, frames, rng.normal(size=(8, 10, 14, 2)).astype(np.float16))
 
 
-def batches(plan: Plan, how: Augmentation | None = None, broken: int | None = None) -> Batches:
-    return Batches(Drawn(broken), SPEC, SIZE, plan, how)
+def batches(plan: BatchSchedule, how: Augmentation | None = None, broken: int | None = None) -> ClipDataset:
+    return ClipDataset(Drawn(broken), SPEC, SIZE, plan, how)
 
 
 @pytest.mark.parametrize(("videos", "size"), [(5, 2), (7, 3), (4, 4), (9, 1), (3, 8)])
 def test_an_epoch_shows_every_video_once(videos: int, size: int) -> None:
-    plan = Plan(videos, size, seed=1)
+    plan = BatchSchedule(videos, size, seed=1)
     for epoch in range(3):
         first = epoch * plan.steps_an_epoch
         seen: Counter[int] = Counter()
@@ -64,7 +65,7 @@ def test_an_epoch_shows_every_video_once(videos: int, size: int) -> None:
 
 
 def test_a_dataset_holds_the_clips_of_its_places() -> None:
-    plan = Plan(5, 2, seed=3)
+    plan = BatchSchedule(5, 2, seed=3)
     how = Augmentation()
     elements = list(batches(plan, how).dataset(range(1, 4), range(2)).as_numpy_iterator())
     assert len(elements) == 3
@@ -81,7 +82,7 @@ def test_a_dataset_holds_the_clips_of_its_places() -> None:
 
 
 def test_workers_share_a_batch_and_a_later_start_goes_on() -> None:
-    plan = Plan(5, 4, seed=3)
+    plan = BatchSchedule(5, 4, seed=3)
     whole = list(batches(plan, Augmentation()).dataset(range(4), range(4)).as_numpy_iterator())
     halves = [
         list(batches(plan, Augmentation()).dataset(range(4), columns, batch=1).as_numpy_iterator())
@@ -96,14 +97,14 @@ def test_workers_share_a_batch_and_a_later_start_goes_on() -> None:
 
 
 def test_without_augmentation_clips_are_plain_and_in_order() -> None:
-    plan = Plan(5, 5, shuffled=False)
+    plan = BatchSchedule(5, 5, shuffled=False)
     ((clips, labels, _),) = batches(plan).dataset(range(1), range(5)).as_numpy_iterator()
     assert labels.tolist() == [0, 1, 0, 1, 0]
     np.testing.assert_array_equal(clips["motion"][3], plain_clip(Drawn().read(3), SPEC, SIZE)[1])
 
 
 def test_one_stream_alone() -> None:
-    one = Batches(Drawn(), SPEC, SIZE, Plan(5, 2), None, ("motion",))
+    one = ClipDataset(Drawn(), SPEC, SIZE, BatchSchedule(5, 2), None, ("motion",))
     clips, _, _ = next(iter(one.dataset(range(1), range(2)).as_numpy_iterator()))
     assert list(clips) == ["motion"]
 
@@ -111,7 +112,7 @@ def test_one_stream_alone() -> None:
 def test_what_a_video_raised_is_kept() -> None:
     import tensorflow as tf
 
-    found = batches(Plan(5, 5, shuffled=False), broken=3)
+    found = batches(BatchSchedule(5, 5, shuffled=False), broken=3)
     with pytest.raises(tf.errors.OpError):
         list(found.dataset(range(1), range(5)))
     assert isinstance(found.error, BrokenVideoError)

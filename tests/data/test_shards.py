@@ -20,15 +20,16 @@ import pytest
 
 from actionzoo.cli.main import main
 from actionzoo.data import storage
-from actionzoo.data.annotations import Annotations, read_annotations
 from actionzoo.data.build import Built, build
-from actionzoo.data.recordings import Form, read_recording
+from actionzoo.data.dataset import VideoDataset, read_dataset
+from actionzoo.data.decoded import decode_video
 from actionzoo.data.shards import DIGEST, ShardSource, open_shards
 from actionzoo.errors import DataError, OutputError
+from actionzoo.video.spec import VideoFormat
 from tests.faults import Killed, killed_at
 from tests.moving import write_moving
 
-FORM = Form(32, 48, 15, "dis-fine")
+FORM = VideoFormat(32, 48, 15, "dis-fine")
 
 
 @pytest.fixture(scope="module")
@@ -41,28 +42,26 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def annotations(videos: Path) -> Annotations:
-    return read_annotations(videos, group=r"(p\d)_")
+def dataset(videos: Path) -> VideoDataset:
+    return read_dataset(videos, group=r"(p\d)_")
 
 
 @pytest.fixture(scope="module")
-def shards(annotations: Annotations, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shards(dataset: VideoDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("shards") / "out"
-    assert build(annotations, out, FORM) == Built(
-        str(out), 6, 6, sum(p.stat().st_size for p in out.glob("*.tfrecord")), ()
-    )
+    assert build(dataset, out, FORM) == Built(str(out), 6, 6, sum(p.stat().st_size for p in out.glob("*.tfrecord")), ())
     return out
 
 
-def test_what_goes_in_comes_out(annotations: Annotations, shards: Path) -> None:
+def test_what_goes_in_comes_out(dataset: VideoDataset, shards: Path) -> None:
     source = ShardSource(shards)
-    assert (source.classes, source.form, len(source)) == (annotations.classes, FORM, 6)
+    assert (source.classes, source.video_format, len(source)) == (dataset.classes, FORM, 6)
     assert [(v.path.name, v.label, v.group) for v in source.videos] == [
-        (v.path.name, v.label, v.group) for v in annotations.videos
+        (v.path.name, v.label, v.group) for v in dataset.videos
     ]
     assert source.bound == 2.5
-    for index, video in enumerate(annotations.videos):
-        expected, got = read_recording(video.path, video.label, FORM), source.read(index)
+    for index, video in enumerate(dataset.videos):
+        expected, got = decode_video(video.path, video.label, FORM), source.read(index)
         assert (got.name, got.label) == (expected.name, expected.label)
         assert got.frames.shape == expected.frames.shape
         assert got.flow.shape == expected.flow.shape
@@ -76,7 +75,7 @@ def test_what_goes_in_comes_out(annotations: Annotations, shards: Path) -> None:
         np.testing.assert_array_equal(got.flow[chosen[:2]], np.asarray(got.flow)[chosen[:2]])
 
 
-def test_tensorflow_reads_them(annotations: Annotations, shards: Path) -> None:
+def test_tensorflow_reads_them(dataset: VideoDataset, shards: Path) -> None:
     import tensorflow as tf
 
     names = []
@@ -92,23 +91,23 @@ def test_tensorflow_reads_them(annotations: Annotations, shards: Path) -> None:
             u = cv2.imdecode(np.frombuffer(example["flow_u"].bytes_list.value[2], np.uint8), cv2.IMREAD_GRAYSCALE)
             moving = example["class"].bytes_list.value[0] == b"left"
             assert abs(np.median(u / 255 * 5 - 2.5) - (-2 if moving else 0)) < 0.2
-    assert names == [video.path.name for video in annotations.videos]
+    assert names == [video.path.name for video in dataset.videos]
 
 
-def test_two_workers_make_the_same_bytes(annotations: Annotations, shards: Path, tmp_path: Path) -> None:
-    build(annotations, tmp_path / "two", FORM, workers=2)
+def test_two_workers_make_the_same_bytes(dataset: VideoDataset, shards: Path, tmp_path: Path) -> None:
+    build(dataset, tmp_path / "two", FORM, workers=2)
     for path in shards.iterdir():
         if path.name not in (".lock", "plan.json"):
             assert (tmp_path / "two" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_a_cluster_makes_the_same_bytes(annotations: Annotations, shards: Path, tmp_path: Path) -> None:
+def test_a_cluster_makes_the_same_bytes(dataset: VideoDataset, shards: Path, tmp_path: Path) -> None:
     from distributed import LocalCluster
 
     with LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
     ) as cluster:
-        build(annotations, tmp_path / "out", FORM, scheduler=cluster.scheduler_address)
+        build(dataset, tmp_path / "out", FORM, scheduler=cluster.scheduler_address)
     assert (tmp_path / "out" / "manifest.json").read_bytes() == (shards / "manifest.json").read_bytes()
 
 
@@ -117,7 +116,7 @@ import os, signal, sys
 from pathlib import Path
 from actionzoo.data import build as module
 from tests.data.test_shards import FORM
-from actionzoo.data.annotations import read_annotations
+from actionzoo.data.dataset import read_dataset
 from actionzoo.data.storage import _Folder
 write, seen = _Folder.write, []
 def dying(self, name, content):
@@ -127,19 +126,19 @@ def dying(self, name, content):
         os.kill(os.getpid(), signal.SIGKILL)
     write(self, name, content)
 _Folder.write = dying
-module.build(read_annotations(sys.argv[1], group=r"(p\\d)_"), sys.argv[2], FORM)
+module.build(read_dataset(sys.argv[1], group=r"(p\\d)_"), sys.argv[2], FORM)
 """
 
 
-def check_resumed(annotations: Annotations, shards: Path, out: Path) -> None:
+def check_resumed(dataset: VideoDataset, shards: Path, out: Path) -> None:
     """A build that was killed is not finished, keeps what is whole, and then gives the same bytes."""
     finished = {path.name: path.stat().st_mtime_ns for path in out.glob("shard-*")}
     if not (out / "manifest.json").exists() and (out / "plan.json").exists():
         with pytest.raises(DataError, match="not finished"):
             open_shards(out)
     told: list[tuple[int, int]] = []
-    build(annotations, out, FORM, progress=lambda *done: told.append(done))
-    count = len(annotations.videos)
+    build(dataset, out, FORM, progress=lambda *done: told.append(done))
+    count = len(dataset.videos)
     assert told == [(done, count) for done in range(count + 1)]
     assert {path.name for path in out.iterdir()} == {path.name for path in shards.iterdir()}
     for path in shards.iterdir():
@@ -148,26 +147,26 @@ def check_resumed(annotations: Annotations, shards: Path, out: Path) -> None:
     assert all((out / name).stat().st_mtime_ns == finished[name] for name in kept)
 
 
-def test_a_killed_process_loses_nothing(videos: Path, annotations: Annotations, shards: Path, tmp_path: Path) -> None:
+def test_a_killed_process_loses_nothing(videos: Path, dataset: VideoDataset, shards: Path, tmp_path: Path) -> None:
     """While the facts of a shard are written."""
     out = tmp_path / "out"
     command = [sys.executable, "-c", KILLED, str(videos), str(out)]
     killed = subprocess.run(command, capture_output=True, check=False, cwd=Path(__file__).parents[2])
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(list(out.glob("shard-*.json"))) == 3
-    check_resumed(annotations, shards, out)
+    check_resumed(dataset, shards, out)
 
 
 def test_a_kill_at_any_write_loses_nothing(
-    annotations: Annotations, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    dataset: VideoDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    two = replace(annotations, videos=annotations.videos[:2])
-    with killed_at(sys.maxsize) as count:
+    two = replace(dataset, videos=dataset.videos[:2])
+    with killed_at(sys.maxsize, tmp_path) as count:
         build(two, tmp_path / "whole", FORM)
     assert count.seen.count("replace") == 6  # the plan, two shards, their facts, and the manifest
     for moment in range(1, len(count.seen) + 1):
         out = tmp_path / str(moment)
-        with killed_at(moment), pytest.raises(Killed):
+        with killed_at(moment, tmp_path), pytest.raises(Killed):
             build(two, out, FORM)
         check_resumed(two, tmp_path / "whole", out)
     assert not caplog.records
@@ -196,23 +195,23 @@ def test_broken_videos_are_listed(videos: Path, tmp_path: Path, capsys: pytest.C
 def test_a_video_of_one_frame(tmp_path: Path) -> None:
     for label in ("down", "left"):
         write_moving(tmp_path / "set" / label / "one.mp4", label, 1, frames=1)
-    build(read_annotations(tmp_path / "set"), tmp_path / "out", FORM)
+    build(read_dataset(tmp_path / "set"), tmp_path / "out", FORM)
     source = ShardSource(tmp_path / "out")
-    recording = source.read(0)
-    assert recording.frames.shape == (1, 32, 48, 3)
-    assert recording.flow.shape == (0, 32, 48, 2)
-    assert np.asarray(recording.flow).shape == (0, 32, 48, 2)
+    decoded = source.read(0)
+    assert decoded.frames.shape == (1, 32, 48, 3)
+    assert decoded.flow.shape == (0, 32, 48, 2)
+    assert np.asarray(decoded.flow).shape == (0, 32, 48, 2)
     assert source.lengths == []
 
 
-def test_another_build_in_the_same_place(annotations: Annotations, shards: Path) -> None:
+def test_another_build_in_the_same_place(dataset: VideoDataset, shards: Path) -> None:
     with pytest.raises(DataError, match="other videos, or of another form"):
-        build(annotations, shards, replace(FORM, fps=10))
+        build(dataset, shards, replace(FORM, fps=10))
     with pytest.raises(DataError, match="other videos, or of another form"):
-        build(replace(annotations, videos=annotations.videos[:-1]), shards, FORM)
+        build(replace(dataset, videos=dataset.videos[:-1]), shards, FORM)
 
 
-def test_two_builds_at_once(annotations: Annotations, tmp_path: Path) -> None:
+def test_two_builds_at_once(dataset: VideoDataset, tmp_path: Path) -> None:
     code = (
         "import filelock, sys, time\n"
         "with filelock.FileLock(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(60)"
@@ -223,14 +222,14 @@ def test_two_builds_at_once(annotations: Annotations, tmp_path: Path) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(OutputError, match="another build is at work"):
-            build(annotations, tmp_path / "out", FORM)
+            build(dataset, tmp_path / "out", FORM)
         other.kill()
 
 
-def test_no_room(annotations: Annotations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room(dataset: VideoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage._Folder, "free", lambda self: 100)
     with pytest.raises(OutputError, match=r"no room .* about [\d.]+ kB are needed and 100 bytes free"):
-        build(annotations, tmp_path / "out", FORM)
+        build(dataset, tmp_path / "out", FORM)
 
 
 FULL = """
@@ -258,7 +257,7 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
 
 
 def test_damage_is_found_and_mended(
-    annotations: Annotations, shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    dataset: VideoDataset, shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As the error advises; shards that are whole stay as they are."""
     out = tmp_path / "out"
@@ -275,7 +274,7 @@ def test_damage_is_found_and_mended(
     facts.write_text(facts.read_text().replace('"label": 1', '"label": 0'))
     (out / "shard-00005.tfrecord").write_bytes((shards / "shard-00005.tfrecord").read_bytes()[:-1])
     times = {path.name: path.stat().st_mtime_ns for path in out.glob("shard-*")}
-    build(annotations, out, FORM)
+    build(dataset, out, FORM)
     assert [re.findall(r"shard-0000\d", record.getMessage()) for record in caplog.records] == [
         ["shard-00002"], ["shard-00004"], ["shard-00005"],
     ]  # fmt: skip
@@ -287,14 +286,14 @@ def test_damage_is_found_and_mended(
     (out / "shard-00002.tfrecord").unlink()
     with pytest.raises(DataError, match=r"cannot read .*shard-00002"):
         source.read(2)
-    build(annotations, out, FORM)
+    build(dataset, out, FORM)
     source.read(2)
 
 
 @pytest.mark.parametrize(
     "content", ["", "{}", "[]", "3", '{"version": 2, "classes": 7}', "flipped", "\x00", "[" * 100_000]
 )
-def test_manifests_that_are_none(annotations: Annotations, shards: Path, tmp_path: Path, content: str) -> None:
+def test_manifests_that_are_none(dataset: VideoDataset, shards: Path, tmp_path: Path, content: str) -> None:
     out = tmp_path / "out"
     shutil.copytree(shards, out)
     manifest = out / "manifest.json"
@@ -304,7 +303,7 @@ def test_manifests_that_are_none(annotations: Annotations, shards: Path, tmp_pat
     ):
         open_shards(out)
     if content == "flipped":
-        build(annotations, out, FORM)
+        build(dataset, out, FORM)
         assert manifest.read_bytes() == (shards / "manifest.json").read_bytes()
 
 
@@ -320,21 +319,21 @@ def test_shards_of_the_first_version_are_read(shards: Path, tmp_path: Path) -> N
     assert np.array_equal(old.read(0).frames, new.read(0).frames)
 
 
-def test_a_plan_that_is_damaged(annotations: Annotations, shards: Path, tmp_path: Path) -> None:
+def test_a_plan_that_is_damaged(dataset: VideoDataset, shards: Path, tmp_path: Path) -> None:
     shutil.copytree(shards, tmp_path / "out")
     (tmp_path / "out" / "plan.json").write_text("{}")
     with pytest.raises(DataError, match=r"plan\.json is damaged \(.*\); remove "):
-        build(annotations, tmp_path / "out", FORM)
+        build(dataset, tmp_path / "out", FORM)
 
 
 def test_dask_that_is_missing_or_does_not_answer(
-    annotations: Annotations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: VideoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(OutputError, match="does not answer"):
-        build(annotations, tmp_path / "a", FORM, scheduler="tcp://127.0.0.1:9")
+        build(dataset, tmp_path / "a", FORM, scheduler="tcp://127.0.0.1:9")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(OutputError, match=r"actionzoo\[cluster\]"):
-        build(annotations, tmp_path / "b", FORM, workers=2)
+        build(dataset, tmp_path / "b", FORM, workers=2)
 
 
 def test_an_object_store_without_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from actionzoo.data.annotations import Annotations
+from actionzoo.data.dataset import VideoDataset
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -16,10 +16,10 @@ def touch(folder: Path, *names: str) -> Path:
     return folder
 
 
-def listed(annotations: Annotations, folder: Path) -> list[tuple[str, str, str | None, str | None]]:
+def listed(dataset: VideoDataset, folder: Path) -> list[tuple[str, str, str | None, str | None]]:
     return [
-        (video.path.relative_to(folder).as_posix(), annotations.classes[video.label], video.group, video.split)
-        for video in annotations.videos
+        (video.path.relative_to(folder).as_posix(), dataset.classes[video.label], video.group, video.split)
+        for video in dataset.videos
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from scipy.special import log_softmax
 
-from actionzoo.evaluation.metrics import measure, reliable, summary, top_k
+from actionzoo.evaluation.metrics import measure, reliability_bins, summary, top_k
 from actionzoo.evaluation.scores import Scores, fuse
 
 CLASSES = ("a", "b", "c", "d", "e", "f", "g")
@@ -67,9 +67,9 @@ def test_calibration_of_a_network_that_knows_how_good_it_is() -> None:
     logits = rng.normal(0, 2, (40_000, 3)).astype(np.float32)
     chances = np.exp(log_softmax(logits, axis=1))
     labels = (chances.cumsum(axis=1) < rng.random((40_000, 1))).sum(axis=1)
-    for sure, right, count in reliable(logits, labels):
+    for sure, right, count in reliability_bins(logits, labels):
         assert abs(sure - right) < 4 * np.sqrt(sure * (1 - sure) / count) + 1e-3
-    overconfident = reliable(3 * logits, labels)
+    overconfident = reliability_bins(3 * logits, labels)
     assert sum(abs(sure - right) * count for sure, right, count in overconfident) / 40_000 > 0.1
 
 

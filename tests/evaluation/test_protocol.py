@@ -17,22 +17,22 @@ import pytest
 import tensorflow as tf
 
 from actionzoo.cli.main import main
-from actionzoo.data.annotations import read_annotations
-from actionzoo.data.recordings import Recording, VideoSource
+from actionzoo.data.dataset import read_dataset
+from actionzoo.data.decoded import DecodedVideo, VideoSource
 from actionzoo.errors import DataError, ModelError
 from actionzoo.evaluation import Protocol, evaluate, read_scores
 from actionzoo.evaluation import protocol as protocol_module
 from actionzoo.evaluation.selection import choose
 from actionzoo.hub.bundle import save_model
 from actionzoo.hub.openvino import load_keras
-from actionzoo.hub.record import InputRecord
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.inference import Predictor
 from actionzoo.models import create_model
 from actionzoo.video.sampling import clip_centres
-from tests.moving import RECORD, TINY, write_moving
+from actionzoo.video.spec import InputSpec
+from tests.moving import SPEC, TINY, write_moving
 
-STRETCH = InputRecord(
+STRETCH = InputSpec(
     ("down", "left"), 64, 64, fps=15, num_frames=2, stride=2, stack_length=2, flow="dis-ultrafast", resize="stretch"
 )
 
@@ -62,7 +62,7 @@ def used_to(model: keras.Model) -> keras.Model:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.utils.set_random_seed(0)
     path = tmp_path_factory.mktemp("model") / "model.keras"
-    save_model(used_to(create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY)), RECORD, path)
+    save_model(used_to(create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY)), SPEC, path)
     return path
 
 
@@ -76,24 +76,24 @@ def papers_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_controls_are_answers_to_what_does_not_move(data: Path, model: Path) -> None:
     files = resolve_model(model)
-    how = Protocol(files.record, views=2)
-    done = evaluate(files, read_annotations(data), how, controls=True)
+    how = Protocol(files.spec, views=2)
+    done = evaluate(files, read_dataset(data), how, controls=True)
     assert set(done.scores.logits) == {"answer", "appearance", "motion", "background", "shape"}
     assert {name: len(values) for name, values in done.traits.items()} == dict.fromkeys(done.traits, 6)
-    source, network = VideoSource(read_annotations(data), how.form), load_keras(files)
+    source, network = VideoSource(read_dataset(data), how.video_format), load_keras(files)
     frames = np.asarray(source.read(4).frames)
     still = np.median(frames, axis=0).astype(np.uint8)
     both = np.stack([still, still[:, ::-1]])[:, None].repeat(2, axis=1).astype(np.float32)
     said = network.predict_on_batch({"appearance": both, "motion": np.zeros((2, 2, 32, 48, 4), np.float32)})
     np.testing.assert_allclose(done.scores.logits["background"][4], said.mean(axis=0), rtol=1e-4, atol=1e-5)
-    without = evaluate(files, read_annotations(data), how)
+    without = evaluate(files, read_dataset(data), how)
     np.testing.assert_allclose(done.scores.logits["answer"], without.scores.logits["answer"], rtol=1e-5, atol=1e-6)
     assert "background" not in without.scores.logits
 
 
 def test_windows_are_what_predict_sees(data: Path, model: Path) -> None:
     files = resolve_model(model)
-    done = evaluate(files, read_annotations(data), Protocol(files.record))
+    done = evaluate(files, read_dataset(data), Protocol(files.spec))
     assert done.protocol == "windows"
     predictor = Predictor(model, engine="keras")
     for path, logits in zip(done.scores.paths, done.scores.logits["answer"], strict=True):
@@ -107,42 +107,42 @@ def test_windows_are_what_predict_sees(data: Path, model: Path) -> None:
 def test_the_papers_test_is_one_clip_and_its_mirror_image() -> None:
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 255, (60, 73, 97, 3)).astype(np.uint8)
-    recording = Recording("v", 0, frames, rng.normal(size=(59, 73, 97, 2)).astype(np.float16))
+    decoded = DecodedVideo("v", 0, frames, rng.normal(size=(59, 73, 97, 2)).astype(np.float16))
     protocol = Protocol(STRETCH)
-    (appearance, motion), (mirrored, turned) = protocol.clips(recording)
+    (appearance, motion), (mirrored, turned) = protocol.clips(decoded)
     centres = np.floor(np.linspace(1, 58, 25) + 0.5).astype(int)
     np.testing.assert_array_equal(appearance, frames[centres])
     assert motion.shape == (25, 73, 97, 4)
     np.testing.assert_array_equal(mirrored, appearance[:, :, ::-1])
     np.testing.assert_array_equal(turned[..., 0], -motion[:, :, ::-1, 0])
     np.testing.assert_array_equal(turned[..., 1], motion[:, :, ::-1, 1])
-    assert protocol.form.size((240, 320)) == (72, 96)  # 256/224 of 64, even
+    assert protocol.video_format.size((240, 320)) == (72, 96)  # 256/224 of 64, even
 
 
 def test_ten_views_are_the_corners_the_centre_and_their_mirror_images() -> None:
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 255, (30, 72, 96, 3)).astype(np.uint8)
-    recording = Recording("v", 0, frames, rng.normal(size=(29, 72, 96, 2)).astype(np.float16))
-    clips = list(Protocol(STRETCH, views=10, frames=3).clips(recording))
+    decoded = DecodedVideo("v", 0, frames, rng.normal(size=(29, 72, 96, 2)).astype(np.float16))
+    clips = list(Protocol(STRETCH, views=10, frames=3).clips(decoded))
     assert [appearance.shape for appearance, _ in clips] == [(3, 64, 64, 3)] * 10
     centres = np.floor(np.linspace(1, 28, 3) + 0.5).astype(int)
     np.testing.assert_array_equal(clips[3][0], frames[centres, 8:, 32:])
     np.testing.assert_array_equal(clips[8][1][..., 0], -clips[3][1][:, :, ::-1, 0])
-    assert len(list(Protocol(STRETCH, views=1).clips(recording))) == 1
+    assert len(list(Protocol(STRETCH, views=1).clips(decoded))) == 1
     with pytest.raises(ValueError, match="ten views"):
-        Protocol(RECORD, views=10)
+        Protocol(SPEC, views=10)
     assert main(["evaluate", "mini", ".", "--views", "3"]) == 2
 
 
 @pytest.mark.parametrize("average", ["logits", "softmax"])
 def test_scores_are_averaged_over_the_mirror_images(data: Path, papers_model: Path, average: str) -> None:
     files = resolve_model(papers_model)
-    protocol = Protocol(files.record, frames=4, average=average)
-    annotations = read_annotations(data)
-    done = evaluate(files, annotations, protocol)
+    protocol = Protocol(files.spec, frames=4, average=average)
+    dataset = read_dataset(data)
+    done = evaluate(files, dataset, protocol)
     assert done.protocol == "papers"
     network = protocol.network(keras.saving.load_model(papers_model))
-    clips = protocol.clips(VideoSource(annotations, protocol.form).read(0))
+    clips = protocol.clips(VideoSource(dataset, protocol.video_format).read(0))
     said = [network({"appearance": a[None].astype("f"), "motion": m[None]})["motion"].numpy()[0] for a, m in clips]
     if average == "softmax":
         expected = np.mean([np.exp(row) / np.exp(row).sum() for row in said], axis=0)
@@ -174,7 +174,7 @@ def test_two_devices_say_the_same_as_one(data: Path, model: Path, tmp_path: Path
 def test_two_workers_share_the_videos(data: Path, model: Path, tmp_path: Path) -> None:
     from tests.training.test_distributed import free_ports
 
-    alone = evaluate(resolve_model(model), read_annotations(data), Protocol(RECORD)).scores
+    alone = evaluate(resolve_model(model), read_dataset(data), Protocol(SPEC)).scores
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = []
     for index in range(2):
@@ -193,7 +193,7 @@ def test_two_workers_share_the_videos(data: Path, model: Path, tmp_path: Path) -
 def split_beside(model: Path, data: Path, parts: list[str]) -> None:
     rows = [
         [str(video.path), ("down", "left")[video.label], "", part]
-        for video, part in zip(read_annotations(data).videos, parts, strict=True)
+        for video, part in zip(read_dataset(data).videos, parts, strict=True)
     ]
     with (model.parent / "split.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["path", "label", "group", "split"], *rows])
@@ -203,29 +203,29 @@ def test_videos_that_were_learned_from_are_refused(data: Path, model: Path, tmp_
     own = tmp_path / "model.keras"
     own.write_bytes(model.read_bytes())
     split_beside(own, data, ["train", "test", "val", "train", "test", "train"])
-    files, annotations = resolve_model(own), read_annotations(data)
-    chosen, which = choose(annotations, files)
+    files, dataset = resolve_model(own), read_dataset(data)
+    chosen, which = choose(dataset, files)
     assert [video.path.name for video in chosen.videos] == ["p1_2.mp4", "p1_3.mp4"]
     assert which == f"2 of 6 videos: the part 'test' that {own} was trained with"
-    assert choose(annotations, files, "test") == (chosen, which)
+    assert choose(dataset, files, "test") == (chosen, which)
     with pytest.raises(DataError, match=r"no video is in the part 'tset'; there are test, train, val"):
-        choose(annotations, files, "tset")
+        choose(dataset, files, "tset")
     with pytest.raises(DataError, match=r"has learned from 4 of these videos, such as .*p0_0\.mp4.*--force"):
-        choose(annotations, files, "all")
-    assert len(choose(annotations, files, "all", force=True)[0].videos) == 6
+        choose(dataset, files, "all")
+    assert len(choose(dataset, files, "all", force=True)[0].videos) == 6
     elsewhere = tmp_path / "copy"
-    for video in annotations.videos:
-        place = elsewhere / annotations.classes[video.label] / video.path.name
+    for video in dataset.videos:
+        place = elsewhere / dataset.classes[video.label] / video.path.name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(video.path.read_bytes())
     with pytest.raises(DataError, match="has learned from 4"):
-        choose(read_annotations(elsewhere), files)
+        choose(read_dataset(elsewhere), files)
 
 
 def test_long_videos_are_never_in_memory_as_a_whole(data: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of clips is run before the clips of the next are cut."""
     cut, at_work = [], []
-    recording = VideoSource(read_annotations(data), Protocol(RECORD).form).read(0)
+    decoded = VideoSource(read_dataset(data), Protocol(SPEC).video_format).read(0)
     gather = protocol_module.gather_clip
 
     def counting(*given: Any) -> Any:
@@ -236,16 +236,16 @@ def test_long_videos_are_never_in_memory_as_a_whole(data: Path, model: Path, mon
         at_work.append((len(cut), len(clips)))
         return np.zeros((len(clips), len(self.names), 2), np.float32)
 
-    long = Recording("v", 0, np.repeat(recording.frames[:1], 200, axis=0), np.repeat(recording.flow[:1], 199, axis=0))
+    long = DecodedVideo("v", 0, np.repeat(decoded.frames[:1], 200, axis=0), np.repeat(decoded.flow[:1], 199, axis=0))
     monkeypatch.setattr(protocol_module, "gather_clip", counting)
     monkeypatch.setattr(protocol_module._Runner, "_run", run)
-    protocol = Protocol(RECORD)
+    protocol = Protocol(SPEC)
     network = protocol.network(keras.saving.load_model(model))
     protocol_module._Runner(network, tf.distribute.get_strategy(), protocol).scores(long)
     assert len(at_work) > 5
     views = protocol.views
     assert at_work[0] == (protocol_module.BATCH // views, protocol_module.BATCH)
-    assert at_work[-1][0] == len(cut) == len(clip_centres(200, protocol.spec))
+    assert at_work[-1][0] == len(cut) == len(clip_centres(200, protocol.clip_spec))
 
 
 @pytest.mark.parametrize("protocol", ["windows", "papers"])
@@ -253,7 +253,7 @@ def test_a_network_may_take_its_inputs_in_a_list(protocol: str, data: Path, pape
     network = keras.saving.load_model(papers_model)
     save_model(keras.Model(network.inputs[::-1], network.outputs[0]), STRETCH, tmp_path / "model.keras")
     listed, named = (
-        evaluate(files, read_annotations(data), Protocol(files.record, protocol, frames=4)).scores.logits
+        evaluate(files, read_dataset(data), Protocol(files.spec, protocol, frames=4)).scores.logits
         for files in (resolve_model(tmp_path / "model.keras"), resolve_model(papers_model))
     )
     assert set(listed) == {"answer", "appearance", "motion"}
@@ -266,33 +266,33 @@ def test_scores_that_are_no_numbers_are_no_accuracy(data: Path, model: Path, tmp
     layer = network.get_layer("logits_motion")
     layer.set_weights([np.full_like(array, 3e38) for array in layer.get_weights()])  # whose sums overflow
     diverged = tmp_path / "model.keras"
-    save_model(network, RECORD, diverged)
+    save_model(network, SPEC, diverged)
     with pytest.raises(ModelError, match=r"no numbers for 6 of 6 videos, such as .*p0_0\.mp4"):
-        evaluate(resolve_model(diverged), read_annotations(data), Protocol(RECORD))
+        evaluate(resolve_model(diverged), read_dataset(data), Protocol(SPEC))
 
 
 def test_clips_that_are_shorter_than_what_the_network_pools() -> None:
     network = create_model("st_resnet18", 2, 5, temporal_pool="max", **TINY | {"height": 64, "width": 64})
-    record = replace(STRETCH, num_frames=5)
+    spec = replace(STRETCH, num_frames=5)
     with pytest.raises(ModelError, match=r"pools over 5 frames, a clip has 4; give --frames 5"):
-        Protocol(record, frames=4).network(network)
-    assert set(Protocol(record, frames=5).network(network).output) == {"answer", "appearance", "motion"}
+        Protocol(spec, frames=4).network(network)
+    assert set(Protocol(spec, frames=5).network(network).output) == {"answer", "appearance", "motion"}
 
 
 def test_an_upright_video_is_as_wide_as_the_models_picture() -> None:
     """VGG's fc6 needs every column that it learned from, and the short side is one of a lying picture."""
-    record = replace(STRETCH, width=96)
-    protocol = Protocol(record, frames=3)
-    height, width = protocol.form.size((320, 240))
+    spec = replace(STRETCH, width=96)
+    protocol = Protocol(spec, frames=3)
+    height, width = protocol.video_format.size((320, 240))
     assert width < 96
     frames = np.full((20, height, width, 3), 7, np.uint8)
-    recording = Recording("v", 0, frames, np.ones((19, height, width, 2), np.float16))
-    for appearance, motion in protocol.clips(recording):
+    decoded = DecodedVideo("v", 0, frames, np.ones((19, height, width, 2), np.float16))
+    for appearance, motion in protocol.clips(decoded):
         assert appearance.shape[1:3] == motion.shape[1:3] == (height, 96)
         assert (appearance == 7).mean() == pytest.approx(width / 96)
     network = create_model(
         "two_stream_vgg16", 2, 5, height=64, width=96, channel_factor=0.0625, stack_length=2, dropout=0.0
     )
-    clips = list(Protocol(replace(record, num_frames=5), frames=5).clips(recording))
+    clips = list(Protocol(replace(spec, num_frames=5), frames=5).clips(decoded))
     dense = protocol_module.fully_convolutional(network)
     assert dense({"appearance": clips[0][0][None].astype("f"), "motion": clips[0][1][None]}).shape == (1, 2)

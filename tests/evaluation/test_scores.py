@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from actionzoo.errors import DataError, OutputError
-from actionzoo.evaluation.scores import Scores, fuse, read_scores, write_whole
+from actionzoo.evaluation.scores import Scores, fuse, read_scores
+from actionzoo.files import write_atomic
 
 SCORES = Scores(
     ("bend", "grüßen"),
@@ -123,7 +124,7 @@ def test_damaged_files_never_raise_anything_else(tmp_path: Path, compressed: boo
 
 def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "a.npz"
-    write_whole(place, b"first")
+    write_atomic(place, b"first")
 
     def half(path: Path, content: bytes) -> int:
         with path.open("wb") as file:
@@ -132,7 +133,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OutputError, match=r"cannot write .*a\.npz: No space left"):
-        write_whole(place, b"second")
+        write_atomic(place, b"second")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.npz": b"first"}
 
 

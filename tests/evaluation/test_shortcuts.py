@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from actionzoo.data.recordings import Recording
+from actionzoo.data.decoded import DecodedVideo
 from actionzoo.evaluation import Scores
-from actionzoo.evaluation.controls import TRAITS, control_recordings, traits
+from actionzoo.evaluation.controls import TRAITS, control_videos, traits
 from actionzoo.evaluation.pairs import confused_pairs
 from actionzoo.evaluation.shortcuts import find_shortcuts
 
@@ -107,8 +107,8 @@ def test_controls_do_not_move_and_keep_what_stays() -> None:
     background = frames[0].copy()
     for time in range(20):
         frames[time, 4:8, 2 * time : 2 * time + 2] = 255
-    moving = Recording("ball.mp4", 1, frames, np.full((19, 12, 40, 2), 1, np.float16))
-    found = control_recordings(moving)
+    moving = DecodedVideo("ball.mp4", 1, frames, np.full((19, 12, 40, 2), 1, np.float16))
+    found = control_videos(moving)
     assert (found["background"].frames == background).all()
     assert found["shape"].frames.shape == frames.shape
     assert (found["shape"].frames == [100, 0, 100]).all()
@@ -120,6 +120,6 @@ def test_controls_do_not_move_and_keep_what_stays() -> None:
 
 
 def test_a_single_frame_has_controls() -> None:
-    still = Recording("one.mp4", 0, np.full((1, 8, 8, 3), 9, np.uint8), np.zeros((0, 8, 8, 2), np.float16))
-    assert [each.frames.shape for each in control_recordings(still).values()] == [(1, 8, 8, 3)] * 2
+    still = DecodedVideo("one.mp4", 0, np.full((1, 8, 8, 3), 9, np.uint8), np.zeros((0, 8, 8, 2), np.float16))
+    assert [each.frames.shape for each in control_videos(still).values()] == [(1, 8, 8, 3)] * 2
     assert traits(still)[TRAITS.index("speed")] == 0

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from actionzoo.errors import ModelError, ModelNotFoundError, OfflineError, OutputError, WeightsError
-from actionzoo.hub import InputRecord, resolve_model
+from actionzoo.hub import InputSpec, resolve_model
 from actionzoo.hub.download import fetch_file, is_as_announced, parse_address
 
 from .conftest import largest_file, use_hub
 from .hub_server import Hub, commit_id
 
-RECORD = InputRecord(("push", "hug"), 48, 64)
+SPEC = InputSpec(("push", "hug"), 48, 64)
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def content(hub: Hub, tmp_path: Path) -> bytes:
     """A model, in the repository someone/some-model."""
     model = tmp_path / "model.keras"
     with zipfile.ZipFile(model, "w") as archive:
-        archive.writestr("actionzoo.json", RECORD.to_json())
+        archive.writestr("actionzoo.json", SPEC.to_json())
     hub.add("someone/some-model", {"model.keras": model.read_bytes()})
     hub.add("someone/empty", {"README.md": b"nothing"})
     return model.read_bytes()
@@ -33,12 +33,12 @@ def content(hub: Hub, tmp_path: Path) -> bytes:
 
 def test_a_model_is_fetched_once(hub: Hub, content: bytes) -> None:
     files = resolve_model("hf://someone/some-model")
-    assert files.record == RECORD
+    assert files.spec == SPEC
     assert files.sha256 == hashlib.sha256(content).hexdigest()
     asked = len(hub.requests)
     assert resolve_model("hf://someone/some-model").sha256 == files.sha256
     assert resolve_model("hf://someone/some-model", offline=True).path == files.path
-    assert resolve_model(f"hf://someone/some-model@{commit_id('someone/some-model', 1)}").record == RECORD
+    assert resolve_model(f"hf://someone/some-model@{commit_id('someone/some-model', 1)}").spec == SPEC
     assert len(hub.requests) == asked
 
 
@@ -69,7 +69,7 @@ def test_wrong_bytes_of_the_right_size_are_found_and_removed(hub: Hub, content: 
     with pytest.raises(WeightsError, match="damaged"):
         resolve_model("hf://someone/some-model")
     hub.damaged = False
-    assert resolve_model("hf://someone/some-model").record == RECORD
+    assert resolve_model("hf://someone/some-model").spec == SPEC
 
 
 def test_a_cached_file_that_was_damaged_later_is_fetched_again(
@@ -78,9 +78,9 @@ def test_a_cached_file_that_was_damaged_later_is_fetched_again(
     path = resolve_model("hf://someone/some-model").path
     assert path is not None
     path.resolve().write_bytes(b"X")
-    assert resolve_model("hf://someone/some-model").record == RECORD
+    assert resolve_model("hf://someone/some-model").spec == SPEC
     assert path.read_bytes() == content
-    assert [record.message for record in caplog.records] == [
+    assert [spec.message for spec in caplog.records] == [
         f"hf://someone/some-model: {path} is damaged (sha256); it is fetched again"
     ]
     path.resolve().write_bytes(b"X")
@@ -162,7 +162,7 @@ def test_a_private_repository_is_fetched_with_the_users_token(
     with pytest.raises(ModelNotFoundError, match="or it is private"):
         resolve_model("hf://private/some-model")
     monkeypatch.setenv("HF_TOKEN", hub.token)
-    assert resolve_model("hf://private/some-model").record == RECORD
+    assert resolve_model("hf://private/some-model").spec == SPEC
 
 
 def test_no_room_for_a_download(hub: Hub) -> None:

@@ -19,11 +19,11 @@ import pytest
 
 import actionzoo.hub.export as hub_export
 from actionzoo.errors import ModelError, OutputError
-from actionzoo.hub import InputRecord, save_model
+from actionzoo.hub import InputSpec, save_model
 from actionzoo.hub.export import SUFFIXES, TOLERANCE, default_name, export_model
 
 FORMATS = [*SUFFIXES]
-RECORD = InputRecord(("push", "hug", "kick"), 64, 48, num_frames=3, stride=2, stack_length=2)
+SPEC = InputSpec(("push", "hug", "kick"), 64, 48, num_frames=3, stride=2, stack_length=2)
 
 Clips = dict[str, np.ndarray]
 
@@ -126,14 +126,14 @@ def require(format: str) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models to export: in `free` every size of the clip is free."""
     folder = tmp_path_factory.mktemp("models")
-    save_model(build_tiny(), RECORD, folder / "tiny.keras")
+    save_model(build_tiny(), SPEC, folder / "tiny.keras")
     tiny = build_tiny()
-    save_model(type(tiny)(tiny.inputs, tiny.outputs[0]), RECORD, folder / "listed.keras")
+    save_model(type(tiny)(tiny.inputs, tiny.outputs[0]), SPEC, folder / "listed.keras")
     fixed = build("two_stream_resnet18", num_frames=3, height=64, width=48)
-    save_model(fixed, RECORD, folder / "fixed.keras")
-    save_model(build_tiny(None, None, None), RECORD, folder / "free.keras")
+    save_model(fixed, SPEC, folder / "fixed.keras")
+    save_model(build_tiny(None, None, None), SPEC, folder / "free.keras")
     free = build("st_resnet18", num_frames=None, height=None, width=None)
-    save_model(free, replace(RECORD, num_frames=5), folder / "free_network.keras")
+    save_model(free, replace(SPEC, num_frames=5), folder / "free_network.keras")
     return folder
 
 
@@ -193,7 +193,7 @@ def test_what_to_feed_travels_along(format: str, folder: Path, tmp_path: Path) -
     assert set(os.listdir(tmp_path)) == expected[format]
     name = "net/actionzoo.json" if format == "savedmodel" else f"net{SUFFIXES[format]}.json"
     text = (tmp_path / name).read_text("utf-8")
-    assert InputRecord.from_json(text) == RECORD
+    assert InputSpec.from_json(text) == SPEC
     card = json.loads(text)
     assert card["inputs"]["motion"]["shape"] == [None, 3, 64, 48, 4]
     assert card["outputs"]["logits"]["shape"] == [None, 3]
@@ -217,7 +217,7 @@ def test_mixed_precision_becomes_f32(format: str, policy: str, tmp_path: Path) -
         model = build_tiny()
     finally:
         keras.config.set_dtype_policy(before)
-    save_model(model, RECORD, tmp_path / "mixed.keras")
+    save_model(model, SPEC, tmp_path / "mixed.keras")
     done = export_model(tmp_path / "mixed.keras", tmp_path / f"net{SUFFIXES[format]}", format)
     exact = build_tiny()
     exact.set_weights(model.get_weights())
@@ -253,7 +253,7 @@ def test_a_wrong_export_is_an_error_and_leaves_nothing(
     ids=["not a number", "another shape", "zero"],
 )
 def test_what_is_a_difference(answer: np.ndarray) -> None:
-    files: Any = SimpleNamespace(record=RECORD, name="net")
+    files: Any = SimpleNamespace(spec=SPEC, name="net")
     difference = hub_export._largest_difference(lambda _: answer, Says(1.0), files)
     assert not difference <= TOLERANCE
 
@@ -264,14 +264,14 @@ def test_what_litert_cannot_do(tmp_path: Path) -> None:
 
     clip = keras.Input((3, 64, 48, 3), name="appearance")
     odd = keras.ops.erfinv(keras.layers.GlobalAveragePooling3D()(clip) / 256)
-    save_model(keras.Model({"appearance": clip}, odd), RECORD, tmp_path / "odd.keras")
+    save_model(keras.Model({"appearance": clip}, odd), SPEC, tmp_path / "odd.keras")
     with pytest.raises(ModelError, match=r"LiteRT does not have the operations .*Erfinv"):
         export_model(tmp_path / "odd.keras", tmp_path / "odd.tflite", "litert")
     assert os.listdir(tmp_path) == ["odd.keras"]
 
 
 def test_logits_that_are_not_finite_cannot_be_compared() -> None:
-    files: Any = SimpleNamespace(record=RECORD, name="net")
+    files: Any = SimpleNamespace(spec=SPEC, name="net")
     with pytest.raises(ModelError, match="not finite"):
         hub_export._largest_difference(lambda _: np.full((1, 3), np.inf, np.float32), Says(np.inf), files)
 
@@ -362,7 +362,7 @@ def test_inputs_of_another_kind(tmp_path: Path) -> None:
     import keras
 
     sound = keras.Input((16,), name="sound")
-    save_model(keras.Model(sound, keras.layers.Dense(3)(sound)), RECORD, tmp_path / "sound.keras")
+    save_model(keras.Model(sound, keras.layers.Dense(3)(sound)), SPEC, tmp_path / "sound.keras")
     with pytest.raises(ModelError, match="wants an input 'sound'; it can have appearance and motion"):
         export_model(tmp_path / "sound.keras", tmp_path / "net", "savedmodel")
 

@@ -35,7 +35,7 @@ def clip(frames: int, side: int) -> dict[str, np.ndarray]:
 
 def assert_same(path: Path, net: DagNN, towers: list[str], name: str, frames: int, side: int = SIDE) -> Any:
     """The model of a file gives the scores of the graph, averaged over frames and towers; the model."""
-    model, record, report = convert_mat(path, side=side, frames=frames)
+    model, spec, report = convert_mat(path, side=side, frames=frames)
     assert model.name == name
     assert report.new == ()
     seen = clip(frames, side)
@@ -48,7 +48,7 @@ def assert_same(path: Path, net: DagNN, towers: list[str], name: str, frames: in
     found = np.asarray(model({key: seen[key] for key in model.input}, training=False))[0]
     assert np.abs(found - expected).max() < 1e-3 * max(1, np.abs(expected).max())
     assert expected.std() > 1e-3
-    return record
+    return spec
 
 
 def meta(mean: np.ndarray = MEAN) -> dict[str, Any]:
@@ -61,9 +61,9 @@ def test_resnet_50_on_frames(tmp_path: Path, write: Any) -> None:
     net = DagNN()
     tower = resnet(net, 3, bias=True)
     path = write(tmp_path / "net.mat", {"net": net.struct(**meta())})
-    record = assert_same(path, net, [tower], "appearance_resnet50", 2)
-    assert record.classes == tuple(f"class {place}" for place in range(CLASSES))
-    assert (record.flow, record.resize, record.mirror) == ("tvl1", "stretch", True)
+    spec = assert_same(path, net, [tower], "appearance_resnet50", 2)
+    assert spec.classes == tuple(f"class {place}" for place in range(CLASSES))
+    assert (spec.flow, spec.resize, spec.mirror) == ("tvl1", "stretch", True)
 
 
 def test_resnet_50_on_flow_in_variables_of_its_own(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_model_of_a_file_is_a_model(tmp_path: Path) -> None:
     done = import_mat(path, tmp_path / "model.keras")
     assert (done.network, done.classes) == ("appearance_resnet50", CLASSES)
     files = resolve_model(tmp_path / "model.keras")
-    assert files.record.classes[4] == "class 4"
+    assert files.spec.classes[4] == "class 4"
     offset = load_keras(files).get_layer("appearance_preprocessing").offset
     assert np.allclose(np.ravel(offset), -MEAN)
 
@@ -335,5 +335,5 @@ def test_names_of_classes_that_a_terminal_would_obey(tmp_path: Path) -> None:
     resnet(net, 3)
     names = [f"\x1b[31mclass {place}" for place in range(CLASSES)]
     path = write_v7(tmp_path / "net.mat", {"net": net.struct(classes={"name": names, "description": names})})
-    _, record, _ = convert_mat(path, side=SIDE, frames=1)
-    assert record.classes == ()
+    _, spec, _ = convert_mat(path, side=SIDE, frames=1)
+    assert spec.classes == ()

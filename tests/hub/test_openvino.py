@@ -22,12 +22,12 @@ import pytest
 import actionzoo.hub.cache as hub_cache
 import actionzoo.hub.openvino as hub_openvino
 from actionzoo.errors import ModelError, WeightsError
-from actionzoo.hub import InputRecord, export_bundle, resolve_model, save_model
+from actionzoo.hub import InputSpec, export_bundle, resolve_model, save_model
 from actionzoo.hub.cache import sha256_of
 from actionzoo.hub.openvino import converted_folder, is_converted, load_keras, openvino_source
 from actionzoo.inference.engines import KerasEngine, OpenVINOEngine, load_engine
 
-RECORD = InputRecord(("push", "hug", "kick"), 16, 24, num_frames=3, stride=2, stack_length=2)
+SPEC = InputSpec(("push", "hug", "kick"), 16, 24, num_frames=3, stride=2, stack_length=2)
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +60,7 @@ def clips() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def saved(network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / "cache"))
-    save_model(network, RECORD, tmp_path / "run" / "model.keras")
+    save_model(network, SPEC, tmp_path / "run" / "model.keras")
     return tmp_path / "run" / "model.keras"
 
 
@@ -89,7 +89,7 @@ def test_inputs_of_a_loaded_network_go_by_their_names(
     change: Callable[[Any], Any], network: Any, clips: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
     changed = change(network)
-    save_model(changed, RECORD, tmp_path / "model.keras")
+    save_model(changed, SPEC, tmp_path / "model.keras")
     loaded = load_keras(resolve_model(tmp_path / "model.keras"))
     given = dict(zip(("appearance", "motion"), clips, strict=True))
     given = {tensor.name: given[tensor.name] for tensor in changed.inputs}
@@ -101,12 +101,12 @@ def test_inputs_of_a_loaded_network_go_by_their_names(
 def test_a_network_that_is_not_as_recorded(network: Any, tmp_path: Path) -> None:
     import keras
 
-    save_model(network, replace(RECORD, height=32), tmp_path / "size.keras")
+    save_model(network, replace(SPEC, height=32), tmp_path / "size.keras")
     with pytest.raises(ModelError, match=r"records \w+ of \(3, 32, 24, \d\) but its network takes \(3, 16, 24, \d\)"):
         load_keras(resolve_model(tmp_path / "size.keras"))
     depth = keras.Input((3, 16, 24, 3), name="depth")
     model = keras.Model(depth, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling3D()(depth)))
-    save_model(model, RECORD, tmp_path / "depth.keras")
+    save_model(model, SPEC, tmp_path / "depth.keras")
     with pytest.raises(ModelError, match="wants an input 'depth'"):
         load_keras(resolve_model(tmp_path / "depth.keras"))
 
@@ -222,7 +222,7 @@ def test_a_cache_of_another_user_is_read_and_what_is_new_is_kept_elsewhere(
     )
     assert openvino_source(resolve_model(saved)) == theirs
     assert not own.exists()
-    save_model(network, replace(RECORD, fps=12.0), tmp_path / "other.keras")
+    save_model(network, replace(SPEC, fps=12.0), tmp_path / "other.keras")
     ours = openvino_source(resolve_model(tmp_path / "other.keras"))
     assert isinstance(ours, Path)
     assert own in ours.parents
@@ -256,9 +256,9 @@ def test_a_damaged_conversion_is_made_again(
         content[len(content) // 2] ^= 0x42
         damaged.write_bytes(content)
     np.testing.assert_array_equal(load_engine(files, "openvino", batch=5)(*clips), expected)
-    assert [record.message for record in caplog.records if "damaged; it is made again" in record.message]
+    assert [spec.message for spec in caplog.records if "damaged; it is made again" in spec.message]
     assert openvino_source(files) == path
-    assert len([record for record in caplog.records if "damaged" in record.message]) == 1
+    assert len([spec for spec in caplog.records if "damaged" in spec.message]) == 1
 
 
 def test_a_conversion_that_openvino_does_not_read_is_made_again(saved: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_bundle_computes_the_same_in_both_engines(
     import keras
 
     copy = keras.models.clone_model(network)
-    checksums = export_bundle(copy, RECORD, tmp_path)
+    checksums = export_bundle(copy, SPEC, tmp_path)
     assert sorted(checksums) == sorted(path.name for path in tmp_path.iterdir())
     ir = (tmp_path / "openvino.xml").read_bytes(), (tmp_path / "openvino.bin").read_bytes()
     keras_engine = KerasEngine(keras.models.load_model(tmp_path / "model.keras", compile=False))
@@ -292,7 +292,7 @@ def test_a_file_with_code_of_its_own_is_refused(tmp_path: Path, monkeypatch: pyt
     shapes = {"appearance": (3, 16, 24, 3), "motion": (3, 16, 24, 4)}
     inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
     ran = keras.layers.Lambda(lambda x: x + 1, output_shape=(3, 16, 24, 3))(inputs["appearance"])
-    save_model(keras.Model(inputs, keras.layers.GlobalMaxPooling3D()(ran)), RECORD, tmp_path / "evil.keras")
+    save_model(keras.Model(inputs, keras.layers.GlobalMaxPooling3D()(ran)), SPEC, tmp_path / "evil.keras")
     for engine in ("auto", "openvino", "keras"):
         with pytest.raises(ModelError, match="cannot be loaded") as caught:
             load_engine(resolve_model(tmp_path / "evil.keras"), engine)
@@ -303,7 +303,7 @@ def test_an_output_that_is_not_one_logit_for_each_class(network: Any, tmp_path: 
     import keras
 
     both = keras.Model(network.inputs, [network.output, network.output], name="both")
-    save_model(both, RECORD, tmp_path / "both.keras")
+    save_model(both, SPEC, tmp_path / "both.keras")
     with pytest.raises(ModelError, match="one logit for each class"):
         load_engine(resolve_model(tmp_path / "both.keras"), "keras")
 
@@ -314,7 +314,7 @@ def test_weights_that_are_not_finite(network: Any, tmp_path: Path, value: float)
 
     copy = keras.models.clone_model(network)
     copy.get_layer("logits").bias.assign([0, value, 0])
-    save_model(copy, RECORD, tmp_path / "model.keras")
+    save_model(copy, SPEC, tmp_path / "model.keras")
     with pytest.raises(WeightsError, match="non-finite numbers in logits/bias"):
         load_keras(resolve_model(tmp_path / "model.keras"))
 

@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import ModelCard, constants
 
 from actionzoo.errors import ModelError, ModelNotFoundError, OfflineError, WeightsError
-from actionzoo.hub import InputRecord, resolve_model, save_model
+from actionzoo.hub import InputSpec, resolve_model, save_model
 from actionzoo.hub.publish import push
 from actionzoo.inference import Predictor
 from actionzoo.models import create_model
@@ -19,7 +19,7 @@ from .conftest import use_hub
 from .hub_server import Hub
 
 SIDE = 32
-RECORD = InputRecord(("push|pull", "hug"), SIDE, SIDE, num_frames=2, stride=3, stack_length=2, flow="tvl1")
+SPEC = InputSpec(("push|pull", "hug"), SIDE, SIDE, num_frames=2, stride=3, stack_length=2, flow="tvl1")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     sizes = {"height": SIDE, "width": SIDE, "stack_length": 2}
     model = create_model("two_stream_resnet18", 2, 2, channel_factor=0.0625, fusion="late", **sizes)
-    save_model(model, RECORD, folder / "model.keras")
+    save_model(model, SPEC, folder / "model.keras")
     (folder / "metrics.json").write_text(json.dumps({"top-1 accuracy": 0.875, "data": "my clips", "done": True}))
     (folder / "secret.log").write_text("private")
     return folder
@@ -43,18 +43,18 @@ def logged_in(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
 def test_a_model_comes_back_as_it_was(run: Path, logged_in: Hub, clip: Path) -> None:
     address = push(run, "hf://someone/my-model", licence="mit")
     files = resolve_model(address)
-    assert files.record == RECORD
+    assert files.spec == SPEC
     assert files.sha256 == resolve_model(run).sha256
     back, here = (Predictor(model, engine="keras").predict(clip) for model in (address, run))
     assert back.predictions == here.predictions
-    assert back.label in RECORD.classes
+    assert back.label in SPEC.classes
 
 
 def test_what_is_uploaded_and_nothing_else(run: Path, logged_in: Hub) -> None:
     push(run, "hf://someone/my-model", licence="mit")
     files = logged_in.repositories["someone/my-model"][-1]
     assert set(files) == {"model.keras", "README.md", "input.json", "labels.txt"}
-    assert InputRecord.from_json(files["input.json"]) == RECORD
+    assert InputSpec.from_json(files["input.json"]) == SPEC
     assert files["labels.txt"].decode().split("\n") == ["push|pull", "hug", ""]
     assert files["model.keras"] == (run / "model.keras").read_bytes()
 

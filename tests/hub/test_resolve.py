@@ -7,16 +7,16 @@ import pytest
 
 import actionzoo.hub.resolve
 from actionzoo.errors import ModelNotFoundError, WeightsError
-from actionzoo.hub import InputRecord, catalog_table, load_catalog, resolve_model
+from actionzoo.hub import InputSpec, catalog_table, load_catalog, resolve_model
 from actionzoo.hub.cache import cache_folder, sha256_of
 
-RECORD = InputRecord(("push", "hug"), 48, 64)
+SPEC = InputSpec(("push", "hug"), 48, 64)
 
 
 def keras_file(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("actionzoo.json", RECORD.to_json())
+        archive.writestr("actionzoo.json", SPEC.to_json())
     return path
 
 
@@ -37,7 +37,7 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_name_of_the_catalog(catalog: Path) -> None:
     files = resolve_model("mini")
-    assert files.record == RECORD
+    assert files.spec == SPEC
     assert files.sha256 == sha256_of(catalog / "mini" / "model.keras")
     assert files.openvino_ir() == (b"<net/>", b"weights")
     assert files.precision == "bf16"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from actionzoo.errors import ModelError, WeightsError
-from actionzoo.hub import InputRecord, resolve_model, safety, save_model
+from actionzoo.hub import InputSpec, resolve_model, safety, save_model
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.pretrained import load_weights
 from actionzoo.models import create_model
@@ -26,8 +26,8 @@ SIDE = 32
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     model = create_model("appearance_resnet18", 2, 1, channel_factor=0.0625, height=SIDE, width=SIDE)
-    record = InputRecord(("a", "b"), SIDE, SIDE, num_frames=1)
-    save_model(model, record, tmp_path / "model.keras")
+    spec = InputSpec(("a", "b"), SIDE, SIDE, num_frames=1)
+    save_model(model, spec, tmp_path / "model.keras")
     return tmp_path / "model.keras"
 
 
@@ -47,7 +47,7 @@ def test_a_lambda_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     clip = keras.Input((1, SIDE, SIDE, 3), name="appearance")
     x = keras.layers.Lambda(lambda x: (Path("ran").touch(), x)[1], output_shape=(1, SIDE, SIDE, 3))(clip)
     model = keras.Model({"appearance": clip}, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
-    save_model(model, InputRecord(("a", "b"), SIDE, SIDE, num_frames=1), "model.keras")
+    save_model(model, InputSpec(("a", "b"), SIDE, SIDE, num_frames=1), "model.keras")
     Path("ran").unlink(missing_ok=True)
     with pytest.raises(ModelError, match="cannot be loaded by Keras") as caught:
         load_keras(resolve_model("model.keras"))
@@ -67,7 +67,7 @@ def test_no_other_module_is_called(path: Path, module: str) -> None:
 
 
 def test_a_file_that_unpacks_to_more_than_any_model(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actionzoo.hub.record.MAX_BYTES", 10_000)
+    monkeypatch.setattr("actionzoo.hub.keras_file.MAX_BYTES", 10_000)
     with pytest.raises(WeightsError, match="unpacks to more than any model"):
         resolve_model(path)
 
@@ -171,7 +171,7 @@ def test_a_layer_whose_output_has_no_end(path: Path, reads: list[str]) -> None:
     clip = keras.Input((1, SIDE, SIDE, 3), name="appearance")
     x = keras.layers.ZeroPadding3D((0, 50_000, 50_000))(clip)
     model = keras.Model({"appearance": clip}, keras.layers.Dense(2)(keras.layers.GlobalMaxPooling3D()(x)))
-    save_model(model, InputRecord(("a", "b"), SIDE, SIDE, num_frames=1), path)
+    save_model(model, InputSpec(("a", "b"), SIDE, SIDE, num_frames=1), path)
     with pytest.raises(WeightsError, match=r"has a layer, zero_padding3d.*, whose output takes more"):
         load_keras(resolve_model(path))
 
@@ -200,7 +200,7 @@ def test_a_model_saved_while_training_has_the_optimizers_state(path: Path) -> No
     model = create_model("appearance_resnet18", 2, 1, channel_factor=0.0625, height=SIDE, width=SIDE)
     model.compile(keras.optimizers.Adam(amsgrad=True), "mse")
     model.optimizer.build(model.trainable_variables)
-    save_model(model, InputRecord(("a", "b"), SIDE, SIDE, num_frames=1), path)
+    save_model(model, InputSpec(("a", "b"), SIDE, SIDE, num_frames=1), path)
     assert len(load_keras(resolve_model(path)).weights) == len(model.weights)
 
 

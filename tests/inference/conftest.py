@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import actionzoo.hub.resolve
-from actionzoo.hub import InputRecord, catalog_table, load_catalog
+from actionzoo.hub import InputSpec, catalog_table, load_catalog
 from actionzoo.hub.cache import sha256_of
 from actionzoo.hub.openvino import import_openvino
 
 CLASSES = ("right", "left", "red", "still")
-RECORD = InputRecord(CLASSES, height=48, width=64, fps=10.0, num_frames=2, stride=3, stack_length=4)
+SPEC = InputSpec(CLASSES, height=48, width=64, fps=10.0, num_frames=2, stride=3, stack_length=4)
 FPS = 20
 
 Make = Callable[..., Path]
@@ -25,18 +25,18 @@ STANDIN = {"summary": "tells where a picture moves", "licence": "Apache-2.0", "d
 """What the catalog says of the stand-in."""
 
 
-def write_standin(folder: Path, record: InputRecord, still: float = 1) -> None:
+def write_standin(folder: Path, spec: InputSpec, still: float = 1) -> None:
     """A catalog of one model: "right" and "left" grow with the mean of u and -u, "red" with red, "still" is 1."""
     openvino = import_openvino()
     from openvino import opset13 as ops
 
-    frames, channels = record.num_frames, 2 * record.stack_length
-    appearance = ops.parameter([-1, frames, record.height, record.width, 3], np.float32, "appearance")
-    motion = ops.parameter([-1, frames, record.height, record.width, channels], np.float32, "motion")
+    frames, channels = spec.num_frames, 2 * spec.stack_length
+    appearance = ops.parameter([-1, frames, spec.height, spec.width, 3], np.float32, "appearance")
+    motion = ops.parameter([-1, frames, spec.height, spec.width, channels], np.float32, "motion")
     of_colour = np.zeros((3, 4), np.float32)
     of_colour[:2, 2] = 1 / 16, -1 / 16
     of_flow = np.zeros((channels, 4), np.float32)
-    of_flow[0::2, 0], of_flow[0::2, 1] = 4 / record.stack_length, -4 / record.stack_length
+    of_flow[0::2, 0], of_flow[0::2, 1] = 4 / spec.stack_length, -4 / spec.stack_length
     middle = np.array([1, 2, 3])
     logits = ops.add(
         ops.add(
@@ -51,7 +51,7 @@ def write_standin(folder: Path, record: InputRecord, still: float = 1) -> None:
     mini.mkdir(parents=True)
     openvino.save_model(openvino.Model([logits], [appearance, motion]), mini / "openvino.xml", compress_to_fp16=False)
     with zipfile.ZipFile(mini / "model.keras", "w") as archive:
-        archive.writestr("actionzoo.json", record.to_json())
+        archive.writestr("actionzoo.json", spec.to_json())
     files = {path.name: sha256_of(path) for path in sorted(mini.iterdir())}
     (folder / "catalog.toml").write_text(catalog_table("mini", STANDIN, files))
 
@@ -59,7 +59,7 @@ def write_standin(folder: Path, record: InputRecord, still: float = 1) -> None:
 @pytest.fixture(scope="session")
 def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("catalog")
-    write_standin(folder, RECORD)
+    write_standin(folder, SPEC)
     return folder
 
 

@@ -11,12 +11,12 @@ from actionzoo.hub import resolve_model
 from actionzoo.hub.openvino import import_openvino
 from actionzoo.inference.engines import OpenVINOEngine, load_engine
 
-from .conftest import RECORD
+from .conftest import SPEC
 
 
 def clip(value: float, batch: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    shape = (batch, RECORD.num_frames, RECORD.height, RECORD.width)
-    motion = np.zeros((*shape, 2 * RECORD.stack_length), np.float32)
+    shape = (batch, SPEC.num_frames, SPEC.height, SPEC.width)
+    motion = np.zeros((*shape, 2 * SPEC.stack_length), np.float32)
     motion[..., 0::2] = value
     return np.zeros((*shape, 3), np.uint8), motion
 
@@ -80,7 +80,7 @@ def test_a_keras_file_that_is_none(tmp_path: Path) -> None:
 
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("actionzoo.json", RECORD.to_json())
+        archive.writestr("actionzoo.json", SPEC.to_json())
         archive.writestr("config.json", "{}")
     with pytest.raises(ModelError, match="cannot be loaded by Keras"):
         load_engine(resolve_model(path))

@@ -13,7 +13,7 @@ import pytest
 
 import actionzoo.inference.watcher as watcher_module
 from actionzoo.errors import ModelError, NotAVideoError
-from actionzoo.hub import InputRecord, save_model
+from actionzoo.hub import InputSpec, save_model
 from actionzoo.inference import Predictor
 from actionzoo.inference.features import FeatureExtractor, extract_features, save_features
 from actionzoo.inference.timeline import Timeline
@@ -21,13 +21,12 @@ from actionzoo.video import sampling
 from actionzoo.video.flow import optical_flow
 from actionzoo.video.reader import read_frames
 from actionzoo.video.resize import input_size, pad_to
-from actionzoo.video.sampling import ClipSpec
 
-RECORD = InputRecord(("a", "b", "c"), height=32, width=48, fps=10.0, num_frames=3, stride=2, stack_length=4)
-SPEC = ClipSpec(RECORD.num_frames, RECORD.stride, RECORD.stack_length)
+SPEC = InputSpec(("a", "b", "c"), height=32, width=48, fps=10.0, num_frames=3, stride=2, stack_length=4)
+SPEC = SPEC.clip
 
 
-def write_model(path: Path, record: InputRecord = RECORD, time: int | None = RECORD.num_frames) -> Any:
+def write_model(path: Path, spec: InputSpec = SPEC, time: int | None = SPEC.num_frames) -> Any:
     """A small network with a layer of every kind: folded, unfolded, pooled over time, and of the classifier."""
     import keras
 
@@ -35,18 +34,18 @@ def write_model(path: Path, record: InputRecord = RECORD, time: int | None = REC
 
     keras.utils.set_random_seed(3)
     inputs, towers = [], []
-    for stream, channels in (("appearance", 3), ("motion", 2 * record.stack_length)):
-        clip = keras.Input((time, record.height, record.width, channels), name=stream)
+    for stream, channels in (("appearance", 3), ("motion", 2 * spec.stack_length)):
+        clip = keras.Input((time, spec.height, spec.width, channels), name=stream)
         x = FoldTime(name=f"{stream}_fold")(clip)
         x = keras.layers.Conv2D(5, 1, use_bias=False, name=f"{stream}_conv1")(x)
         x = keras.layers.AveragePooling2D(8, name=f"{stream}_pool1")(x)
         x = UnfoldTime(name=f"{stream}_unfold")([x, clip])
-        x = keras.layers.MaxPooling3D((record.num_frames, 1, 1), name=f"{stream}_temporal_pool")(x)
+        x = keras.layers.MaxPooling3D((spec.num_frames, 1, 1), name=f"{stream}_temporal_pool")(x)
         x = keras.layers.GlobalAveragePooling3D(name=f"{stream}_pool5")(x)
         inputs.append(clip)
-        towers.append(keras.layers.Dense(len(record.classes), name=f"logits_{stream}")(x))
+        towers.append(keras.layers.Dense(len(spec.classes), name=f"logits_{stream}")(x))
     model = keras.Model(inputs, keras.layers.Average(name="logits")(towers))
-    save_model(model, record, path)
+    save_model(model, spec, path)
     return model
 
 
@@ -68,10 +67,10 @@ def kernels(model_file: Path) -> dict[str, np.ndarray]:
 
 def clips_of(video: Path, first: int = 0, end: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
     """The clips that the model sees of the frames `first` up to `end - 1`, at its 10 frames a second."""
-    size = (RECORD.height, RECORD.width)
-    read = list(read_frames(video, fps=RECORD.fps, size=lambda original: input_size(original, size, "fit")))
+    size = (SPEC.height, SPEC.width)
+    read = list(read_frames(video, fps=SPEC.fps, size=lambda original: input_size(original, size, "fit")))
     images = np.stack([frame.image for frame in read])[first:end]
-    flows = pad_to(optical_flow(images, RECORD.flow), size)
+    flows = pad_to(optical_flow(images, SPEC.flow), size)
     centres = sampling.clip_centres(len(images), SPEC)
     return [sampling.gather_clip(pad_to(images, size), flows, each, SPEC.stack_length) for each in centres]
 
@@ -87,7 +86,7 @@ def test_a_folded_layer_of_either_stream(model_file: Path, kernels: dict[str, np
     for index, stream in enumerate(("appearance", "motion")):
         maps = np.mean([each[index].astype(np.float32) @ kernels[stream] for each in clips], axis=0)
         found = extract_features(clip, f"{stream}_conv1", model_file, pool=False)
-        assert found.features.shape == (1, RECORD.num_frames, RECORD.height, RECORD.width, 5)
+        assert found.features.shape == (1, SPEC.num_frames, SPEC.height, SPEC.width, 5)
         assert found.features.dtype == np.float32
         np.testing.assert_allclose(found.features[0], maps, rtol=1e-4, atol=1e-3)
         assert found.clips.tolist() == [len(clips)]
@@ -131,7 +130,7 @@ def test_a_window_is_a_video_of_its_own(model_file: Path, kernels: dict[str, np.
 @pytest.mark.parametrize("frames", [1, 3])
 def test_any_number_of_frames(tmp_path: Path, clip: Path, frames: int) -> None:
     path = tmp_path / "any.keras"
-    write_model(path, replace(RECORD, num_frames=frames), time=None)
+    write_model(path, replace(SPEC, num_frames=frames), time=None)
     found = extract_features(clip, "motion_pool1", path, pool=False)
     assert found.features.shape == (1, frames, 4, 6, 5)
 
@@ -160,7 +159,7 @@ def test_a_model_that_shares_a_layer_is_refused(tmp_path: Path) -> None:
     clips = [keras.Input((3, 32, 48, channels), name=name) for name, channels in (("appearance", 3), ("motion", 8))]
     shared = keras.layers.GlobalAveragePooling3D(name="shared")
     towers = [keras.layers.Dense(3, name=f"logits_{clip.name}")(shared(clip)) for clip in clips]
-    save_model(keras.Model(clips, keras.layers.Add(name="logits")(towers)), RECORD, tmp_path / "shared.keras")
+    save_model(keras.Model(clips, keras.layers.Add(name="logits")(towers)), SPEC, tmp_path / "shared.keras")
     with pytest.raises(ModelError, match="more than once"):
         FeatureExtractor("logits_motion", tmp_path / "shared.keras")
 

@@ -16,11 +16,11 @@ import pytest
 import actionzoo
 import actionzoo.inference.predictor as predictor_module
 from actionzoo.errors import ModelError, NotAVideoError, VideoNotFoundError
-from actionzoo.hub import read_record, save_model
+from actionzoo.hub import read_spec, save_model
 from actionzoo.inference import Answer, Predictor, annotate, extract_features, predict
 from actionzoo.video import Frames, Live, probe, read_frames
 
-from .conftest import FPS, RECORD, moving, write_standin
+from .conftest import FPS, SPEC, moving, write_standin
 from .test_features import write_model
 
 
@@ -151,7 +151,7 @@ def test_scores_that_are_not_finite(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    write_standin(tmp_path, RECORD, still=still)
+    write_standin(tmp_path, SPEC, still=still)
     use_catalog(tmp_path)
     predictor = Predictor()
     with pytest.raises(ModelError, match=f"^mini {NOT_FINITE}"):
@@ -169,7 +169,7 @@ def test_scores_that_overflow(engine: str, images: np.ndarray, tmp_path: Path) -
     model = write_model(path)
     layer = model.get_layer("motion_conv1")
     layer.set_weights([np.full_like(array, 3e38) for array in layer.get_weights()])
-    save_model(model, read_record(path), path)
+    save_model(model, read_spec(path), path)
     with pytest.raises(ModelError, match=NOT_FINITE):
         predict(images, path, fps=FPS, engine=engine)
     with pytest.raises(ModelError, match=NOT_FINITE):

@@ -28,7 +28,7 @@ from actionzoo.inference import Predictor, predict
 from actionzoo.video.live import Live
 from actionzoo.video.reader import Frame, read_frames
 
-from .conftest import CLASSES, FPS, RECORD, moving, write_standin, write_video
+from .conftest import CLASSES, FPS, SPEC, moving, write_standin, write_video
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_frames_of_any_shape(predictor: Predictor, tmp_path: Path) -> None:
 def test_the_mirrored_view_is_averaged_in(
     use_catalog: Callable[[Path], None], videos: dict[str, Path], tmp_path: Path
 ) -> None:
-    write_standin(tmp_path, replace(RECORD, mirror=True))
+    write_standin(tmp_path, replace(SPEC, mirror=True))
     use_catalog(tmp_path)
     scores = {p.label: p.score for p in Predictor().predict(videos["right"]).predictions}
     assert scores["right"] == pytest.approx(scores["left"], rel=0.01)
@@ -142,7 +142,7 @@ def test_stretch_and_fit(use_catalog: Callable[[Path], None], tmp_path: Path) ->
     video = write_video(tmp_path / "wide.mp4", np.full((10, 32, 128, 3), (240, 0, 0), np.uint8))
     red = {}
     for rule in ("fit", "stretch"):
-        write_standin(tmp_path / rule, replace(RECORD, resize=rule))
+        write_standin(tmp_path / rule, replace(SPEC, resize=rule))
         use_catalog(tmp_path / rule)
         scores = {p.label: p.score for p in Predictor().predict(video).predictions}
         red[rule] = np.log(scores["red"] / scores["still"]) + 1
@@ -225,13 +225,13 @@ def test_wrong_arguments(predictor: Predictor, videos: dict[str, Path]) -> None:
 def test_a_record_that_does_not_fit_its_network(
     use_catalog: Callable[[Path], None], tmp_path: Path, videos: dict[str, Path]
 ) -> None:
-    write_standin(tmp_path / "classes", replace(RECORD, classes=("one", "two")))
+    write_standin(tmp_path / "classes", replace(SPEC, classes=("one", "two")))
     use_catalog(tmp_path / "classes")
     with pytest.raises(ModelError, match="names 2 classes but its network has 4"):
         predict(videos["one"])
-    write_standin(tmp_path / "size", RECORD)
+    write_standin(tmp_path / "size", SPEC)
     with zipfile.ZipFile(tmp_path / "size" / "mini" / "model.keras", "w") as archive:
-        archive.writestr("actionzoo.json", replace(RECORD, height=96).to_json())
+        archive.writestr("actionzoo.json", replace(SPEC, height=96).to_json())
     checksums = {path.name: sha256_of(path) for path in (tmp_path / "size" / "mini").iterdir()}
     (tmp_path / "size" / "catalog.toml").write_text(
         catalog_table("mini", {"summary": "", "licence": "", "data": ""}, checksums)
@@ -239,7 +239,7 @@ def test_a_record_that_does_not_fit_its_network(
     use_catalog(tmp_path / "size")
     with pytest.raises(ModelError, match=r"records \w+ of \(2, 96, 64, \d\) but its network takes \(2, 48, 64, \d\)"):
         predict(videos["one"])
-    write_standin(tmp_path / "flow", replace(RECORD, flow="brox"))
+    write_standin(tmp_path / "flow", replace(SPEC, flow="brox"))
     use_catalog(tmp_path / "flow")
     with pytest.raises(ModelError, match="unknown flow 'brox'"):
         Predictor()

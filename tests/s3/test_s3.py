@@ -20,13 +20,13 @@ if tf.__version__ >= "2.18":
     pytest.skip("tensorflow-io works with TensorFlow 2.16 and 2.17 only", allow_module_level=True)
 pytest.importorskip("tensorflow_io")
 
-from actionzoo.data.annotations import read_annotations  # noqa: E402
 from actionzoo.data.build import build  # noqa: E402
-from actionzoo.data.recordings import Form  # noqa: E402
+from actionzoo.data.dataset import read_dataset  # noqa: E402
+from actionzoo.data.decoded import VideoFormat  # noqa: E402
 from actionzoo.data.shards import ShardSource  # noqa: E402
 from tests.moving import write_moving  # noqa: E402
 
-FORM = Form(32, 48, 15, "dis-fine")
+FORM = VideoFormat(32, 48, 15, "dis-fine")
 
 
 @contextmanager
@@ -159,5 +159,5 @@ def test_keys_that_are_missing(server: str, videos: Path) -> None:
 
 
 def test_shards_of_a_folder_are_read_by_this_tensorflow(videos: Path, tmp_path: Path) -> None:
-    build(read_annotations(videos), tmp_path / "out", FORM)
+    build(read_dataset(videos), tmp_path / "out", FORM)
     assert np.asarray(ShardSource(tmp_path / "out").read(0).frames).shape == (12, 32, 48, 3)

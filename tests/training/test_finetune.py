@@ -20,7 +20,7 @@ import pytest
 import tensorflow as tf
 
 from actionzoo.errors import BrokenVideoError, DataError, OutputError, TrainingError
-from actionzoo.hub.record import read_record
+from actionzoo.hub.keras_file import read_spec
 from actionzoo.inference import predict
 from actionzoo.training import Recipe, finetune, finetuning, trainer
 from actionzoo.training.recipe import read_recipe
@@ -57,7 +57,7 @@ def test_a_run_holds_everything(videos: Path, recipe: Recipe, tmp_path: Path) ->
     ]  # fmt: skip
     written = read_recipe(run / "recipe.toml")
     assert asdict(Recipe(**written)) == asdict(recipe)
-    assert read_record(run / "model.keras").classes == ("down", "left")
+    assert read_spec(run / "model.keras").classes == ("down", "left")
     with (run / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -206,7 +206,7 @@ def test_new_classes_get_new_classifiers(videos: Path, recipe: Recipe, tmp_path:
     learn(videos, tmp_path / "run", replace(recipe, test=0.0, epochs=1), data=data)
     model = keras.saving.load_model(tmp_path / "run" / "model.keras")
     assert model.output.shape == (None, 3)
-    assert read_record(tmp_path / "run" / "model.keras").classes == ("a", "b", "c")
+    assert read_spec(tmp_path / "run" / "model.keras").classes == ("a", "b", "c")
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_weights(videos: Path, recipe: Recipe, tmp_path: Path) -> None:

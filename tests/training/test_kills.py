@@ -87,7 +87,7 @@ def check(learn: Callable[..., None], tmp_path: Path, monkeypatch: pytest.Monkey
     def killed(kind: str, moment: int) -> None:
         folder, whole = tmp_path / str(moment), tmp_path / "whole"
         monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / f"cache {moment}"))
-        with killed_at(moment), pytest.raises(Killed):
+        with killed_at(moment, tmp_path), pytest.raises(Killed):
             learn(folder, kind)
         if (folder / "recipe.toml").exists():
             learn(folder, kind, resume=True)
@@ -114,7 +114,7 @@ def changes(learn: Callable[..., None], tmp_path: Path, monkeypatch: pytest.Monk
 
     def counted(kind: str) -> list[str]:
         monkeypatch.setenv("ACTIONZOO_CACHE", str(tmp_path / "cache"))
-        with killed_at(sys.maxsize) as count:
+        with killed_at(sys.maxsize, tmp_path) as count:
             learn(tmp_path / "whole", kind)
         return count.seen
 

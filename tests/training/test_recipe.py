@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from actionzoo.errors import TrainingError
-from actionzoo.hub.record import InputRecord
 from actionzoo.models import create_model
 from actionzoo.names import NETWORKS
 from actionzoo.training import Recipe, choose_recipe, papers_recipe
-from actionzoo.training.learner import Learner, schedule
+from actionzoo.training.initialization import initial_spec, start_network, training_format
+from actionzoo.training.optimizer import GroupedOptimizer, schedule
 from actionzoo.training.recipe import read_recipe, settled
-from actionzoo.training.start import start_network, start_record, training_form
+from actionzoo.video.spec import InputSpec
 
 
 def test_a_recipe_comes_back_from_its_file(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_network_of_the_zoo_begins_as_on_the_command_line() -> None:
 def test_options_that_no_network_takes(options: dict[str, object], words: str) -> None:
     recipe = Recipe(model="two_stream_resnet18", init="random", options={"height": 32, "width": 32} | options)
     with pytest.raises(TrainingError, match=words):
-        start_network(recipe, start_record(recipe, ("a", "b"), []))
+        start_network(recipe, initial_spec(recipe, ("a", "b"), []))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_sgd_is_the_papers() -> None:
     recipe = Recipe(
         optimizer="sgd", schedule="constant", learning_rate=0.1, weight_decay=5e-4, bias_factor=2.0, trained_factor=0.5
     )
-    learner = Learner(model, recipe, 10)
+    learner = GroupedOptimizer(model, recipe, 10)
     kernel, bias = np.full((4, 2), 2.0), np.full(2, 2.0)
     speeds = np.zeros_like(kernel), np.zeros_like(bias)
     for step in range(1, 4):
@@ -160,12 +160,12 @@ def test_sgd_is_the_papers() -> None:
 
 def test_trained_layers_learn_more_slowly_than_new_ones() -> None:
     model = create_model("st_resnet18", 3, 2, height=32, width=32, stack_length=1, channel_factor=0.0625)
-    learner = Learner(model, Recipe(), 100)
+    learner = GroupedOptimizer(model, Recipe(), 100)
     assert set(learner.optimizers) == {1.0, 0.5}
     count = len(model.get_layer("logits_motion").weights) + len(model.get_layer("logits_appearance").weights)
     assert len(learner.optimizers[1.0].variables) < len(learner.optimizers[0.5].variables)
     assert sum("logits" in v.path for v in learner.optimizers[1.0].variables) >= 2 * count
-    assert set(Learner(model, Recipe(init="random"), 100).optimizers) == {1.0}
+    assert set(GroupedOptimizer(model, Recipe(init="random"), 100).optimizers) == {1.0}
 
 
 @pytest.mark.parametrize(
@@ -182,22 +182,22 @@ def test_trained_layers_learn_more_slowly_than_new_ones() -> None:
     ],
 )
 def test_clips_are_fitted_to_the_videos(lengths: list[tuple[float, float]], fps: float, stride: int) -> None:
-    record = start_record(Recipe(), ("a", "b"), lengths)
-    assert (record.fps, record.stride, record.num_frames) == (fps, stride, 6)
-    assert (record.height, record.width, record.flow) == (112, 144, "dis-fine")
-    assert start_record(Recipe(stride=4, fps=12.0), ("a", "b"), lengths).stride == 4
+    spec = initial_spec(Recipe(), ("a", "b"), lengths)
+    assert (spec.fps, spec.stride, spec.num_frames) == (fps, stride, 6)
+    assert (spec.height, spec.width, spec.flow) == (112, 144, "dis-fine")
+    assert initial_spec(Recipe(stride=4, fps=12.0), ("a", "b"), lengths).stride == 4
 
 
 def test_the_papers_crops_come_from_larger_frames() -> None:
     recipe = papers_recipe("st_resnet50")
-    record = start_record(recipe, ("a", "b"), [])
-    expected = InputRecord(
+    spec = initial_spec(recipe, ("a", "b"), [])
+    expected = InputSpec(
         ("a", "b"), 224, 224, fps=25.0, num_frames=5, stride=10, flow="tvl1", resize="stretch", mirror=True
     )
-    assert record == expected
-    form = training_form(recipe, record)
-    assert (form.resize, form.size((240, 320))) == ("short", (256, 340))
-    small = training_form(replace(recipe, short_side=0), start_record(Recipe(model="st_resnet50"), ("a", "b"), []))
+    assert spec == expected
+    video_format = training_format(recipe, spec)
+    assert (video_format.resize, video_format.size((240, 320))) == ("short", (256, 340))
+    small = training_format(replace(recipe, short_side=0), initial_spec(Recipe(model="st_resnet50"), ("a", "b"), []))
     assert (small.resize, small.flow) == ("fit", "dis")
 
 

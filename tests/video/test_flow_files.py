@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from actionzoo.errors import BrokenVideoError, NotAVideoError, OutputError, VideoError, VideoTooLargeError
 from actionzoo.video import flow_files
 from actionzoo.video.flow import decode_flow, encode_flow, flow_to_colour, optical_flow
-from actionzoo.video.flow_files import flow_size, video_name, write_flow
+from actionzoo.video.flow_files import short_size, video_name, write_flow
 from actionzoo.video.reader import probe, read_frames
 
 Images = NDArray[np.uint8]
@@ -54,7 +54,7 @@ def npz(path: Path) -> dict[str, NDArray[np.generic]]:
     ],
 )
 def test_size(original: tuple[int, int], short_side: int, size: tuple[int, int]) -> None:
-    assert flow_size(original, short_side) == size
+    assert short_size(original, short_side) == size
 
 
 def test_jpegs_are_the_papers(video: Path, tmp_path: Path) -> None:

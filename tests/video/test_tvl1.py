@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from actionzoo.data.puppets import render
+from actionzoo.puppets import render
 from actionzoo.video import tvl1, tvl1_kernels
 from actionzoo.video.flow import optical_flow
 from actionzoo.video.tvl1 import TVL1, Memory

@@ -13,14 +13,14 @@ import pytest
 from PIL import Image, ImageSequence
 
 from actionzoo.errors import OutputError
-from actionzoo.hub.record import InputRecord
 from actionzoo.models import create_model
+from actionzoo.video.spec import InputSpec
 from actionzoo.visualization import Painted, Preset, Target, channel_target
 from actionzoo.visualization.gallery import Shown, file_name, paint_gallery
 from actionzoo.visualization.render import animation, encoded_animation, flow_to_components, write_animation
 from actionzoo.visualization.sheets import painted_sheet
 
-RECORD = InputRecord(("a", "b"), 32, 48, fps=10.0, num_frames=2, stride=2, stack_length=3)
+SPEC = InputSpec(("a", "b"), 32, 48, fps=10.0, num_frames=2, stride=2, stack_length=3)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_components_are_those_of_the_paper() -> None:
 
 
 def test_an_animation_shows_frame_and_both_renderings_of_each_field(clip: Painted) -> None:
-    shown = animation(clip, RECORD)
+    shown = animation(clip, SPEC)
     assert shown.shape == (5, 32, 3 * 48, 3)
     assert [int(frame[0, 0, 0]) for frame in shown] == [0, 0, 0, 255, 255]
     right, down = shown[0, 20, 70], shown[4, 20, 70]
@@ -53,7 +53,7 @@ def test_an_animation_shows_frame_and_both_renderings_of_each_field(clip: Painte
 @pytest.mark.parametrize("kind", ["gif", "webp", "mp4"])
 def test_animations_are_read_back(clip: Painted, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"clip.{kind}"
-    write_animation(path, animation(clip, RECORD), 10)
+    write_animation(path, animation(clip, SPEC), 10)
     with av.open(str(path)) if kind == "mp4" else Image.open(path) as file:
         if kind == "mp4":
             frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
@@ -68,7 +68,7 @@ def test_animations_are_read_back(clip: Painted, tmp_path: Path, kind: str) -> N
 
 
 def test_a_still_animation_is_one(clip: Painted) -> None:
-    with Image.open(io.BytesIO(encoded_animation(animation(clip, RECORD)[:1], 10))) as image:
+    with Image.open(io.BytesIO(encoded_animation(animation(clip, SPEC)[:1], 10))) as image:
         assert image.size == (144, 32)
 
 
@@ -91,7 +91,7 @@ def model() -> keras.Model:
 
 def paint(model: keras.Model, folder: Path, channels: list[int], steps: int = 2) -> list[Shown]:
     targets = [channel_target(model, "motion_conv1_relu", channel, "it") for channel in channels]
-    return list(paint_gallery(model, RECORD, targets, ["slow", "fast"], folder, preset=Preset(steps=steps)))
+    return list(paint_gallery(model, SPEC, targets, ["slow", "fast"], folder, preset=Preset(steps=steps)))
 
 
 def test_what_is_there_is_not_painted_again(model: keras.Model, tmp_path: Path) -> None:

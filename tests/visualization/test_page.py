@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from actionzoo.data.annotations import Annotated
-from actionzoo.data.recordings import Form, Recording
+from actionzoo.data.dataset import LabeledVideo
+from actionzoo.data.decoded import DecodedVideo
 from actionzoo.errors import VideoError
 from actionzoo.evaluation import Scores, measure
-from actionzoo.evaluation.protocol import Evaluated
-from actionzoo.hub.record import InputRecord
+from actionzoo.evaluation.protocol import EvaluationResult
+from actionzoo.video.spec import InputSpec, VideoFormat
 from actionzoo.visualization import page as pages
 from actionzoo.visualization.canvas import stack_fields
 from actionzoo.visualization.gallery import Shown
 from actionzoo.visualization.targets import Target
 
-RECORD = InputRecord(("hug", "kick", "push"), 32, 48, num_frames=2, stride=4, stack_length=4)
+SPEC = InputSpec(("hug", "kick", "push"), 32, 48, num_frames=2, stride=4, stack_length=4)
 LIMIT = 15_000_000
 WIDTHS = {"desktop": 1280, "phone": 360}
 
@@ -46,31 +46,31 @@ def browser() -> Iterator[Browser]:
 class Noise:
     """Videos that are noise, the hardest to pack; the one called broken.mp4 cannot be read."""
 
-    form = Form(96, 128, 15, "dis")
+    video_format = VideoFormat(96, 128, 15, "dis")
 
     def __init__(self, classes: tuple[str, ...], paths: tuple[str, ...], labels: np.ndarray) -> None:
         self.classes = classes
-        self.videos = tuple(Annotated(Path(path), int(label)) for path, label in zip(paths, labels, strict=True))
+        self.videos = tuple(LabeledVideo(Path(path), int(label)) for path, label in zip(paths, labels, strict=True))
 
     def __len__(self) -> int:
         return len(self.videos)
 
-    def read(self, index: int) -> Recording:
+    def read(self, index: int) -> DecodedVideo:
         if self.videos[index].path.name == "broken.mp4":
             raise VideoError("broken.mp4", "is broken")
         rng = np.random.default_rng(index)
         frames = rng.integers(0, 256, (40, 96, 128, 3)).astype(np.uint8)
-        return Recording("noise", 0, frames, rng.normal(0, 3, (39, 96, 128, 2)).astype(np.float16))
+        return DecodedVideo("noise", 0, frames, rng.normal(0, 3, (39, 96, 128, 2)).astype(np.float16))
 
 
-def paint(folder: Path, record: InputRecord, label: int, name: str) -> Shown:
+def paint(folder: Path, spec: InputSpec, label: int, name: str) -> Shown:
     """Noise as painted for a class, as `paint_gallery` leaves it."""
     rng = np.random.default_rng(label)
-    size = record.height, record.width
+    size = spec.height, spec.width
     arrays = {}
     for speed in pages.SPEEDS:
-        arrays[f"{speed}_appearance"] = rng.integers(0, 256, (record.num_frames, *size, 3)).astype(np.uint8)
-        arrays[f"{speed}_flow"] = rng.normal(0, 3, (len(stack_fields(record)[0]), *size, 2)).astype(np.float16)
+        arrays[f"{speed}_appearance"] = rng.integers(0, 256, (spec.num_frames, *size, 3)).astype(np.uint8)
+        arrays[f"{speed}_flow"] = rng.normal(0, 3, (len(stack_fields(spec)[0]), *size, 2)).astype(np.float16)
     path = folder / f"{label}.npz"
     np.savez(path, **arrays)
     chances = dict.fromkeys(pages.SPEEDS, 0.97)
@@ -78,7 +78,7 @@ def paint(folder: Path, record: InputRecord, label: int, name: str) -> Shown:
 
 
 def a_page(
-    folder: Path, classes: tuple[str, ...], videos: int, wrong: float, painted: int, record: InputRecord
+    folder: Path, classes: tuple[str, ...], videos: int, wrong: float, painted: int, spec: InputSpec
 ) -> pages.Page:
     """Of random scores, so many of which are wrong."""
     rng = np.random.default_rng(0)
@@ -94,15 +94,15 @@ def a_page(
     traits = {name: rng.normal(1, 0.1, videos).astype(np.float32) for name in ("frames", "brightness", "speed")}
     traits["aspect"] = np.where(labels == 2, 0.6, 1.3).astype(np.float32)
     facts = {"model": "runs/one", "data": "<my> videos", "which": "all of them", "protocol": "windows"}
-    shown = [paint(folder, record, label, classes[label]) for label in range(painted)]
-    done = Evaluated(scores, "windows", (), traits)
-    return pages.Page(done, measure(scores), Noise(classes, paths, labels), record, facts, shown)
+    shown = [paint(folder, spec, label, classes[label]) for label in range(painted)]
+    done = EvaluationResult(scores, "windows", (), traits)
+    return pages.Page(done, measure(scores), Noise(classes, paths, labels), spec, facts, shown)
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
-    return pages.write_page(folder, a_page(folder, ("hug", "kick", "push & go"), 60, 0.2, 2, RECORD))
+    return pages.write_page(folder, a_page(folder, ("hug", "kick", "push & go"), 60, 0.2, 2, SPEC))
 
 
 @pytest.fixture(params=WIDTHS)
@@ -218,8 +218,8 @@ def _luminance(colour: str) -> float:
 
 def test_a_hundred_classes_fit(tmp_path: Path, browser: Browser) -> None:
     """Hundreds of pairs confused, thirty classes painted (more than there is room for), and every picture is noise."""
-    record = InputRecord(tuple(f"class {number}" for number in range(101)), 112, 144, num_frames=2, stride=7)
-    path = pages.write_page(tmp_path, a_page(tmp_path, record.classes, 1010, 0.4, 30, record))
+    spec = InputSpec(tuple(f"class {number}" for number in range(101)), 112, 144, num_frames=2, stride=7)
+    path = pages.write_page(tmp_path, a_page(tmp_path, spec.classes, 1010, 0.4, 30, spec))
     assert 9_000_000 < path.stat().st_size < LIMIT
     text = path.read_text("utf-8")
     pictures = json.loads(text.split('id="pictures">')[1].split("</script>")[0])
@@ -237,7 +237,7 @@ def test_without_a_confusion_there_is_no_pair(tmp_path: Path) -> None:
     scores = Scores(("a", "b"), tuple(map(str, range(6))), labels, ("",) * 6, {"answer": np.eye(2, dtype="f4")[labels]})
     facts = {"model": "m", "data": "d", "which": "all", "protocol": "windows"}
     page = pages.Page(
-        Evaluated(scores, "windows", (), {}), measure(scores), Noise(("a", "b"), (), labels[:0]), RECORD, facts
+        EvaluationResult(scores, "windows", (), {}), measure(scores), Noise(("a", "b"), (), labels[:0]), SPEC, facts
     )
     text = pages.render_page(page)
     assert "Nothing was mistaken" in text

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from actionzoo.errors import ModelError
-from actionzoo.hub.record import InputRecord
 from actionzoo.models import create_model
-from actionzoo.video.sampling import ClipSpec, clip_centres, gather_clip
+from actionzoo.video.sampling import clip_centres, gather_clip
+from actionzoo.video.spec import InputSpec
 from actionzoo.visualization import Preset, Target, channel_target, class_target, maximize
 from actionzoo.visualization.canvas import stack_fields
 from actionzoo.visualization.painting import stacked
 
-RECORD = InputRecord(("down", "left", "up"), 32, 48, fps=15.0, num_frames=2, stride=2, stack_length=3, flow="dis")
+SPEC = InputSpec(("down", "left", "up"), 32, 48, fps=15.0, num_frames=2, stride=2, stack_length=3, flow="dis")
 SIZE = {"height": 32, "width": 48, "channel_factor": 0.125}
 QUICK = Preset(steps=60)
 
@@ -52,19 +52,19 @@ def moving(count: int, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray
 
 def given(appearance: np.ndarray, flow: np.ndarray) -> dict[str, np.ndarray]:
     """A clip as the network takes it, gathered as for a video."""
-    spec = ClipSpec(RECORD.num_frames, RECORD.stride, RECORD.stack_length)
-    (centres,) = clip_centres(spec.span, spec)
-    frames = np.zeros((spec.span, *appearance.shape[1:]), np.uint8)
+    clip_spec = SPEC.clip
+    (centres,) = clip_centres(clip_spec.span, clip_spec)
+    frames = np.zeros((clip_spec.span, *appearance.shape[1:]), np.uint8)
     frames[centres] = appearance
-    seen = gather_clip(frames, flow, centres, spec.stack_length)
+    seen = gather_clip(frames, flow, centres, clip_spec.stack_length)
     return {name: stream[None].astype(np.float32) for name, stream in zip(("appearance", "motion"), seen, strict=True)}
 
 
 def test_stacks_are_those_of_a_video() -> None:
-    times, _ = stack_fields(RECORD)
+    times, _ = stack_fields(SPEC)
     flow = np.random.default_rng(0).normal(size=(len(times), 32, 48, 2)).astype(np.float32)
     expected = given(np.zeros((2, 32, 48, 3), np.uint8), flow)["motion"]
-    np.testing.assert_array_equal(stacked(flow[None], RECORD), expected)
+    np.testing.assert_array_equal(stacked(flow[None], SPEC), expected)
 
 
 @pytest.mark.parametrize("layer", ["appearance_stage2_unit1_relu", "motion_stage3_unit1_relu"])
@@ -73,7 +73,7 @@ def test_channels_respond_far_more_than_to_other_clips(model: keras.Model, layer
     head = keras.Model(model.inputs, model.get_layer(layer).output)
     others = head.predict(moving(48, seed=1)[0], verbose=0)
     usual = others.reshape(48, -1, others.shape[-1]).mean(axis=1)
-    painted = maximize(model, RECORD, targets, ["medium"], preset=QUICK)
+    painted = maximize(model, SPEC, targets, ["medium"], preset=QUICK)
     better = [
         clip.response > 1.5 * usual[:, clip.target.channel].max()
         and clip.response > 2 * usual[:, clip.target.channel].mean()  # at full size: benchmarks/visualize.py
@@ -83,8 +83,8 @@ def test_channels_respond_far_more_than_to_other_clips(model: keras.Model, layer
 
 
 def test_classes_are_named_also_when_moved(model: keras.Model) -> None:
-    for name in RECORD.classes:
-        (clip,) = maximize(model, RECORD, [class_target(model, RECORD, name, "it")], ["slow"], preset=QUICK)
+    for name in SPEC.classes:
+        (clip,) = maximize(model, SPEC, [class_target(model, SPEC, name, "it")], ["slow"], preset=QUICK)
         assert clip.appearance is not None
         assert clip.flow is not None
         assert clip.probability is not None
@@ -97,8 +97,8 @@ def test_classes_are_named_also_when_moved(model: keras.Model) -> None:
 
 
 def test_fast_motion_changes_more_than_slow(model: keras.Model) -> None:
-    target = class_target(model, RECORD, "left", "it")
-    slow, medium, fast = maximize(model, RECORD, [target], ["slow", "medium", "fast"], preset=QUICK)
+    target = class_target(model, SPEC, "left", "it")
+    slow, medium, fast = maximize(model, SPEC, [target], ["slow", "medium", "fast"], preset=QUICK)
     change = [float(np.abs(np.diff(clip.flow, axis=0)).mean()) for clip in (slow, medium, fast)]
     assert change[2] > 3 * change[0]
     assert change[2] > change[1] > change[0]
@@ -106,7 +106,7 @@ def test_fast_motion_changes_more_than_slow(model: keras.Model) -> None:
 
 def test_the_same_seed_paints_the_same_clip(model: keras.Model) -> None:
     def paint(seed: int) -> np.ndarray:
-        (clip,) = maximize(model, RECORD, [Target("logits", 0, "down")], preset=Preset(steps=5), seed=seed)
+        (clip,) = maximize(model, SPEC, [Target("logits", 0, "down")], preset=Preset(steps=5), seed=seed)
         assert clip.flow is not None
         return clip.flow
 
@@ -117,32 +117,32 @@ def test_the_same_seed_paints_the_same_clip(model: keras.Model) -> None:
 @pytest.mark.parametrize("stream", ["appearance", "motion"])
 def test_one_stream(stream: str) -> None:
     network = create_model(f"{stream}_vgg16", 3, 2, **({"stack_length": 3} if stream == "motion" else {}), **SIZE)
-    (clip,) = maximize(network, RECORD, [class_target(network, RECORD, "up", "it")], preset=Preset(steps=2))
+    (clip,) = maximize(network, SPEC, [class_target(network, SPEC, "up", "it")], preset=Preset(steps=2))
     assert (clip.appearance is None, clip.flow is None) == (stream == "motion", stream == "appearance")
 
 
 def test_the_other_stream_is_left_out_where_a_layer_does_not_see_it(model: keras.Model) -> None:
-    (clip,) = maximize(model, RECORD, [channel_target(model, "motion_conv1_relu", 0, "it")], preset=Preset(steps=2))
+    (clip,) = maximize(model, SPEC, [channel_target(model, "motion_conv1_relu", 0, "it")], preset=Preset(steps=2))
     assert clip.appearance is None
 
 
 def test_the_network_stays_as_it_was(model: keras.Model) -> None:
     before = [np.array(weight) for weight in model.weights]
     trainable = [layer.trainable for layer in model.layers]
-    maximize(model, RECORD, [Target("logits", 1, "left")], preset=Preset(steps=3))
+    maximize(model, SPEC, [Target("logits", 1, "left")], preset=Preset(steps=3))
     assert all(np.array_equal(old, new) for old, new in zip(before, model.weights, strict=True))
     assert [layer.trainable for layer in model.layers] == trainable
 
 
 def test_what_there_is_not(model: keras.Model) -> None:
     with pytest.raises(ModelError, match="it has no class 'lefd'; did you mean left"):
-        class_target(model, RECORD, "lefd", "it")
+        class_target(model, SPEC, "lefd", "it")
     with pytest.raises(ModelError, match="channels 0 to 7, not 8"):
         channel_target(model, "motion_conv1_relu", 8, "it")
     with pytest.raises(ModelError, match="it has no layer 'motion_conv9_relu'; did you mean"):
         channel_target(model, "motion_conv9_relu", 8, "it")
     with pytest.raises(ValueError, match="of one layer"):
-        maximize(model, RECORD, [Target("logits", 0, "a"), Target("motion_conv1_relu", 0, "b")])
+        maximize(model, SPEC, [Target("logits", 0, "a"), Target("motion_conv1_relu", 0, "b")])
 
 
 @pytest.mark.parametrize(
@@ -157,11 +157,11 @@ def test_what_there_is_not(model: keras.Model) -> None:
     ],
 )
 def test_every_family_can_be_painted(name: str, options: dict[str, str]) -> None:
-    record = InputRecord(("a", "b"), 64, 64, num_frames=2, stride=2, stack_length=3)
+    spec = InputSpec(("a", "b"), 64, 64, num_frames=2, stride=2, stack_length=3)
     if not name.startswith("appearance"):
         options = options | {"stack_length": 3}
     network = create_model(name, 2, 2, height=64, width=64, channel_factor=0.0625, **options)
-    (clip,) = maximize(network, record, [class_target(network, record, "b", name)], ["fast"], preset=Preset(steps=2))
+    (clip,) = maximize(network, spec, [class_target(network, spec, "b", name)], ["fast"], preset=Preset(steps=2))
     assert clip.probability is not None
     assert 0 <= clip.probability <= 1
     assert (clip.appearance is None, clip.flow is None) == (name.startswith("motion"), name.startswith("appearance"))

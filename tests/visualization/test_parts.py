@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from actionzoo.hub.record import InputRecord
+from actionzoo.video.spec import InputSpec
 from actionzoo.visualization import regularizers, transforms
 from actionzoo.visualization.canvas import Canvas
 from actionzoo.visualization.targets import odds, responses
 
-RECORD = InputRecord((), 32, 48, num_frames=2, stride=2, stack_length=3)
+SPEC = InputSpec((), 32, 48, num_frames=2, stride=2, stack_length=3)
 
 
 def test_regularizers() -> None:
@@ -25,7 +25,7 @@ def test_regularizers() -> None:
 
 
 def test_a_canvas_begins_grey_and_still_and_alike_in_a_batch() -> None:
-    canvas = Canvas(("appearance", "motion"), 2, RECORD, {"appearance": 4, "motion": 2}, 5.0, 0)
+    canvas = Canvas(("appearance", "motion"), 2, SPEC, {"appearance": 4, "motion": 2}, 5.0, 0)
     clips = {name: np.asarray(clip) for name, clip in canvas.clips().items()}
     assert {name: clip.shape for name, clip in clips.items()} == {
         "appearance": (2, 2, 40, 56, 3),
@@ -38,7 +38,7 @@ def test_a_canvas_begins_grey_and_still_and_alike_in_a_batch() -> None:
 
 
 def test_flow_stays_within_its_bound() -> None:
-    canvas = Canvas(("motion",), 1, RECORD, {"motion": 2}, 5.0, 0)
+    canvas = Canvas(("motion",), 1, SPEC, {"motion": 2}, 5.0, 0)
     canvas.set_weights([10_000 * weight for weight in canvas.get_weights()])
     lengths = np.linalg.norm(np.asarray(canvas.clips()["motion"]), axis=-1)
     assert 4.9 < lengths.max() <= 5.0

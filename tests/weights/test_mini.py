@@ -27,17 +27,17 @@ def test_it_is_small_and_has_a_card() -> None:
 
 
 def test_it_knows_six_classes() -> None:
-    record = resolve_model("mini").record
-    assert sorted(record.classes) == ["handshake", "hug", "kick", "point", "punch", "push"]
+    spec = resolve_model("mini").spec
+    assert sorted(spec.classes) == ["handshake", "hug", "kick", "point", "punch", "push"]
 
 
 def test_both_engines_agree() -> None:
     files = resolve_model("mini")
-    record = files.record
+    spec = files.spec
     rng = np.random.default_rng(0)
-    shape = (2, record.num_frames, record.height, record.width)
+    shape = (2, spec.num_frames, spec.height, spec.width)
     appearance = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
-    motion = rng.normal(0, 2, (*shape, 2 * record.stack_length)).astype(np.float32)
+    motion = rng.normal(0, 2, (*shape, 2 * spec.stack_length)).astype(np.float32)
     scores = []
     for engine in (load_engine(files, "openvino", "f32", batch=2), load_engine(files, "keras")):
         logits = engine(appearance, motion)

@@ -9,14 +9,14 @@ from actionzoo.weights import train_mini
 from actionzoo.weights.card import card
 
 
-def recording(name: str, label: int) -> train_mini.Recording:
+def decoded(name: str, label: int) -> train_mini.DecodedVideo:
     rng = np.random.default_rng(label)
     frames = rng.integers(0, 256, (30, 56, 72, 3)).astype(np.uint8)
-    return train_mini.Recording(name, label, frames, rng.normal(0, 1, (29, 56, 72, 2)).astype(np.float16))
+    return train_mini.DecodedVideo(name, label, frames, rng.normal(0, 1, (29, 56, 72, 2)).astype(np.float16))
 
 
 def test_batches_are_shared_out_and_do_not_depend_on_the_order_of_asking() -> None:
-    real, puppets = [recording(f"{i}_1_{i}.avi", i) for i in range(3)], [recording("p", 5)]
+    real, puppets = [decoded(f"{i}_1_{i}.avi", i) for i in range(3)], [decoded("p", 5)]
     draws = train_mini.Draws([(real, 3), (puppets, 1)], steps=4, seed=0)
     later = draws[2]
     first = [draws[i] for i in range(4)]
@@ -35,7 +35,7 @@ def test_folds_leave_every_sequence_out_once() -> None:
 def test_summary_counts_and_names() -> None:
     point = train_mini.ACTIONS.index("point")
     clips = [("0_1_0.avi", 0), ("1_1_3.avi", point), ("2_2_1.avi", 1), ("3_2_3.avi", point)]
-    real = [recording(*clip) for clip in clips]
+    real = [decoded(*clip) for clip in clips]
     logits = np.zeros((4, 3, 6))
     for row, answers in enumerate([(0, 1, 0), (point, point, point), (0, 0, 0), (point, 0, point)]):
         logits[row, range(3), answers] = 1

@@ -15,15 +15,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.data.annotations import Annotated, Annotations
-from actionzoo.data.recording_cache import RecordingCache
+from actionzoo.data.dataset import LabeledVideo, VideoDataset
+from actionzoo.data.decoded_cache import DecodedVideoCache
 from actionzoo.errors import VideoError
 from actionzoo.hub.cache import cache_folder, cache_folders
-from actionzoo.hub.record import DEFAULT_FLOW, InputRecord
 from actionzoo.video.flow import optical_flow
-from actionzoo.video.flow_files import flow_size
 from actionzoo.video.reader import read_frames
-from actionzoo.video.resize import input_size
+from actionzoo.video.spec import VideoFormat
 
 LAYOUT = 2
 """Version of the files in the cache."""
@@ -36,56 +34,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Form:
-    """At what size and rate recordings are kept, and which flow they have.
-
-    Attributes:
-        height: in pixels; of the short side where `resize` is "short".
-        width: in pixels.
-        fps: frames a second to keep; a slower video keeps all it has.
-        flow: a method of `actionzoo.video.flow`.
-        resize: "fit" or "stretch" (`actionzoo.video.resize`), or "short": the short side becomes `height`, as in the
-            papers, and the model's input is cut out of it.
-    """
-
-    height: int
-    width: int
-    fps: float
-    flow: str
-    resize: str = "fit"
-
-    @classmethod
-    def of(cls, record: InputRecord) -> Form:
-        """The form that a model's input record asks for.
-
-        >>> Form.of(InputRecord(("push", "hug"), height=112, width=144, flow="dis-fine"))
-        Form(height=112, width=144, fps=15.0, flow='dis-fine', resize='fit')
-        """
-        return cls(record.height, record.width, record.fps, record.flow or DEFAULT_FLOW, record.resize)
-
-    def size(self, original: tuple[int, int]) -> tuple[int, int]:
-        """The (height, width) that a frame of this (height, width) is scaled to.
-
-        >>> Form(256, 256, 25, "tvl1", "short").size((240, 320))
-        (256, 340)
-        """
-        if self.resize == "short":
-            return flow_size(original, self.height)
-        return input_size(original, (self.height, self.width), self.resize)
-
-
-def describe(form: Form) -> str:
-    """A form in words.
-
-    >>> describe(Form(112, 144, 15, "dis-fine"))
-    '112x144 pixels (fit) with dis-fine flow'
-    """
-    size = f"{form.height}" if form.resize == "short" else f"{form.height}x{form.width}"
-    return f"{size} pixels ({form.resize}) with {form.flow} flow"
-
-
-@dataclass(frozen=True)
-class Recording:
+class DecodedVideo:
     """One video in one form, before padding.
 
     Attributes:
@@ -108,12 +57,12 @@ class Source(Protocol):
     """A set of labelled videos that are read one by one, in any order, from any thread."""
 
     classes: tuple[str, ...]
-    videos: tuple[Annotated, ...]
-    form: Form
+    videos: tuple[LabeledVideo, ...]
+    video_format: VideoFormat
 
     def __len__(self) -> int: ...
 
-    def read(self, index: int) -> Recording:
+    def read(self, index: int) -> DecodedVideo:
         """The recording of `videos[index]`. Raises VideoError or DataError."""
 
     def digest(self, index: int) -> str | None:
@@ -134,17 +83,17 @@ def content_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_recording(path: Path, label: int, form: Form) -> Recording:
+def decode_video(path: Path, label: int, video_format: VideoFormat) -> DecodedVideo:
     """Decode one video once and compute its flow. Raises VideoError."""
-    return read_timed(path, label, form)[0]
+    return decode_timed_video(path, label, video_format)[0]
 
 
-def read_timed(path: Path, label: int, form: Form) -> tuple[Recording, list[float]]:
+def decode_timed_video(path: Path, label: int, video_format: VideoFormat) -> tuple[DecodedVideo, list[float]]:
     """The same, with the time of every frame in seconds."""
-    times, images = zip(*read_frames(path, fps=form.fps, size=form.size), strict=True)
+    times, images = zip(*read_frames(path, fps=video_format.fps, size=video_format.size), strict=True)
     frames = np.stack(images)
-    flow = optical_flow(frames, form.flow, workers=1).astype(np.float16)
-    return Recording(path.name, label, frames, flow), list(times)
+    flow = optical_flow(frames, video_format.flow, workers=1).astype(np.float16)
+    return DecodedVideo(path.name, label, frames, flow), list(times)
 
 
 class VideoSource:
@@ -154,24 +103,24 @@ class VideoSource:
     be deleted at any time; a video that changed, or whose entry is damaged, is decoded again.
     """
 
-    def __init__(self, annotations: Annotations, form: Form, cache: Path | None = None) -> None:
+    def __init__(self, dataset: VideoDataset, video_format: VideoFormat, cache: Path | None = None) -> None:
         """`cache` is where decoded videos are kept, by default below `ACTIONZOO_CACHE`."""
-        self.classes, self.videos, self.form = annotations.classes, annotations.videos, form
+        self.classes, self.videos, self.video_format = dataset.classes, dataset.videos, video_format
         others = cache_folders("recordings")[:-1] if cache is None else ()
-        self._cache = RecordingCache(cache or cache_folder("recordings"), others)
+        self._cache = DecodedVideoCache(cache or cache_folder("recordings"), others)
 
     def __len__(self) -> int:
         return len(self.videos)
 
-    def read(self, index: int) -> Recording:
+    def read(self, index: int) -> DecodedVideo:
         """The recording of `videos[index]`. Raises VideoError, and OutputError if the cache cannot be written."""
         video = self.videos[index]
         name, key = video.path.name, self._key(video.path)
         arrays = self._cache.load(key, name)
         if arrays is None:
-            made = read_recording(video.path, video.label, self.form)
+            made = decode_video(video.path, video.label, self.video_format)
             arrays = self._cache.store(key, name, made.frames, made.flow)
-        return Recording(name, video.label, *arrays)
+        return DecodedVideo(name, video.label, *arrays)
 
     def digest(self, index: int) -> str | None:
         """What the content of `videos[index]` is known by; `None` if it cannot be read."""
@@ -182,7 +131,7 @@ class VideoSource:
 
     def prepare(
         self, progress: Progress | None = None, indices: Sequence[int] | None = None
-    ) -> list[tuple[Annotated, str]]:
+    ) -> list[tuple[LabeledVideo, str]]:
         """Decode videos now, those of `indices` or all, a thread a core; those that cannot be used, with the reason."""
         chosen = range(len(self)) if indices is None else indices
         broken = []
@@ -206,7 +155,7 @@ class VideoSource:
         with contextlib.suppress(OSError):  # that it is missing, the reader says
             facts = path.stat()
         state = [facts.st_size, facts.st_mtime_ns] if facts else []
-        text = json.dumps([LAYOUT, str(path.resolve()), state, asdict(self.form)], sort_keys=True)
+        text = json.dumps([LAYOUT, str(path.resolve()), state, asdict(self.video_format)], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
@@ -215,13 +164,13 @@ class Subset:
 
     def __init__(self, source: Source, indices: Sequence[int]) -> None:
         self._source, self._indices = source, tuple(indices)
-        self.classes, self.form = source.classes, source.form
+        self.classes, self.video_format = source.classes, source.video_format
         self.videos = tuple(source.videos[index] for index in self._indices)
 
     def __len__(self) -> int:
         return len(self._indices)
 
-    def read(self, index: int) -> Recording:
+    def read(self, index: int) -> DecodedVideo:
         """The recording of `videos[index]`. Raises what the source raises."""
         return self._source.read(self._indices[index])
 

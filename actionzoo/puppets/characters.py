@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from actionzoo.data.puppets.geometry import SIDES, Array
-from actionzoo.data.puppets.script import Body, Script
-from actionzoo.data.puppets.skeleton import Figure
+from actionzoo.puppets.geometry import SIDES, Array
+from actionzoo.puppets.motion import Body, Script
+from actionzoo.puppets.skeleton import Figure
 
 Range = float | tuple[float, float]
 """A value, or the bounds that it is drawn between."""

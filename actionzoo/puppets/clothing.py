@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from actionzoo.data.puppets.camera import Camera
-from actionzoo.data.puppets.geometry import SIDES, Array, sideways, unit
-from actionzoo.data.puppets.skeleton import Figure
-from actionzoo.data.puppets.sprites import PATTERNS, Cloth, Sprite, capsule, capsule_maps
+from actionzoo.puppets.camera import Camera
+from actionzoo.puppets.geometry import SIDES, Array, sideways, unit
+from actionzoo.puppets.skeleton import Figure
+from actionzoo.puppets.sprites import PATTERNS, Cloth, Sprite, capsule, capsule_maps
 
 POINT_LIGHTS = (
     "head",

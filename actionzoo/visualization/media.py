@@ -7,9 +7,9 @@ import base64
 import cv2
 import numpy as np
 
-from actionzoo.data.recordings import Recording
-from actionzoo.hub.record import InputRecord
+from actionzoo.data.decoded import DecodedVideo
 from actionzoo.video.flow import flow_to_colour
+from actionzoo.video.spec import InputSpec
 from actionzoo.visualization.painting import Painted
 from actionzoo.visualization.render import animation, encoded_animation, usual_maximum
 
@@ -30,24 +30,24 @@ LEAST = 32
 """Pixels below which no picture is made smaller."""
 
 
-def clip_exhibit(recording: Recording, fps: float, limit: int) -> str:
+def clip_exhibit(decoded: DecodedVideo, fps: float, limit: int) -> str:
     """A video beside its flow on the colour wheel, as the URL of a WebP of at most `limit` bytes."""
-    count = len(recording.frames)
+    count = len(decoded.frames)
     half = min(count, round(SECONDS * fps)) / 2
     chosen = np.linspace(count / 2 - half, count / 2 + half - 1, min(FRAMES, count)).round().astype(int)
     chosen = np.unique(chosen.clip(0, count - 1))
-    frames = np.asarray(recording.frames[chosen])
+    frames = np.asarray(decoded.frames[chosen])
     if count > 1:
-        flow = np.asarray(recording.flow[chosen.clip(0, count - 2)], np.float32)
+        flow = np.asarray(decoded.flow[chosen.clip(0, count - 2)], np.float32)
         frames = np.concatenate([frames, flow_to_colour(flow, max(1.0, usual_maximum(flow)))], axis=2)
     height = min(HEIGHT, frames.shape[1])
     rate = len(chosen) * fps / max(2 * half, 1)
     return data_url(resized(frames, height), rate, limit)
 
 
-def painted_exhibit(clip: Painted, record: InputRecord, limit: int) -> str:
+def painted_exhibit(clip: Painted, spec: InputSpec, limit: int) -> str:
     """A painted clip as `actionzoo visualize` shows it, as the URL of a WebP of at most `limit` bytes."""
-    return data_url(animation(clip, record), record.fps, limit)
+    return data_url(animation(clip, spec), spec.fps, limit)
 
 
 def data_url(frames: np.ndarray, fps: float, limit: int) -> str:

@@ -1,4 +1,4 @@
-"""Annotated videos: which there are, what they show, and which of them may be learned from.
+"""LabeledVideo videos: which there are, what they show, and which of them may be learned from.
 
 Read are class folders, with folders of parts and of groups; lists in any dialect; and the official lists of UCF101,
 HMDB51, Kinetics, Something-Something and Jester. Videos of one group (a person, a place, one long recording) stay
@@ -25,13 +25,13 @@ from actionzoo.data.layouts.official import read_official
 from actionzoo.data.layouts.tree import Tree, survey
 from actionzoo.errors import DataError, OutputError
 
-__all__ = ["TEST", "TRAIN", "Annotated", "Annotations", "read_annotations", "split_by_group", "write_csv"]
+__all__ = ["TEST", "TRAIN", "LabeledVideo", "VideoDataset", "read_dataset", "split_by_group", "write_csv"]
 
 COLUMNS = ("path", "label", "group", "split")
 
 
 @dataclass(frozen=True)
-class Annotated:
+class LabeledVideo:
     """A video with its label.
 
     Attributes:
@@ -48,7 +48,7 @@ class Annotated:
 
 
 @dataclass(frozen=True)
-class Annotations:
+class VideoDataset:
     """A set of videos, and the names of their classes by index.
 
     Attributes:
@@ -58,10 +58,10 @@ class Annotations:
     """
 
     classes: tuple[str, ...]
-    videos: tuple[Annotated, ...]
+    videos: tuple[LabeledVideo, ...]
     notes: tuple[str, ...] = field(default=(), compare=False)
 
-    def part(self, split: str) -> Annotations:
+    def part(self, split: str) -> VideoDataset:
         """The videos of one part, by any of its names. Raises DataError if there are none."""
         split = part_of(split) or split
         videos = tuple(video for video in self.videos if video.split == split)
@@ -73,7 +73,7 @@ class Annotations:
     def summary(self) -> str:
         """What there is, and what was left out, in one line.
 
-        >>> Annotations(("bend", "wave"), (Annotated(Path("a.mp4"), 0, None, "train"),)).summary()
+        >>> VideoDataset(("bend", "wave"), (LabeledVideo(Path("a.mp4"), 0, None, "train"),)).summary()
         '1 part, 2 classes, 1 video: train 1'
         """
         parts = Counter(video.split for video in self.videos)
@@ -88,9 +88,9 @@ class Annotations:
         return "; ".join([text, *self.notes])
 
 
-def read_annotations(
+def read_dataset(
     data: str | Path, *, split: int = 1, group: str | None = None, missing_ok: bool = False
-) -> Annotations:
+) -> VideoDataset:
     r"""Find out what `data` is, and read it.
 
     Args:
@@ -105,7 +105,7 @@ def read_annotations(
         DataError: there is no such thing, it has no videos or less than two classes, a list does not match the videos,
             two levels of folders may be the classes, or the expression is none or matches nothing.
 
-    >>> read_annotations("my_videos", group=r"person(\d+)")                                      # doctest: +SKIP
+    >>> read_dataset("my_videos", group=r"person(\d+)")                                      # doctest: +SKIP
     """
     path = Path(data)
     expression = None if group is None else _expression(group)
@@ -116,9 +116,9 @@ def read_annotations(
     else:
         found = _read_folder(path, split, expression)
     _refuse_twice(found)
-    annotations = _annotations(found)
-    _check(annotations, data)
-    return annotations if expression is None else _grouped(annotations, path, expression)
+    dataset = _annotations(found)
+    _check(dataset, data)
+    return dataset if expression is None else _grouped(dataset, path, expression)
 
 
 def _read_folder(path: Path, split: int, group: re.Pattern[str] | None) -> Found:
@@ -145,18 +145,18 @@ def _read_unlisted(tree: Tree, group: re.Pattern[str] | None) -> Found:
     return found if len({entry.label for entry in found.entries}) > 1 else read_only_list(tree) or found
 
 
-def _annotations(found: Found) -> Annotations:
+def _annotations(found: Found) -> VideoDataset:
     names = {label: label for label in {entry.label for entry in found.entries}}
     if found.classes is None:  # an accent is one character in some names, and two in those that macOS wrote
         names = {label: unicodedata.normalize("NFC", label) for label in names}
     classes = found.classes or tuple(sorted(set(names.values())))
     places = {name: place for place, name in enumerate(classes)}
     numbers = {label: places[name] for label, name in names.items()}
-    videos = (Annotated(Path(entry.path), numbers[entry.label], entry.group, entry.split) for entry in found.entries)
-    return Annotations(classes, tuple(videos), tuple(found.notes))
+    videos = (LabeledVideo(Path(entry.path), numbers[entry.label], entry.group, entry.split) for entry in found.entries)
+    return VideoDataset(classes, tuple(videos), tuple(found.notes))
 
 
-def split_by_group(annotations: Annotations, *, test: float = 0.2, seed: int = 0) -> Annotations:
+def split_by_group(dataset: VideoDataset, *, test: float = 0.2, seed: int = 0) -> VideoDataset:
     """Put whole groups into "train" and "test", about the share `test` of every class's videos into the latter.
 
     A video without a group is a group of its own. Groups come in an order that `seed` draws, and go into the test as
@@ -166,25 +166,25 @@ def split_by_group(annotations: Annotations, *, test: float = 0.2, seed: int = 0
     """
     if not 0 < test < 1:
         raise ValueError(f"test is a share above 0 and below 1, not {test}")
-    names = [video.group if video.group is not None else f"\0{video.path}" for video in annotations.videos]
+    names = [video.group if video.group is not None else f"\0{video.path}" for video in dataset.videos]
     groups: dict[str, dict[int, int]] = defaultdict(dict)
-    for name, video in zip(names, annotations.videos, strict=True):
+    for name, video in zip(names, dataset.videos, strict=True):
         held = groups[name]
         held[video.label] = held.get(video.label, 0) + 1
     chosen = _test_groups(groups, test, seed)
     for part in (chosen, groups.keys() - chosen):
         seen = {label for name in part for label in groups[name]}
-        if lacking := [name for label, name in enumerate(annotations.classes) if label not in seen]:
+        if lacking := [name for label, name in enumerate(dataset.classes) if label not in seen]:
             raise DataError(f"videos of {shortened(lacking)} are of too few groups to have some for the test")
     videos = (
-        Annotated(video.path, video.label, video.group, TEST if name in chosen else TRAIN)
-        for name, video in zip(names, annotations.videos, strict=True)
+        LabeledVideo(video.path, video.label, video.group, TEST if name in chosen else TRAIN)
+        for name, video in zip(names, dataset.videos, strict=True)
     )
-    return replace(annotations, videos=tuple(videos))
+    return replace(dataset, videos=tuple(videos))
 
 
-def write_csv(annotations: Annotations, path: str | Path) -> None:
-    """Write videos with their groups and parts as a CSV that `read_annotations` reads, beside its place, then renamed.
+def write_csv(dataset: VideoDataset, path: str | Path) -> None:
+    """Write videos with their groups and parts as a CSV that `read_dataset` reads, beside its place, then renamed.
 
     Paths are relative to the file's folder where they lie below it. Raises OutputError.
     """
@@ -195,9 +195,9 @@ def write_csv(annotations: Annotations, path: str | Path) -> None:
         with beside.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
-            for video in annotations.videos:
+            for video in dataset.videos:
                 name = folders.real(str(video.path)).removeprefix(below).replace(os.sep, "/")
-                writer.writerow([name, annotations.classes[video.label], video.group or "", video.split or ""])
+                writer.writerow([name, dataset.classes[video.label], video.group or "", video.split or ""])
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
@@ -248,26 +248,26 @@ def _expression(group: str) -> re.Pattern[str]:
     return expression
 
 
-def _grouped(annotations: Annotations, path: Path, expression: re.Pattern[str]) -> Annotations:
+def _grouped(dataset: VideoDataset, path: Path, expression: re.Pattern[str]) -> VideoDataset:
     below = os.path.join(path if path.is_dir() else path.parent, "")
     videos = []
-    for video in annotations.videos:
+    for video in dataset.videos:
         name = os.fspath(video.path).removeprefix(below).replace(os.sep, "/")
         match = expression.search(name)
         if match is None or match[1] is None:
             raise DataError(f"{expression.pattern!r} finds no group in {name}")
         videos.append(replace(video, group=match[1]))
-    return replace(annotations, videos=tuple(videos))
+    return replace(dataset, videos=tuple(videos))
 
 
-def _check(annotations: Annotations, data: object) -> None:
-    there = {video.label for video in annotations.videos}
-    if empty := [name for label, name in enumerate(annotations.classes) if label not in there]:
+def _check(dataset: VideoDataset, data: object) -> None:
+    there = {video.label for video in dataset.videos}
+    if empty := [name for label, name in enumerate(dataset.classes) if label not in there]:
         raise DataError(f"{data}: no videos of {shortened(empty)}; add some, or remove the class")
-    if len(annotations.classes) < 2:
-        only = f" ({annotations.classes[0]})" if annotations.classes else ""
-        notes = "".join(f"; {note}" for note in annotations.notes)
-        raise DataError(f"{data} has videos of {len(annotations.classes)} classes{only}; it takes two{notes}")
+    if len(dataset.classes) < 2:
+        only = f" ({dataset.classes[0]})" if dataset.classes else ""
+        notes = "".join(f"; {note}" for note in dataset.notes)
+        raise DataError(f"{data} has videos of {len(dataset.classes)} classes{only}; it takes two{notes}")
 
 
 def _refuse_twice(found: Found) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from actionzoo.data.recordings import Form, Recording, Source, read_recording
+from actionzoo.data.decoded import DecodedVideo, Source, decode_video
 from actionzoo.evaluation.protocol import Protocol
 from actionzoo.evaluation.scores import STREAMS
-from actionzoo.hub.record import InputRecord
 from actionzoo.models.graph import inputs_of, is_folded, layer_output
-from actionzoo.video.sampling import ClipSpec, clip_centres
+from actionzoo.video.sampling import clip_centres
+from actionzoo.video.spec import InputSpec
 
 BATCH = 8
 PLAYBACK = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)
@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Driver:
+class TopActivation:
     """A clip that drives a channel.
 
     Attributes:
@@ -46,22 +46,22 @@ class Driver:
     motion: np.ndarray
 
 
-class Responder:
+class LayerActivations:
     """A layer's channels for clips of recordings.
 
     model: a network of the zoo. record: what it looks at. layer: a name. Raises ModelError for one that there isn't.
     """
 
-    def __init__(self, model: keras.Model, record: InputRecord, layer: str) -> None:
+    def __init__(self, model: keras.Model, spec: InputSpec, layer: str) -> None:
         output = layer_output(model, layer, model.name)
-        self.record, self.channels = record, int(output.shape[-1])
+        self.spec, self.channels = spec, int(output.shape[-1])
         self._head = keras.Model({tensor.name: tensor for tensor in inputs_of(model, output)}, output)
         self._folded = is_folded(model, output)
-        self._protocol = Protocol(record, "windows", views=1)
+        self._protocol = Protocol(spec, "windows", views=1)
 
-    def clips(self, recording: Recording) -> list[tuple[np.ndarray, np.ndarray]]:
+    def clips(self, decoded: DecodedVideo) -> list[tuple[np.ndarray, np.ndarray]]:
         """The clips of a recording that `predict` would see."""
-        return list(self._protocol.clips(recording))
+        return list(self._protocol.clips(decoded))
 
     def maps(self, clips: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         """The layer's values for some clips, `(clips, ..., channels)`, with time unfolded."""
@@ -81,13 +81,17 @@ class Responder:
 
 
 def find_drivers(
-    responder: Responder, source: Source, channels: Sequence[int], count: int = 6, progress: Progress | None = None
-) -> tuple[dict[int, list[Driver]], np.ndarray]:
+    responder: LayerActivations,
+    source: Source,
+    channels: Sequence[int],
+    count: int = 6,
+    progress: Progress | None = None,
+) -> tuple[dict[int, list[TopActivation]], np.ndarray]:
     """The clips of a set that drive channels most, at most one a video, the strongest first.
 
     Args:
         responder: of the layer.
-        source: videos in the form of its record.
+        source: videos in the form of its spec.
         channels: of the layer.
         count: clips a channel.
         progress: called with the number of videos that are done, and of all.
@@ -97,23 +101,23 @@ def find_drivers(
 
     Raises what `source.read` raises.
     """
-    best: dict[int, list[tuple[float, int, Driver]]] = {channel: [] for channel in channels}
+    best: dict[int, list[tuple[float, int, TopActivation]]] = {channel: [] for channel in channels}
     every = []
     for index in range(len(source)):
-        recording = source.read(index)
-        clips = responder.clips(recording)
+        decoded = source.read(index)
+        clips = responder.clips(decoded)
         maps = responder.maps(clips)
         means = maps.reshape(len(clips), -1, maps.shape[-1]).mean(axis=1)
         every.append(means)
-        spec = ClipSpec(responder.record.num_frames, responder.record.stride, responder.record.stack_length)
-        centres = clip_centres(len(recording.frames), spec)
+        clip_spec = responder.spec.clip
+        centres = clip_centres(len(decoded.frames), clip_spec)
         for channel, found in best.items():
             place = int(means[:, channel].argmax())
             value = float(means[place, channel])
             if len(found) == count and value <= found[0][0]:
                 continue
             frame = int(centres[place][len(centres[place]) // 2])
-            driver = Driver(value, index, frame, _place(maps[place][..., channel]), *clips[place])
+            driver = TopActivation(value, index, frame, _place(maps[place][..., channel]), *clips[place])
             (heapq.heappush if len(found) < count else heapq.heappushpop)(found, (value, index, driver))
         if progress is not None:
             progress(index + 1, len(source))
@@ -130,14 +134,14 @@ def _place(values: np.ndarray) -> tuple[int, float, float] | None:
 
 
 def magnitude_tuning(
-    responder: Responder, clip: tuple[np.ndarray, np.ndarray], factors: Sequence[float] = MAGNITUDES
+    responder: LayerActivations, clip: tuple[np.ndarray, np.ndarray], factors: Sequence[float] = MAGNITUDES
 ) -> np.ndarray:
     """The channels' responses to a clip whose flow is so many times as long, `(factors, channels)`."""
     appearance, motion = clip
     return responder.responses([(appearance, factor * motion) for factor in factors])
 
 
-def playback_tuning(responder: Responder, path: Path, factors: Sequence[float] = PLAYBACK) -> np.ndarray:
+def playback_tuning(responder: LayerActivations, path: Path, factors: Sequence[float] = PLAYBACK) -> np.ndarray:
     """The channels' strongest responses to a video that plays so many times as fast, `(factors, channels)`.
 
     The video is read anew with fewer frames a second for each factor, and its flow computed between them: nothing is
@@ -146,14 +150,14 @@ def playback_tuning(responder: Responder, path: Path, factors: Sequence[float] =
 
     Raises VideoError.
     """
-    form = Form.of(responder.record)
+    video_format = responder.spec.video_format
     rows = []
-    whole = read_recording(path, 0, replace(form, fps=1e6))
+    whole = decode_video(path, 0, replace(video_format, fps=1e6))
     native = len(whole.frames)
     for factor in factors:
-        recording = read_recording(path, 0, replace(form, fps=form.fps / factor))
-        if factor < 1 and len(recording.frames) >= native:
+        decoded = decode_video(path, 0, replace(video_format, fps=video_format.fps / factor))
+        if factor < 1 and len(decoded.frames) >= native:
             rows.append(np.full(responder.channels, np.nan, np.float32))
             continue
-        rows.append(responder.responses(responder.clips(recording)).max(axis=0))
+        rows.append(responder.responses(responder.clips(decoded)).max(axis=0))
     return np.stack(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from actionzoo.data.puppets.geometry import SIDES, Curve
+from actionzoo.puppets.geometry import SIDES, Curve
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The input record: what a weights file says about the input it was trained on.
+"""The input spec: what a weights file says about the input it was trained on.
 
 It travels inside the `.keras` file, which is a zip, as one more member, so that a model is one file and reading the
 record needs no Keras.
@@ -13,97 +13,19 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from actionzoo.errors import ModelError, ModelNotFoundError, OutputError, WeightsError
+from actionzoo.video.spec import DEFAULT_FRAMES, DEFAULT_SIDE, DEFAULT_STACK, InputSpec
 
 MEMBER = "actionzoo.json"
 MAX_JSON_BYTES = 16 << 20
 MAX_BYTES = 8 << 30
-DEFAULT_FPS = 15.0
-DEFAULT_SIDE = 224
-DEFAULT_FRAMES = 5
-DEFAULT_STACK = 10
-DEFAULT_FLOW = "dis"
-
-ALIKE = (frozenset({"tvl1", "tvl1-opencv"}), frozenset({"dis", "dis-medium"}))
-"""Flow methods that are one algorithm under several names, or in several hands."""
 
 
-@dataclass(frozen=True)
-class InputRecord:
-    """What a model looks at: `num_frames` (T) frames at `stride` (tau), each with `stack_length` (L) flow fields.
-
-    Frames are taken at `fps` and brought to `height` x `width` by the `resize` rule of `actionzoo.video.resize`;
-    `flow` is a method of `actionzoo.video.flow`, computed at that size, or `None` where nobody said which one the model
-    was trained with. `mirror` averages the answer with that of the mirrored view. `classes` is empty where the file
-    names none; they are then numbered.
-
-    >>> InputRecord(("push", "hug"), height=112, width=112).span
-    31
-    """
-
-    classes: tuple[str, ...]
-    height: int = DEFAULT_SIDE
-    width: int = DEFAULT_SIDE
-    fps: float = DEFAULT_FPS
-    num_frames: int = DEFAULT_FRAMES
-    stride: int = 5
-    stack_length: int = DEFAULT_STACK
-    flow: str | None = DEFAULT_FLOW
-    resize: str = "fit"
-    mirror: bool = False
-
-    def __post_init__(self) -> None:
-        if self.resize not in ("fit", "stretch"):
-            raise ValueError(f"resize is 'fit' or 'stretch', not {self.resize!r}")
-        sizes = {name: getattr(self, name) for name in ("height", "width", "num_frames", "stride", "stack_length")}
-        for name, value in sizes.items():
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 4096:
-                raise ValueError(f"{name} is a whole number from 1 to 4096, not {value!r}")
-        if isinstance(self.fps, bool) or not isinstance(self.fps, int | float) or not 0 < self.fps <= 1000:
-            raise ValueError(f"fps is above 0 and at most 1000, not {self.fps!r}")
-        if not isinstance(self.flow, str | None) or not isinstance(self.mirror, bool):
-            raise ValueError("flow is a name and mirror is true or false")
-        if not all(isinstance(name, str) for name in self.classes):
-            raise ValueError("classes are names")
-
-    @property
-    def span(self) -> int:
-        """Frames from the first to the last that a clip needs, those of its flow stacks included."""
-        return (self.num_frames - 1) * self.stride + self.stack_length + 1
-
-    def label(self, index: int) -> str:
-        """The name of class `index`, or its number where the record has none."""
-        return self.classes[index] if index < len(self.classes) else str(index)
-
-    def takes_flow(self, method: str) -> bool:
-        """Whether flow of that method is what the model was trained with, as far as anybody said.
-
-        >>> InputRecord((), flow="tvl1").takes_flow("tvl1-opencv"), InputRecord((), flow="tvl1").takes_flow("dis")
-        (True, False)
-        """
-        return self.flow in (None, method) or any({self.flow, method} <= names for names in ALIKE)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> InputRecord:
-        """Raises ValueError if the text is no record. Unknown fields, of later versions, are left out."""
-        values = json.loads(text)
-        if not isinstance(values, dict) or not isinstance(values.get("classes"), list):
-            raise ValueError("no list of classes")
-        known = {field.name for field in fields(cls)}
-        return cls(
-            **{name: value for name, value in values.items() if name in known} | {"classes": tuple(values["classes"])}
-        )
-
-
-def write_record(path: str | Path, record: InputRecord) -> None:
-    """Puts the record into a `.keras` file, in place of one that is there.
+def write_spec(path: str | Path, spec: InputSpec) -> None:
+    """Puts the spec into a `.keras` file, in place of one that is there.
 
     The file is packed on the way (zip's deflate, which Keras reads as well). It is written beside and renamed, so
     that it is whole at any time. Raises OutputError, WeightsError.
@@ -122,7 +44,7 @@ def write_record(path: str | Path, record: InputRecord) -> None:
                         ):
                             while block := source.read(1 << 20):
                                 copy.write(block)
-                new.writestr(_dated(MEMBER), record.to_json())
+                new.writestr(_dated(MEMBER), spec.to_json())
             os.chmod(beside, 0o644)
             os.replace(beside, path)
         finally:
@@ -141,17 +63,17 @@ def _dated(name: str) -> zipfile.ZipInfo:
     return member
 
 
-def read_record(path: str | Path | IO[bytes]) -> InputRecord:
+def read_spec(path: str | Path | IO[bytes]) -> InputSpec:
     """The record of a `.keras` file; without one, what the model's inputs tell and defaults for the rest.
 
-    Raises ModelNotFoundError if there is no such file, WeightsError if it is no Keras model or its record makes no
+    Raises ModelNotFoundError if there is no such file, WeightsError if it is no Keras model or its spec makes no
     sense.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive, path)
             if MEMBER in archive.namelist():
-                return InputRecord.from_json(_read_member(archive, MEMBER))
+                return InputSpec.from_json(_read_member(archive, MEMBER))
             return _record_of_inputs(json.loads(_read_member(archive, "config.json")))
     except FileNotFoundError as error:
         raise ModelNotFoundError(f"there is no model file {path}") from error
@@ -171,18 +93,18 @@ def read_record(path: str | Path | IO[bytes]) -> InputRecord:
         raise WeightsError(f"{path} does not say which input it takes: {error}") from error
 
 
-def check_record(model: str, record: InputRecord, inputs: Mapping[str, tuple[int | None, ...]], classes: int) -> None:
-    """Raises ModelError if a network does not take what its record says, or gives another number of classes.
+def check_spec(model: str, spec: InputSpec, inputs: Mapping[str, tuple[int | None, ...]], classes: int) -> None:
+    """Raises ModelError if a network does not take what its spec says, or gives another number of classes.
 
     inputs: the shape of each, without the batch axis and with None where any size will do.
     """
-    if record.classes and len(record.classes) != classes:
-        raise ModelError(f"{model} names {len(record.classes)} classes but its network has {classes}")
-    channels = {"appearance": 3, "motion": 2 * record.stack_length}
+    if spec.classes and len(spec.classes) != classes:
+        raise ModelError(f"{model} names {len(spec.classes)} classes but its network has {classes}")
+    channels = {"appearance": 3, "motion": 2 * spec.stack_length}
     for name, shape in inputs.items():
         if name not in channels:
             raise ModelError(f"{model} wants an input {name!r}; it can have appearance and motion")
-        recorded = (record.num_frames, record.height, record.width, channels[name])
+        recorded = (spec.num_frames, spec.height, spec.width, channels[name])
         if len(shape) != 4 or any(size not in (None, known) for size, known in zip(shape, recorded, strict=True)):
             raise ModelError(f"{model} records {name} of {recorded} but its network takes {shape}")
 
@@ -202,7 +124,7 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
     return archive.read(name)
 
 
-def _record_of_inputs(config: dict[str, Any]) -> InputRecord:
+def _record_of_inputs(config: dict[str, Any]) -> InputSpec:
     shapes: dict[str, list[int | None]] = {}
     for layer in config.get("config", {}).get("layers", []):
         if layer.get("class_name") == "InputLayer":
@@ -213,7 +135,7 @@ def _record_of_inputs(config: dict[str, Any]) -> InputRecord:
         found = ", ".join(shapes) or "none"
         raise ValueError(f"it needs an input named appearance or motion with five axes (its inputs: {found})")
     stack = shapes["motion"][-1] if "motion" in shapes else None
-    return InputRecord(
+    return InputSpec(
         classes=(),
         num_frames=shape[1] or DEFAULT_FRAMES,
         height=shape[2] or DEFAULT_SIDE,

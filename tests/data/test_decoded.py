@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actionzoo.data import recordings
-from actionzoo.data.annotations import read_annotations
-from actionzoo.data.recordings import Form, VideoSource, content_digest, read_recording
+from actionzoo.data import decoded as decoded_module
+from actionzoo.data.dataset import read_dataset
+from actionzoo.data.decoded import VideoSource, content_digest, decode_video
 from actionzoo.errors import NotAVideoError, OutputError
-from actionzoo.hub.record import InputRecord
 from actionzoo.video.flow import optical_flow
+from actionzoo.video.spec import InputSpec, VideoFormat
 from actionzoo.video.writer import VideoWriter
 from tests.faults import Killed, killed_at
 
-FORM = Form(32, 64, 15, "dis")
+FORM = VideoFormat(32, 64, 15, "dis")
 
 
 @pytest.fixture
@@ -38,28 +38,28 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
-def source(folder: Path, form: Form = FORM) -> VideoSource:
-    return VideoSource(read_annotations(folder), form, folder.parent / "cache")
+def source(folder: Path, video_format: VideoFormat = FORM) -> VideoSource:
+    return VideoSource(read_dataset(folder), video_format, folder.parent / "cache")
 
 
 def test_order_labels_rate_and_size(folder: Path) -> None:
     found = source(folder)
     read = [found.read(index) for index in range(len(found))]
-    assert [(recording.name, recording.label) for recording in read] == [("0.mp4", 0), ("0.mp4", 1), ("1.mp4", 1)]
-    for recording in read:
-        assert recording.frames.shape == (5, 32, 48, 3)
-        assert recording.flow.shape == (4, 32, 48, 2)
-        np.testing.assert_allclose(recording.flow, optical_flow(np.array(recording.frames)), atol=0.01)
+    assert [(decoded.name, decoded.label) for decoded in read] == [("0.mp4", 0), ("0.mp4", 1), ("1.mp4", 1)]
+    for decoded in read:
+        assert decoded.frames.shape == (5, 32, 48, 3)
+        assert decoded.flow.shape == (4, 32, 48, 2)
+        np.testing.assert_allclose(decoded.flow, optical_flow(np.array(decoded.frames)), atol=0.01)
 
 
 def test_a_video_is_decoded_once_until_it_changes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = []
 
-    def counting(path: Path, label: int, form: Form) -> recordings.Recording:
+    def counting(path: Path, label: int, video_format: VideoFormat) -> decoded_module.DecodedVideo:
         decoded.append(path.name)
-        return read_recording(path, label, form)
+        return decode_video(path, label, video_format)
 
-    monkeypatch.setattr(recordings, "read_recording", counting)
+    monkeypatch.setattr(decoded_module, "decode_video", counting)
     first = np.array(source(folder).read(1).frames)
     np.testing.assert_array_equal(source(folder).read(1).frames, first)
     assert decoded == ["0.mp4"]
@@ -74,8 +74,8 @@ def test_a_video_of_one_frame(folder: Path) -> None:
     with VideoWriter(folder / "bend" / "0.mp4", 30, (64, 96)) as video:
         video.write(np.zeros((64, 96, 3), np.uint8))
     for _ in range(2):
-        recording = source(folder).read(0)
-        assert (recording.frames.shape, recording.flow.shape) == ((1, 32, 48, 3), (0, 32, 48, 2))
+        decoded = source(folder).read(0)
+        assert (decoded.frames.shape, decoded.flow.shape) == ((1, 32, 48, 3), (0, 32, 48, 2))
 
 
 def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_damaged_entry_is_made_again(folder: Path, caplog: pytest.LogCaptureFi
     for _ in range(2):  # the second one comes from the cache
         for one, other in zip(first, _arrays(mended.read(1)), strict=True):
             np.testing.assert_array_equal(one, other)
-    assert [record.getMessage().partition(" what the cache keeps")[0] for record in caplog.records] == ["0.mp4:"]
+    assert [spec.getMessage().partition(" what the cache keeps")[0] for spec in caplog.records] == ["0.mp4:"]
     caplog.clear()
     for one, other in zip(first, _arrays(source(folder).read(1)), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -162,19 +162,19 @@ def test_an_entry_that_is_damaged_while_it_is_used(folder: Path, how: str) -> No
     np.testing.assert_array_equal(found.read(1).flow, first)
 
 
-def _arrays(recording: recordings.Recording) -> tuple[np.ndarray, np.ndarray]:
-    return recording.frames, recording.flow
+def _arrays(decoded: decoded_module.DecodedVideo) -> tuple[np.ndarray, np.ndarray]:
+    return decoded.frames, decoded.flow
 
 
 def test_a_kill_at_any_write_leaves_a_good_cache(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     expected = np.array(source(folder).read(1).flow)
     shutil.rmtree(folder.parent / "cache")
-    with killed_at(sys.maxsize) as count:
+    with killed_at(sys.maxsize, folder.parent) as count:
         source(folder).read(1)
     assert "rename" in count.seen
     for moment in range(1, len(count.seen) + 1):
         shutil.rmtree(folder.parent / "cache")
-        with killed_at(moment), pytest.raises(Killed):
+        with killed_at(moment, folder.parent), pytest.raises(Killed):
             source(folder).read(1)
         np.testing.assert_array_equal(source(folder).read(1).flow, expected)
     assert not caplog.records  # nothing half written was ever in its place
@@ -225,8 +225,8 @@ def test_a_cache_of_another_user_is_read_and_its_like_kept_privately(
     assert not caplog.records
     mine = [np.array(found.read(index).flow) for index in (1, 2, 1)]
     np.testing.assert_array_equal(mine[0], mine[2])
-    (record,) = caplog.records
-    assert re.search(r"cache cannot be written \(Permission denied\).*set ACTIONZOO_CACHE", record.getMessage())
+    (spec,) = caplog.records
+    assert re.search(r"cache cannot be written \(Permission denied\).*set ACTIONZOO_CACHE", spec.getMessage())
     (private,) = (folder.parent / "tmp").iterdir()
     assert private.stat().st_mode & 0o777 == 0o700
     assert len(list((private / "recordings").iterdir())) == 2
@@ -237,10 +237,10 @@ def test_a_cache_of_another_user_is_read_and_its_like_kept_privately(
 def test_the_chosen_cache_of_another_user_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the cache folder itself falls back to a private one."""
     theirs, mine = folder.parent / "theirs", folder.parent / "mine"
-    VideoSource(read_annotations(folder), FORM, theirs).read(0)
-    monkeypatch.setattr(recordings, "cache_folders", lambda kind: [theirs, mine])
-    monkeypatch.setattr(recordings, "cache_folder", lambda kind: mine)
-    found = VideoSource(read_annotations(folder), FORM)
+    VideoSource(read_dataset(folder), FORM, theirs).read(0)
+    monkeypatch.setattr(decoded_module, "cache_folders", lambda kind: [theirs, mine])
+    monkeypatch.setattr(decoded_module, "cache_folder", lambda kind: mine)
+    found = VideoSource(read_dataset(folder), FORM)
     found.read(0)
     assert not mine.exists()
     found.read(1)
@@ -271,5 +271,5 @@ def test_sizes(resize: str, size: tuple[int, int]) -> None:
 
 
 def test_form_of_a_record() -> None:
-    record = InputRecord(("a", "b"), 64, 48, fps=5.0, flow=None, resize="stretch")
-    assert Form.of(record) == Form(64, 48, 5.0, "dis", "stretch")
+    spec = InputSpec(("a", "b"), 64, 48, fps=5.0, flow=None, resize="stretch")
+    assert spec.video_format == VideoFormat(64, 48, 5.0, "dis", "stretch")

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from actionzoo.data.puppets import ACTIONS, render, write_dataset
-from actionzoo.data.puppets.actions import perform
-from actionzoo.data.puppets.geometry import SIDES, Curve
-from actionzoo.data.puppets.script import Body, Script
-from actionzoo.data.puppets.skeleton import Figure, solve
-from actionzoo.data.puppets.sprites import affine_flow
 from actionzoo.errors import OutputError
+from actionzoo.puppets import ACTIONS, render, write_dataset
+from actionzoo.puppets.actions import perform
+from actionzoo.puppets.geometry import SIDES, Curve
+from actionzoo.puppets.motion import Body, Script
+from actionzoo.puppets.skeleton import Figure, solve
+from actionzoo.puppets.sprites import affine_flow
 from actionzoo.video.reader import read_frames
 
 
@@ -50,7 +50,7 @@ def test_clips_have_the_form_of_the_real_ones(action: str) -> None:
 
 
 def test_same_arguments_same_bytes_in_another_process() -> None:
-    code = "from actionzoo.data.puppets import render; import hashlib; print(hashlib.sha256({}).hexdigest())"
+    code = "from actionzoo.puppets import render; import hashlib; print(hashlib.sha256({}).hexdigest())"
     arguments = "render('punch', 3, height=64).frames.tobytes()"
     elsewhere = subprocess.run(
         [sys.executable, "-c", code.format(arguments)], capture_output=True, text=True, check=True

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from actionzoo.data.puppets.cast import Actor, Play, before, frozen, on_trunk, opening, two_strangers
-from actionzoo.data.puppets.geometry import SIDES, SIGN, Array, Curve, sideways
-from actionzoo.data.puppets.script import Step
-from actionzoo.data.puppets.skeleton import Figure
+from actionzoo.puppets.characters import Actor, Play, before, frozen, on_trunk, opening, two_strangers
+from actionzoo.puppets.geometry import SIDES, SIGN, Array, Curve, sideways
+from actionzoo.puppets.motion import Step
+from actionzoo.puppets.skeleton import Figure
 
 
 def kick(rng: np.random.Generator) -> Play:

@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from actionzoo.data.puppets.actions import ACTIONS
-from actionzoo.data.puppets.render import PuppetClip, render
 from actionzoo.errors import OutputError
+from actionzoo.puppets.actions import ACTIONS
+from actionzoo.puppets.render import PuppetClip, render
 from actionzoo.video.writer import VideoWriter
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from actionzoo.data.puppets.cast import Play, on_trunk, opening, two_strangers
-from actionzoo.data.puppets.geometry import SIDES, SIGN, Array, Curve, sideways
-from actionzoo.data.puppets.skeleton import Figure
+from actionzoo.puppets.characters import Play, on_trunk, opening, two_strangers
+from actionzoo.puppets.geometry import SIDES, SIGN, Array, Curve, sideways
+from actionzoo.puppets.skeleton import Figure
 
 
 def handshake(rng: np.random.Generator) -> Play:

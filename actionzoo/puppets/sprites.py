@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.data.puppets.geometry import Array
+from actionzoo.puppets.geometry import Array
 
 Image = NDArray[np.uint8]
 PATTERNS = ("plain", "stripes", "checks", "patch", "panel")

@@ -14,7 +14,7 @@ WARM_UP = 0.1
 """Share of a cosine schedule in which the rate rises."""
 
 
-class Learner:
+class GroupedOptimizer:
     """One optimizer for each factor on the learning rate. Made within the scope of a strategy.
 
     Kernels of new classifiers learn at the recipe's rate, those of trained layers at `trained_factor` of it; biases and

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actionzoo.data.puppets.cast import Play, bystander, somebody
-from actionzoo.data.puppets.geometry import Array
-from actionzoo.data.puppets.plays_peaceful import handshake, hug, point
-from actionzoo.data.puppets.plays_violent import kick, punch, push
-from actionzoo.data.puppets.skeleton import Figure, solve
+from actionzoo.puppets.actions_peaceful import handshake, hug, point
+from actionzoo.puppets.actions_violent import kick, punch, push
+from actionzoo.puppets.characters import Play, bystander, somebody
+from actionzoo.puppets.geometry import Array
+from actionzoo.puppets.skeleton import Figure, solve
 
 _PLAYS: dict[str, Callable[[np.random.Generator], Play]] = {
     "handshake": handshake,

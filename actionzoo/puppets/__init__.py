@@ -5,8 +5,8 @@
 ('point', 'uint8')
 """
 
-from actionzoo.data.puppets.actions import ACTIONS
-from actionzoo.data.puppets.dataset import write_dataset
-from actionzoo.data.puppets.render import PuppetClip, render
+from actionzoo.puppets.actions import ACTIONS
+from actionzoo.puppets.dataset import write_dataset
+from actionzoo.puppets.render import PuppetClip, render
 
 __all__ = ["ACTIONS", "PuppetClip", "render", "write_dataset"]

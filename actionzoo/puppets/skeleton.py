@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actionzoo.data.puppets.gait import Feet, walk
-from actionzoo.data.puppets.geometry import SIDES, SIGN, UP, Array, sideways, smooth, two_bones, unit
-from actionzoo.data.puppets.script import Body, Script
+from actionzoo.puppets.gait import Feet, walk
+from actionzoo.puppets.geometry import SIDES, SIGN, UP, Array, sideways, smooth, two_bones, unit
+from actionzoo.puppets.motion import Body, Script
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Annotated sets in every form, and splits that keep groups together."""
+"""LabeledVideo sets in every form, and splits that keep groups together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import FrameType
 
 import pytest
 
-from actionzoo.data.annotations import Annotated, Annotations, read_annotations, split_by_group, write_csv
+from actionzoo.data.dataset import LabeledVideo, VideoDataset, read_dataset, split_by_group, write_csv
 from actionzoo.errors import DataError, OutputError
 from tests.data.trees import listed, touch
 
@@ -44,7 +44,7 @@ def hmdb51(folder: Path) -> Path:
 
 def test_class_folders(tmp_path: Path) -> None:
     touch(tmp_path, "wave/b.MP4", "wave/deeper/a.avi", "bend/c.mov", "bend/notes.txt", "bend/.hidden.mp4", ".git/d.mp4")
-    found = read_annotations(tmp_path)
+    found = read_dataset(tmp_path)
     assert found.classes == ("bend", "wave")
     names = [("bend/c.mov", "bend"), ("wave/b.MP4", "wave"), ("wave/deeper/a.avi", "wave")]
     assert listed(found, tmp_path) == [(*name, None, None) for name in names]
@@ -52,7 +52,7 @@ def test_class_folders(tmp_path: Path) -> None:
 
 def test_groups_by_a_pattern(tmp_path: Path) -> None:
     touch(tmp_path, "wave/p01_1.mp4", "wave/p02_1.mp4", "bend/p01_2.mp4", "bend/p03_1.mp4")
-    found = read_annotations(tmp_path, group=r"/p(\d+)_")
+    found = read_dataset(tmp_path, group=r"/p(\d+)_")
     assert [video.group for video in found.videos] == ["01", "03", "01", "02"]
     for wrong, says in (
         ("p(", "no regular expression"),
@@ -60,16 +60,16 @@ def test_groups_by_a_pattern(tmp_path: Path) -> None:
         ("q(.)", "finds no group in bend/p01_2.mp4"),
     ):
         with pytest.raises(DataError, match=says):
-            read_annotations(tmp_path, group=wrong)
+            read_dataset(tmp_path, group=wrong)
 
 
 def test_csv_and_back(tmp_path: Path) -> None:
     path = touch(tmp_path, "a, b.mp4", "c.mp4") / "clips.csv"
     path.write_text('\ufeffpath,label,group,split\n"a, b.mp4",wave,anna,train\nc.mp4,bend,,test\n', "utf-8")
-    found = read_annotations(path)
+    found = read_dataset(path)
     assert listed(found, tmp_path) == [("a, b.mp4", "wave", "anna", "train"), ("c.mp4", "bend", None, "test")]
     write_csv(found, tmp_path / "again.csv")
-    assert read_annotations(tmp_path / "again.csv") == found
+    assert read_dataset(tmp_path / "again.csv") == found
     assert {entry.name for entry in tmp_path.iterdir()} == {"a, b.mp4", "c.mp4", "clips.csv", "again.csv"}
     with pytest.raises(OutputError, match="cannot write"):
         write_csv(found, tmp_path / "nowhere" / "clips.csv")
@@ -81,7 +81,7 @@ def test_kinetics(tmp_path: Path) -> None:
     path.write_text(f"{head}arm wrestling,abc,10,20,val\nyoga,-de,0,10,val\n")
     names = [("arm wrestling/abc_000010_000020.mp4", "arm wrestling"), ("yoga/-de_000000_000010.mp4", "yoga")]
     touch(tmp_path, *(name for name, _ in names))
-    assert listed(read_annotations(path), tmp_path) == [(*name, None, "val") for name in names]
+    assert listed(read_dataset(path), tmp_path) == [(*name, None, "val") for name in names]
 
 
 @pytest.mark.parametrize(
@@ -111,42 +111,42 @@ def test_csv_that_is_wrong(tmp_path: Path, text: str, says: str) -> None:
     path = touch(tmp_path, "a.mp4", "b.mp4") / "clips.csv"
     path.write_text(text)
     with pytest.raises(DataError, match=says) as caught:
-        read_annotations(path)
+        read_dataset(path)
     assert str(path) in str(caught.value)
 
 
 def test_files_that_are_no_csv(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(DataError, match="is a video, not a list of videos"):
-        read_annotations(tmp_path / "clip.mp4")
+        read_dataset(tmp_path / "clip.mp4")
     for content in (b"\xff\xfe\x00\x81", b"path,label\na.mp4,k\xe4se\n"):
         (tmp_path / "clips.csv").write_bytes(content)
         with pytest.raises(DataError, match="cannot be read as CSV: it is no text in UTF-8"):
-            read_annotations(tmp_path / "clips.csv")
+            read_dataset(tmp_path / "clips.csv")
     with pytest.raises(DataError, match="there is no folder or file"):
-        read_annotations(tmp_path / "nothing")
+        read_dataset(tmp_path / "nothing")
 
 
 def test_folders_without_enough(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no videos"):
-        read_annotations(tmp_path)
+        read_dataset(tmp_path)
     with pytest.raises(DataError, match=r"holds no videos, in class folders or elsewhere; 2 files left out: 2 .txt"):
-        read_annotations(touch(tmp_path / "texts", "bend/a.txt", "wave/b.txt"))
+        read_dataset(touch(tmp_path / "texts", "bend/a.txt", "wave/b.txt"))
     shutil.rmtree(tmp_path / "texts")
     touch(tmp_path, "wave/a.mp4")
     with pytest.raises(DataError, match="videos of 1 classes"):
-        read_annotations(tmp_path)
+        read_dataset(tmp_path)
     touch(tmp_path, "bend/readme.txt")
     with pytest.raises(DataError, match=r"videos of 1 classes \(wave\); .* 1 folder without videos: bend"):
-        read_annotations(tmp_path)
+        read_dataset(tmp_path)
     touch(tmp_path, "sit/b.mp4", "wave/a.jpg", "wave/b.JPG", "wave/notes")
-    assert read_annotations(tmp_path).summary() == (
+    assert read_dataset(tmp_path).summary() == (
         "2 classes, 2 videos; 3 files left out: 2 .jpg, 1 without a suffix; 1 folder without videos: bend"
     )
 
 
 def test_ucf101(tmp_path: Path) -> None:
-    found = read_annotations(ucf101(tmp_path))
+    found = read_dataset(ucf101(tmp_path))
     assert found.classes == ("HandstandPushups", "YoYo")
     assert listed(found, tmp_path) == [
         ("videos/v_HandStandPushups_g08_c01.avi", "HandstandPushups", "HandstandPushups_g08", "train"),
@@ -162,34 +162,34 @@ def test_ucf101(tmp_path: Path) -> None:
 def test_ucf101_that_is_not_whole(tmp_path: Path) -> None:
     ucf101(tmp_path)
     with pytest.raises(DataError, match=r"there is no official split 2: .*trainlist02.txt is missing"):
-        read_annotations(tmp_path, split=2)
+        read_dataset(tmp_path, split=2)
     (tmp_path / "videos" / "v_YoYo_g01_c01.avi").unlink()
     with pytest.raises(DataError, match=r"lacks YoYo/v_YoYo_g01_c01.avi of its official lists"):
-        read_annotations(tmp_path)
+        read_dataset(tmp_path)
     lists = tmp_path / "ucfTrainTestlist"
     classes = (lists / "classInd.txt").read_text()
     (lists / "classInd.txt").write_text(f"{classes}3\n")
     with pytest.raises(DataError, match=r"classInd.txt, line 3: there must be a number and the name of a class"):
-        read_annotations(tmp_path)
+        read_dataset(tmp_path)
     (lists / "classInd.txt").write_text(classes)
     (lists / "testlist01.txt").write_text("Knitting/v_Knitting_g01_c01.avi\n")
     with pytest.raises(DataError, match=r"Knitting/v_Knitting_g01_c01.avi is of no class of classInd.txt"):
-        read_annotations(tmp_path)
+        read_dataset(tmp_path)
 
 
 def test_hmdb51_has_its_own_order_of_classes(tmp_path: Path) -> None:
-    found = read_annotations(hmdb51(tmp_path))
+    found = read_dataset(hmdb51(tmp_path))
     assert found.classes == ("climb", "climb_stairs", "kick_ball", "kick", "sword_exercise", "sword")
     assert Counter(video.split for video in found.videos) == {"train": 6, "test": 6}
     assert all(video.path.stem.startswith(found.classes[video.label]) for video in found.videos)
     (tmp_path / "kick" / "kick_b.avi").unlink()
     with pytest.raises(DataError, match=r"lacks kick_b.avi of its official lists"):
-        read_annotations(tmp_path)
+        read_dataset(tmp_path)
 
 
-def many(tmp_path: Path, people: int = 10, takes: int = 3) -> Annotations:
+def many(tmp_path: Path, people: int = 10, takes: int = 3) -> VideoDataset:
     names = [f"{word}/p{person:02}_{take}.mp4" for word in "ab" for person in range(people) for take in range(takes)]
-    return read_annotations(touch(tmp_path, *names), group=r"p(\d+)")
+    return read_dataset(touch(tmp_path, *names), group=r"p(\d+)")
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -208,7 +208,7 @@ def test_a_split_is_drawn_by_its_seed(tmp_path: Path) -> None:
 
 def test_videos_without_groups_are_split_one_by_one(tmp_path: Path) -> None:
     names = [f"{word}/{take}.mp4" for word in "ab" for take in range(10)]
-    found = split_by_group(read_annotations(touch(tmp_path, *names)), test=0.3)
+    found = split_by_group(read_dataset(touch(tmp_path, *names)), test=0.3)
     assert Counter((video.label, video.split) for video in found.videos) == {
         (0, "train"): 7,
         (0, "test"): 3,
@@ -219,14 +219,14 @@ def test_videos_without_groups_are_split_one_by_one(tmp_path: Path) -> None:
 
 def test_classes_with_few_groups_are_in_both_parts(tmp_path: Path) -> None:
     touch(tmp_path, "a/p1_1.mp4", "a/p1_2.mp4", "a/p2_1.mp4", "b/p3_1.mp4", "b/p4_1.mp4")
-    found = split_by_group(read_annotations(tmp_path, group=r"(p\d)"), test=0.1)
+    found = split_by_group(read_dataset(tmp_path, group=r"(p\d)"), test=0.1)
     for part in ("train", "test"):
         assert {video.label for video in found.part(part).videos} == {0, 1}
 
 
 def test_groups_that_cannot_be_shared_out(tmp_path: Path) -> None:
     touch(tmp_path, "a/p1_1.mp4", "a/p1_2.mp4", "b/p2_1.mp4", "b/p3_1.mp4")
-    found = read_annotations(tmp_path, group=r"(p\d)")
+    found = read_dataset(tmp_path, group=r"(p\d)")
     with pytest.raises(DataError, match="videos of a are of too few groups"):
         split_by_group(found)
     for share in (0, 1, -0.5):
@@ -250,7 +250,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, data: Path) -> Counter[str]:
     with monkeypatch.context() as patched:
         for name in ("stat", "lstat", "scandir", "listdir", "readlink"):
             patched.setattr(os, name, counted(name))
-        read_annotations(data)
+        read_dataset(data)
     return counts
 
 
@@ -264,7 +264,7 @@ def test_no_file_is_asked_for_by_itself(tmp_path: Path, monkeypatch: pytest.Monk
     assert counts[0] == counts[1]
     assert counts[0]["scandir"] + counts[0]["listdir"] > 4  # what is counted are the calls that are made
     for folder in (few, many):
-        write_csv(split_by_group(read_annotations(folder)), folder / "set.csv")
+        write_csv(split_by_group(read_dataset(folder)), folder / "set.csv")
     counts = [calls(monkeypatch, folder / "set.csv") for folder in (few, many)]
     assert counts[0] == counts[1]
 
@@ -294,8 +294,8 @@ def test_a_split_takes_steps_in_proportion_to_the_videos(takes: int) -> None:
     steps = []
     for classes in (50, 200):
         names = tuple(map(str, range(classes)))
-        videos = tuple(Annotated(Path(f"{take}/{name}"), int(name)) for name in names for take in range(takes + 1))
-        steps.append(opcodes(lambda: split_by_group(Annotations(names, videos))))  # noqa: B023
+        videos = tuple(LabeledVideo(Path(f"{take}/{name}"), int(name)) for name in names for take in range(takes + 1))
+        steps.append(opcodes(lambda: split_by_group(VideoDataset(names, videos))))  # noqa: B023
     assert steps[0] > 50 * takes
     assert steps[1] < 5 * steps[0]
 
@@ -305,6 +305,6 @@ def test_checking_a_list_takes_steps_in_proportion_to_the_videos(tmp_path: Path)
     for classes in (50, 200):
         path = touch(tmp_path / str(classes), *(f"{number}.mp4" for number in range(2 * classes))) / "set.csv"
         path.write_text("path,label\n" + "".join(f"{number}.mp4,{number // 2}\n" for number in range(2 * classes)))
-        steps.append(opcodes(lambda: read_annotations(path)))  # noqa: B023
+        steps.append(opcodes(lambda: read_dataset(path)))  # noqa: B023
     assert steps[0] > 100
     assert steps[1] < 5 * steps[0]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actionzoo.data.puppets.actions import Scenario
-from actionzoo.data.puppets.geometry import Array
+from actionzoo.puppets.actions import Scenario
+from actionzoo.puppets.geometry import Array
 
 ASPECTS = (0.55, 2.4)
 """Bounds of a picture's width / height, those of the real clips."""

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.data.puppets.actions import ACTIONS, Scenario, perform
-from actionzoo.data.puppets.background import background
-from actionzoo.data.puppets.camera import Camera, shoot
-from actionzoo.data.puppets.dressing import dressed, point_lights, shadow
-from actionzoo.data.puppets.geometry import Array
-from actionzoo.data.puppets.sprites import Image, Sprite, affine_flow
+from actionzoo.puppets.actions import ACTIONS, Scenario, perform
+from actionzoo.puppets.background import background
+from actionzoo.puppets.camera import Camera, shoot
+from actionzoo.puppets.clothing import dressed, point_lights, shadow
+from actionzoo.puppets.geometry import Array
+from actionzoo.puppets.sprites import Image, Sprite, affine_flow
 
 
 @dataclass

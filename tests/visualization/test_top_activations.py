@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from actionzoo.data.annotations import Annotated, Annotations
-from actionzoo.data.recordings import Form, VideoSource
+from actionzoo.data.dataset import LabeledVideo, VideoDataset
+from actionzoo.data.decoded import VideoSource
 from actionzoo.models import create_model
-from actionzoo.visualization.driving import Responder, find_drivers, magnitude_tuning, playback_tuning
-from tests.moving import RECORD, TINY, write_moving
+from actionzoo.visualization.top_activations import LayerActivations, find_drivers, magnitude_tuning, playback_tuning
+from tests.moving import SPEC, TINY, write_moving
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +23,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> VideoSource:
     folder = tmp_path_factory.mktemp("videos")
     for number in range(4):
         write_moving(folder / f"{number}.mp4", ("down", "left")[number % 2], number)
-    videos = tuple(Annotated(folder / f"{number}.mp4", number % 2) for number in range(4))
-    return VideoSource(Annotations(("down", "left"), videos), Form.of(RECORD))
+    videos = tuple(LabeledVideo(folder / f"{number}.mp4", number % 2) for number in range(4))
+    return VideoSource(VideoDataset(("down", "left"), videos), SPEC.video_format)
 
 
 def test_the_strongest_clips_are_found(model: keras.Model, source: VideoSource) -> None:
     layer = "motion_stage2_unit0_relu"
-    responder = Responder(model, RECORD, layer)
+    responder = LayerActivations(model, SPEC, layer)
     found, every = find_drivers(responder, source, [0, 2], count=2)
     head = keras.Model(model.inputs, model.get_layer(layer).output)
     for channel, drivers in found.items():
@@ -47,7 +47,7 @@ def test_the_strongest_clips_are_found(model: keras.Model, source: VideoSource) 
 
 
 def test_tuning_to_the_length_of_the_flow(model: keras.Model, source: VideoSource) -> None:
-    responder = Responder(model, RECORD, "motion_conv1_relu")
+    responder = LayerActivations(model, SPEC, "motion_conv1_relu")
     appearance, motion = responder.clips(source.read(0))[0]
     curve = magnitude_tuning(responder, (appearance, motion), (0.0, 1.0, 2.0))
     assert curve.shape == (3, responder.channels)
@@ -56,7 +56,7 @@ def test_tuning_to_the_length_of_the_flow(model: keras.Model, source: VideoSourc
 
 
 def test_a_video_that_plays_faster_has_longer_flow(model: keras.Model, source: VideoSource) -> None:
-    responder = Responder(model, RECORD, "motion")
+    responder = LayerActivations(model, SPEC, "motion")
     half, one, two = playback_tuning(responder, source.videos[1].path, (0.5, 1.0, 2.0))
     assert np.isnan(half).all()  # the video has no more frames than the model takes
     assert one[0] < -0.5  # the texture goes to the left

@@ -34,10 +34,10 @@ LEFT_S = 86400.0
 """An unfinished entry that is older than so many seconds is of a process that was killed."""
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.float16]]
-"""Frames and flow of `actionzoo.data.recordings.Recording`."""
+"""Frames and flow of `actionzoo.data.decoded.DecodedVideo`."""
 
 
-class RecordingCache:
+class DecodedVideoCache:
     """A folder of entries, and one of this user alone for when the folder belongs to somebody else.
 
     An entry is a folder of its own, written beside its place and then renamed, with the checksum of each of its files.
