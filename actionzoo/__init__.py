@@ -16,47 +16,47 @@ from typing import TYPE_CHECKING, Any
 from actionzoo.registration import register_layers
 
 if TYPE_CHECKING:
-    from actionzoo import data, errors, evaluation, hub, inference, models, training, video, visualization
-    from actionzoo.inference import Answer, Predictor, extract_features, predict
+    from actionzoo import errors, models
+    from actionzoo.evaluation import evaluate
+    from actionzoo.inference import Answer, Model, features, load_model, predict
     from actionzoo.models import create_model
     from actionzoo.names import list_models
-    from actionzoo.training import finetune
+    from actionzoo.training import Recipe, finetune
     from actionzoo.video import optical_flow
 
 __version__ = "0.1.0.dev0"
 
-__all__ = [
-    "Answer",
-    "Predictor",
-    "__version__",
-    "create_model",
-    "data",
-    "errors",
-    "evaluation",
-    "extract_features",
-    "finetune",
-    "hub",
-    "inference",
-    "list_models",
-    "models",
-    "optical_flow",
-    "predict",
-    "training",
-    "video",
-    "visualization",
-]
-
-_ROOMS = ("data", "errors", "evaluation", "hub", "inference", "models", "training", "video", "visualization")
 _HOMES = {
     "Answer": "inference",
-    "Predictor": "inference",
+    "Model": "inference",
+    "Recipe": "training",
     "create_model": "models",
-    "extract_features": "inference",
+    "evaluate": "evaluation",
+    "features": "inference",
     "finetune": "training",
     "list_models": "names",
+    "load_model": "inference",
     "optical_flow": "video",
     "predict": "inference",
 }
+_ROOMS = ("data", "errors", "evaluation", "hub", "inference", "models", "puppets", "training", "video", "visualization")
+
+__all__ = [
+    "Answer",
+    "Model",
+    "Recipe",
+    "__version__",
+    "create_model",
+    "errors",
+    "evaluate",
+    "features",
+    "finetune",
+    "list_models",
+    "load_model",
+    "models",
+    "optical_flow",
+    "predict",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from actionzoo.inference import Answer, Predictor, expand_sources
+from actionzoo.inference import Answer, expand_sources, load_model
 from actionzoo.video.flow import METHODS
 
 
@@ -34,8 +34,8 @@ def main() -> None:
     print(f"{given.model}, {len(sources)} clips\n\n{'':<14}{'right':>8}{'':>9}{'score':>8}{'as first':>10}")
     first: list[Answer] = []
     for method in given.methods:
-        predictor = Predictor(given.model, flow=method, force=True, offline=True)
-        answers = [predictor.predict(source, sys.maxsize) for source in sources]
+        model = load_model(given.model, flow=method, force=True, offline=True)
+        answers = [model.predict(source, sys.maxsize) for source in sources]
         first = first or answers
         right = sum(answer.label == Path(answer.source).parent.name for answer in answers)
         score = statistics.fmean(right_score(answer) for answer in answers)

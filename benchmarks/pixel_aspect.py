@@ -55,12 +55,12 @@ def main() -> None:
     arguments = parser.parse_args()
     found = videos_below(arguments.folder)
     chosen = found[:: max(1, len(found) // arguments.clips)][: arguments.clips]
-    predictor = actionzoo.Predictor(arguments.model)
+    model = actionzoo.load_model(arguments.model)
     differences = []
     other = 0
     with tempfile.TemporaryDirectory() as folder:
         for source in chosen:
-            narrow, control = (predictor.predict(path) for path in both(source, Path(folder)))
+            narrow, control = (model.predict(path) for path in both(source, Path(folder)))
             other += narrow.label != control.label
             scores = {prediction.index: prediction.score for prediction in control.predictions}
             differences.append(max(abs(scores.get(p.index, 0.0) - p.score) for p in narrow.predictions))

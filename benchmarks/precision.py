@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from actionzoo.errors import VideoError
-from actionzoo.inference import Answer, Predictor, expand_sources
+from actionzoo.inference import Answer, expand_sources, load_model
 
 EXAMPLES = str(Path(__file__).parents[1] / "examples")
 SAME_TOP, SCORE_OFF = 0.99, 0.02
@@ -23,7 +23,7 @@ SAME_TOP, SCORE_OFF = 0.99, 0.02
 
 def compare(sources: list[str], model: str) -> list[tuple[Answer, Answer]]:
     """The answers in f32 and in bf16 for every clip that has one."""
-    exact, fast = (Predictor(model, precision=precision) for precision in ("f32", "bf16"))
+    exact, fast = (load_model(model, precision=precision) for precision in ("f32", "bf16"))
     print(f"{model} on {exact.engine}; bf16 is computed in {fast.precision}")
     pairs = []
     for source in sources:

@@ -10,7 +10,7 @@ user would write with OpenCV and torch. The second form times one model on one c
 A cold run is a new process each time, after one that is not counted: it converts the model for OpenVINO and compiles
 what is compiled once. `start-up` is what comes before and after the video: the interpreter, the imports, loading the
 model, printing. Decoding, flow and network overlap in ours, so that their busy seconds, added up over threads, can be
-more than the total. A warm run asks the same `Predictor` again; for the peer, which does one thing after the other, it
+more than the total. A warm run asks the same `Model` again; for the peer, which does one thing after the other, it
 is the sum of its stages.
 
 The peer computes TV-L1 at two sizes: that of the network's input, as ours does, and 256x340, as the papers do. Both
@@ -113,14 +113,14 @@ def cold(command: list[str], repeat: int, least_s: float = float("inf")) -> tupl
 
 
 def warm(source: str, model: str, precision: str, flow: str | None, repeat: int) -> tuple[str, list[Seconds]]:
-    """What the network computes in, and the seconds of a `Predictor` that has been used before."""
-    from actionzoo.inference import Predictor
+    """What the network computes in, and the seconds of a `Model` that has been used before."""
+    from actionzoo.inference import load_model
 
-    predictor = Predictor(model, precision=precision, flow=flow, force=True, offline=True)
-    predictor.predict(source)
-    timings = [predictor.predict(source).timing_s for _ in range(repeat)]
+    model = load_model(model, precision=precision, flow=flow, force=True, offline=True)
+    model.predict(source)
+    timings = [model.predict(source).timing_s for _ in range(repeat)]
     runs = [{name: t[stage] for stage, name in STAGES.items()} | {"total": t["total"]} for t in timings]
-    return predictor.precision, runs
+    return model.precision, runs
 
 
 def medians(runs: list[Seconds]) -> Seconds:

@@ -40,7 +40,7 @@ Group = Annotated[
 ]
 Strategy = Annotated[str, typer.Option(metavar="NAME", help="auto, mirrored or multiworker (TF_CONFIG).")]
 FlowMethod = Literal["dis", "dis-fine", "tvl1", "farneback", "tvl1-opencv"]
-Model = Annotated[
+ModelName = Annotated[
     str,
     typer.Option(metavar="MODEL", help="A catalog name, a .keras file, a run folder, or hf://user/repo[@revision]."),
 ]
@@ -51,8 +51,11 @@ Output = Annotated[
         "--output", "-o", metavar="FILE", help="Write the results to a file; its suffix says how. [default: stdout]"
     ),
 ]
-Stride = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="From one window's start to the next's. [default: the window]")
+Step = Annotated[
+    float | None,
+    typer.Option(
+        "--step", "--stride", metavar="SECONDS", help="From one window's start to the next's. [default: the window]"
+    ),
 ]
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -16,6 +17,9 @@ import actionzoo
 from actionzoo.errors import ActionzooError, OfflineError, VideoNotFoundError
 
 from ._output import printable, shows_progress
+
+if TYPE_CHECKING:
+    from actionzoo.inference import Model
 
 Report = Callable[[float, float | None], None]
 """Takes the seconds of a video that are done, and its duration if known."""
@@ -49,19 +53,22 @@ def check_source(name: str, *, offline: bool) -> None:
         raise OfflineError(f"{name}: needs the network, which --offline forbids")
 
 
-def check_windows(window: float | None, stride: float | None) -> None:
-    """Raises if windows, in seconds, are not above zero, or a stride has no window."""
-    for option, seconds in (("--window", window), ("--stride", stride)):
+def check_windows(window: float | None, step: float | None) -> None:
+    """Raises if windows, in seconds, are not above zero, or a step has no window."""
+    for option, seconds in (("--window", window), ("--step", step)):
         if seconds is not None and not 0 < seconds < math.inf:
             raise typer.BadParameter("must be more than 0 seconds", param_hint=option)
-    if window is None and stride is not None:
-        raise typer.BadParameter("needs --window", param_hint="--stride")
+    if window is None and step is not None:
+        raise typer.BadParameter("needs --window", param_hint="--step")
 
 
-def check_stride(stride: float | None, shortest: float, model: str) -> None:
-    """Raises if windows would begin closer together than the frames that the model sees, `shortest` seconds apart."""
-    if stride is not None and stride < shortest:
-        raise typer.BadParameter(f"must be at least {shortest:.3f} seconds, a frame of {model}", param_hint="--stride")
+def check_step(window: float | None, step: float | None, model: Model) -> None:
+    """Raises if windows would begin closer together than the frames that the model sees."""
+    seconds, shortest = window if step is None else step, 1 / model.spec.fps
+    if seconds is not None and seconds < shortest:
+        raise typer.BadParameter(
+            f"must be at least {shortest:.3f} seconds, a frame of {model.name}", param_hint="--step"
+        )
 
 
 @contextmanager

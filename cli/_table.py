@@ -12,7 +12,7 @@ from rich.text import Text
 from ._output import printable
 
 if TYPE_CHECKING:
-    from actionzoo.inference import Answer, LiveAnswer, Prediction, Predictor, Window
+    from actionzoo.inference import Answer, LiveAnswer, Model, Prediction, Window
 
 UNCERTAIN = "uncertain"
 BAR_WIDTH = 32
@@ -25,7 +25,7 @@ class TableWriter:
     source. A line has `top_k` classes, side by side.
     """
 
-    def __init__(self, out: TextIO, model: Predictor, *, top_k: int, many: bool, windows: bool) -> None:
+    def __init__(self, out: TextIO, model: Model, *, top_k: int, many: bool, windows: bool) -> None:
         self.terminal = out.isatty()
         self.console = Console(file=out, width=None if self.terminal else 10_000, highlight=False)
         self.model = model

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,14 +12,14 @@ import typer
 
 import actionzoo
 from actionzoo.errors import ActionzooError, ModelError
-from actionzoo.inference.features import FeatureExtractor, save_features
+from actionzoo.inference.layer_features import save_features
 
-from ._options import Model, Offline, Stride
+from ._options import ModelName, Offline, Step
 from ._output import complain, debugging, note, output_file, printable, warn
-from ._sources import check_names, check_source, check_stride, check_windows, progress_bar, with_listed
+from ._sources import check_names, check_source, check_step, check_windows, progress_bar, with_listed
 
 if TYPE_CHECKING:
-    from actionzoo.inference.features import Features
+    from actionzoo.inference.layer_features import Features
 
 
 def features(
@@ -35,12 +37,12 @@ def features(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE.npz", help="Where the features go, as NumPy arrays.")
     ],
-    model: Model = "mini",
+    model: ModelName = "mini",
     window: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", help="A row for every span of this length, not for the whole video."),
     ] = None,
-    stride: Stride = None,
+    step: Step = None,
     pool: Annotated[
         bool, typer.Option("--pool/--no-pool", help="Average over time, height and width, or keep the layer's map.")
     ] = True,
@@ -51,13 +53,15 @@ def features(
     The file has `features` (rows, channels), `times` (rows, 2) in seconds, `source` (rows,), an index into `sources`,
     `clips` (rows,), how many clips a row is the mean of, `model` and `layer`. It is read by numpy.load.
     """
-    check_windows(window, stride)
+    check_windows(window, step)
     names = actionzoo.inference.expand_sources(with_listed(sources))
     _check_names(names, output)
     with output_file(output) as out:
-        extractor = FeatureExtractor(layer, model, pool=pool, offline=offline)
-        check_stride(window if stride is None else stride, extractor.shortest_stride_s, extractor.model)
-        found = _extract_all(names, extractor, window, stride, offline=offline)
+        loaded = actionzoo.load_model(model, offline=offline)
+        loaded.layer_engine(layer)  # says what is wrong before the long work
+        check_step(window, step, loaded)
+        extract = partial(loaded.features, layer=layer, pool=pool, window=window, step=step)
+        found = _extract_all(names, extract, offline=offline)
         if not found:
             raise typer.Exit(1)  # before the block ends: an older file stays as it is
         save_features(out.buffer, found)
@@ -65,16 +69,14 @@ def features(
     raise typer.Exit(0 if len(found) == len(names) else 3)
 
 
-def _extract_all(
-    names: list[str], extractor: FeatureExtractor, window: float | None, stride: float | None, *, offline: bool
-) -> list[Features]:
+def _extract_all(names: list[str], extract: Callable[..., Features], *, offline: bool) -> list[Features]:
     """The features of every source; one that fails does not stop the others."""
     found = []
     for i, name in enumerate(names, 1):
         try:
             check_source(name, offline=offline)
             with progress_bar(name, f" ({i} of {len(names)})" if len(names) > 1 else "") as progress:
-                found.append(extractor.extract(name, window_s=window, stride_s=stride, progress=progress))
+                found.append(extract(name, progress=progress))
             for warning in found[-1].warnings:
                 warn(f"{name}: {warning}; the features are of what can be decoded")
         except Exception as error:

@@ -16,14 +16,14 @@ import typer
 import actionzoo
 from actionzoo.errors import ActionzooError, ModelError, OutputError
 
-from ._options import FlowMethod, Model, Offline, Output, Stride, format_of
+from ._options import FlowMethod, ModelName, Offline, Output, Step, format_of
 from ._output import complain, debugging, detail, note, output_file, printable, standard_output, warn
-from ._sources import Report, check_names, check_source, check_stride, check_windows, progress_bar, with_listed
+from ._sources import Report, check_names, check_source, check_step, check_windows, progress_bar, with_listed
 from ._table import UNCERTAIN, TableWriter
 from ._writers import CsvWriter, JsonLinesWriter, JsonWriter, Writer, write_labels
 
 if TYPE_CHECKING:
-    from actionzoo.inference import Answer, Prediction, Predictor, Window
+    from actionzoo.inference import Answer, Model, Prediction, Window
 
 Format = Literal["table", "json", "jsonl", "csv"]
 FORMATS: dict[str, Format] = {".txt": "table", ".json": "json", ".jsonl": "jsonl", ".csv": "csv"}
@@ -39,7 +39,7 @@ def predict(
             help="A file, folder, pattern, http(s):// or rtsp:// address, camera number, or - for a list on stdin.",
         ),
     ] = None,
-    model: Model = "mini",
+    model: ModelName = "mini",
     labels: Annotated[bool, typer.Option("--labels", help="Print the classes of the model and exit.")] = False,
     top_k: Annotated[
         int | None,
@@ -59,7 +59,7 @@ def predict(
         float | None,
         typer.Option(metavar="SECONDS", help="Answer for every span of this length, not for the whole video."),
     ] = None,
-    stride: Stride = None,
+    step: Step = None,
     segments: Annotated[
         bool, typer.Option("--segments", help="Merge neighbouring windows with the same label.")
     ] = False,
@@ -88,11 +88,11 @@ def predict(
     """Name the action in videos, folders, cameras and streams."""
     format = format_of(format, output, FORMATS) or "table"
     if labels:
-        _print_labels(actionzoo.Predictor(model, engine=engine, offline=offline).labels, sources, format, output)
+        _print_labels(actionzoo.load_model(model, engine=engine, offline=offline).labels, sources, format, output)
         return
     if not sources:
         raise typer.BadParameter("name a video, a folder, an address, a camera, or - for a list", param_hint="SOURCE")
-    check_windows(window, stride)
+    check_windows(window, step)
     if window is None and segments:
         raise typer.BadParameter("needs --window", param_hint="--segments")
     names = actionzoo.inference.expand_sources(with_listed(sources))
@@ -103,7 +103,7 @@ def predict(
     _check_files(names, output, annotate)
     if fps is not None and not 0 < fps < math.inf:
         raise typer.BadParameter(f"is a number above 0, not {fps}", param_hint="--fps")
-    question = _Question(top_k or TOP_K, window, stride, segments, threshold, offline, fps)
+    question = _Question(top_k or TOP_K, window, step, segments, threshold, offline, fps)
     unbounded = not live and len(names) == 1 and _has_no_end(names[0], offline)
     if unbounded and window is None:
         note(f"{names[0]} does not say how long it is: it is answered when it ends, with --window 2 as it goes")
@@ -112,15 +112,15 @@ def predict(
         raise typer.BadParameter("an address that does not end needs jsonl, csv or table", param_hint="--format")
     answers: list[Answer] = []
     with _opened(output, format) as out:
-        predictor = actionzoo.Predictor(
+        loaded = actionzoo.load_model(
             model, engine=engine, precision=precision, flow=flow, force=force, offline=offline
-        )
-        check_stride(window if stride is None else stride, predictor.shortest_stride_s, predictor.model)
-        writer = _writer(format, out, predictor, top_k, many=len(names) > 1, windows=window is not None, live=live)
+        ).prepare()
+        check_step(window, step, loaded)
+        writer = _writer(format, out, loaded, top_k, many=len(names) > 1, windows=window is not None, live=live)
         if live or endless:
-            code = _watch(names[0], predictor, question, writer, live=live)
+            code = _watch(names[0], loaded, question, writer, live=live)
         else:
-            answers = _answer_all(names, predictor, question, writer)
+            answers = _answer_all(names, loaded, question, writer)
             code = 0 if len(answers) == len(names) else 3 if answers else 1
         writer.end()
         if code == 1 and format in ("table", "csv"):
@@ -136,8 +136,8 @@ class _Question:
     """What is asked about every source."""
 
     top_k: int
-    window_s: float | None
-    stride_s: float | None
+    window: float | None
+    step: float | None
     segments: bool
     threshold: float | None
     offline: bool
@@ -146,22 +146,22 @@ class _Question:
     def ask(
         self,
         source: str,
-        predictor: Predictor,
+        model: Model,
         progress: Report | None,
         on_window: Callable[[Window], None] | None = None,
     ) -> Answer:
         """The answer, with its segments merged and its uncertain labels marked."""
         check_source(source, offline=self.offline)
-        answer = predictor.predict(
+        answer = model.predict(
             source,
             sys.maxsize if self.segments else self.top_k,  # merging needs the scores of all classes
-            window_s=self.window_s,
-            stride_s=self.stride_s,
+            window=self.window,
+            step=self.step,
             progress=progress,
             fps=self.fps,
             on_window=on_window,
         )
-        labels = predictor.labels
+        labels = model.labels
         windows = [replace(w, predictions=self.judge(w.predictions, labels)) for w in answer.windows]
         if self.segments:
             merged = actionzoo.inference.merge_segments(windows)
@@ -192,27 +192,27 @@ def _print_labels(labels: Sequence[str], sources: list[str] | None, format: Form
 
 
 def _writer(
-    format: Format, out: TextIO, predictor: Predictor, top_k: int | None, *, many: bool, windows: bool, live: bool
+    format: Format, out: TextIO, model: Model, top_k: int | None, *, many: bool, windows: bool, live: bool
 ) -> Writer:
     match format:
         case "table":
-            return TableWriter(out, predictor, top_k=top_k or 1, many=many, windows=windows)
+            return TableWriter(out, model, top_k=top_k or 1, many=many, windows=windows)
         case "csv":
             return CsvWriter(out, live=live)
         case "json":
-            return JsonWriter(out, predictor.model)
+            return JsonWriter(out, model.name)
         case "jsonl":
-            return JsonLinesWriter(out, predictor.model)
+            return JsonLinesWriter(out, model.name)
 
 
-def _answer_all(names: list[str], predictor: Predictor, question: _Question, writer: Writer) -> list[Answer]:
+def _answer_all(names: list[str], model: Model, question: _Question, writer: Writer) -> list[Answer]:
     """Asks about every source and writes each answer when it is there; a source that fails does not stop the others."""
     answers = []
     for i, name in enumerate(names, 1):
         count = f" ({i} of {len(names)})" if len(names) > 1 else ""
         try:
             with progress_bar(name, count) as progress:
-                answer = question.ask(name, predictor, progress)
+                answer = question.ask(name, model, progress)
         except Exception as error:
             if isinstance(error, ModelError) or (debugging() and not isinstance(error, ActionzooError)):
                 raise  # not this source's fault, or wanted whole
@@ -228,23 +228,23 @@ def _answer_all(names: list[str], predictor: Predictor, question: _Question, wri
     return answers
 
 
-def _watch(name: str, predictor: Predictor, question: _Question, writer: Writer, *, live: bool) -> int:
+def _watch(name: str, model: Model, question: _Question, writer: Writer, *, live: bool) -> int:
     """Answers as they come, about the newest frames of a camera or stream or the windows of an address without an end.
 
     Until it ends (0) or the user interrupts (130); what was written stays.
     """
     check_source(name, offline=question.offline)
-    labels = predictor.labels
+    labels = model.labels
     try:
         if live:
-            for answer in predictor.stream(name, question.top_k):
+            for answer in model.stream(name, question.top_k):
                 writer.live(name, replace(answer, predictions=question.judge(answer.predictions, labels)))
         else:
 
             def write(window: Window) -> None:
                 writer.window(name, replace(window, predictions=question.judge(window.predictions, labels)))
 
-            for warning in question.ask(name, predictor, None, write).warnings:
+            for warning in question.ask(name, model, None, write).warnings:
                 warn(f"{name}: {warning}; the answers are about what can be decoded")
     except KeyboardInterrupt:
         return 130

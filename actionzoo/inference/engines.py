@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ import numpy.typing as npt
 from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub.openvino import import_openvino, load_keras, openvino_source
 from actionzoo.hub.resolve import ModelFiles
+
+if TYPE_CHECKING:
+    import keras
 
 logger = logging.getLogger("actionzoo")
 
@@ -98,27 +102,67 @@ class OpenVINOEngine:
 
 
 class KerasEngine:
-    """The network on Keras, its batch normalisation folded into the convolutions.
+    """A network on Keras, its batch normalisation folded into the convolutions.
 
     Computes in the precision its layers were saved with, usually f32.
     """
 
     name = "keras"
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, network: keras.Model) -> None:
         from actionzoo.models.folding import fold_batch_norm
 
         with contextlib.suppress(ValueError):  # a network that cannot be folded runs as it is
-            model = fold_batch_norm(model)
-        self._model = model
-        self.inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+            network = fold_batch_norm(network)
+        self._network = network
+        self.inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in network.inputs}
         self.precision = "f32"
-        self.classes = int(model.output_shape[-1])
+        self.classes = int(network.output_shape[-1])
 
     def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
-        given = {"appearance": appearance, "motion": motion}
-        clips = {name: np.ascontiguousarray(given[name], np.float32) for name in self.inputs}
-        return np.asarray(self._model.predict_on_batch(clips), np.float32)
+        return run_network(self._network, self.inputs, appearance, motion)
+
+
+class LayerEngine:
+    """The part of a network from its inputs to one of its layers, on Keras.
+
+    Attributes:
+        inputs: names of those that the layer depends on.
+
+    Raises ModelError if there is no such layer, or it does not give one tensor. `name` is the model's, for the message.
+    """
+
+    def __init__(self, network: keras.Model, layer: str, name: str) -> None:
+        import keras
+
+        from actionzoo.models.graph import inputs_of, is_folded, layer_output
+
+        output = layer_output(network, layer, name)
+        try:
+            inputs = inputs_of(network, output)
+        except ValueError as error:
+            raise ModelError(f"{name} has no features to give: {error}") from error
+        self._network = keras.Model(inputs, output)
+        self._folded = is_folded(network, output)
+        self.inputs = tuple(str(tensor.name) for tensor in inputs)
+
+    def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
+        """The layer's output for a batch of clips, `(batch, ...)`, with a folded time axis restored behind the batch.
+
+        appearance `(batch, time, height, width, 3)`: RGB in 0..255; motion `(batch, time, height, width, 2*L)`:
+        pixels a frame step.
+        """
+        values = run_network(self._network, self.inputs, appearance, motion)
+        return values.reshape(len(appearance), -1, *values.shape[1:]) if self._folded else values
+
+
+def run_network(
+    network: keras.Model, inputs: Iterable[str], appearance: Array, motion: Array
+) -> npt.NDArray[np.float32]:
+    """What a Keras network gives for a batch of clips, of which it takes the inputs that are named."""
+    given = {"appearance": appearance, "motion": motion}
+    clips = {name: np.ascontiguousarray(given[name], np.float32) for name in inputs}
+    return np.asarray(network.predict_on_batch(clips)).astype(np.float32)
 
 
 def check_scores(values: Array, model: str) -> None:
@@ -127,18 +171,25 @@ def check_scores(values: Array, model: str) -> None:
         raise ModelError(f"{model} gives scores that are not finite; its training diverged, or its weights are damaged")
 
 
-def load_engine(files: ModelFiles, engine: str = "auto", precision: str = "auto", batch: int = 1) -> Engine:
+def load_engine(
+    files: ModelFiles,
+    engine: str = "auto",
+    precision: str = "auto",
+    batch: int = 1,
+    network: Callable[[], keras.Model] | None = None,
+) -> Engine:
     """The engine that `engine` and `precision` ask for.
 
-    "auto" is OpenVINO where it is installed and can run the model; otherwise Keras, with a warning. Raises ModelError
-    if the engine that was asked for cannot run the model, ValueError for unknown names.
+    "auto" is OpenVINO where it is installed and can run the model; otherwise Keras, with a warning. `network` loads the
+    model in Keras, by default from its file. Raises ModelError if the engine that was asked for cannot run the model,
+    ValueError for unknown names.
     """
     if engine not in ENGINES or precision not in PRECISIONS:
         raise ValueError(f"engine is one of {', '.join(ENGINES)}; precision is one of {', '.join(PRECISIONS)}")
     if engine == "keras":
         if precision == "bf16":
             raise ModelError("the Keras engine computes in f32; use --engine openvino for bf16")
-        return KerasEngine(load_keras(files))
+        return KerasEngine(load_keras(files) if network is None else network())
     try:
         return _load_openvino(files, files.precision if precision == "auto" else precision, batch)
     except ImportError as error:
@@ -156,7 +207,7 @@ def load_engine(files: ModelFiles, engine: str = "auto", precision: str = "auto"
         failure = ModelError(f"OpenVINO cannot run {files.name} ({reason}); use --engine keras")
         if engine == "openvino":
             raise failure from error
-    on_keras = load_engine(files, "keras", "f32" if precision == "auto" else precision)
+    on_keras = load_engine(files, "keras", "f32" if precision == "auto" else precision, network=network)
     logger.warning("Keras runs %s, more slowly than OpenVINO would: %s", files.name, failure)
     return on_keras
 

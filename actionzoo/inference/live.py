@@ -5,44 +5,29 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from actionzoo.inference.clips import Array, Clip, padded
 from actionzoo.video import sampling
 from actionzoo.video.flow import optical_flow
 from actionzoo.video.live import Live
-from actionzoo.video.sampling import ClipSpec
-
-Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A clip that ends with the newest frame: `arrived` by `time.monotonic`, `time_s` seconds into the stream."""
-
-    time_s: float
-    arrived: float
-    appearance: Array
-    motion: Array
+from actionzoo.video.spec import InputSpec
 
 
 class NewestClip:
     """A context manager that iterates over clips, each made of the newest frames there are when it is asked for.
 
-    A thread takes the camera's frames at `fps` (a slower camera gives all of its own), pads them and computes their
-    flow by `method`, None for none. Until there are enough frames for a clip, the rules for short videos make one of
-    those there are. The iteration ends with the stream.
+    With each clip come the `time.monotonic` at which its newest frame arrived, and the seconds of that in the stream. A
+    thread takes the camera's frames at the spec's rate (a slower camera gives all of its own), pads them and computes
+    their flow by `method`, None for none. Until there are enough frames for a clip, the rules for short videos make one
+    of those there are. The iteration ends with the stream.
     """
 
-    def __init__(
-        self, camera: Live, spec: ClipSpec, fps: float, method: str | None, pad: Callable[[Array], Array]
-    ) -> None:
-        self._camera, self._spec, self._fps, self._method, self._pad = camera, spec, fps, method, pad
+    def __init__(self, camera: Live, spec: InputSpec, method: str | None) -> None:
+        self._camera, self._spec, self._method = camera, spec, method
         self._frames: deque[tuple[float, float, Array]] = deque(maxlen=spec.span)
         self._flows: deque[Array] = deque(maxlen=spec.span - 1)
         self._last: Array | None = None
@@ -53,7 +38,7 @@ class NewestClip:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._follow, name="newest-clip", daemon=True)
 
-    def __enter__(self) -> Iterator[Clip]:
+    def __enter__(self) -> Iterator[tuple[float, float, Clip]]:
         self._thread.start()
         return self._clips()
 
@@ -63,7 +48,7 @@ class NewestClip:
         self._stopped.set()
         self._thread.join(timeout=3.0)
 
-    def _clips(self) -> Iterator[Clip]:
+    def _clips(self) -> Iterator[tuple[float, float, Clip]]:
         while True:
             with self._changed:
                 while self._seen == self._given and not self._ended:
@@ -76,11 +61,12 @@ class NewestClip:
                 frames, flows = list(self._frames), list(self._flows)
             yield self._gather(frames, flows)
 
-    def _gather(self, frames: list[tuple[float, float, Array]], flows: list[Array]) -> Clip:
+    def _gather(self, frames: list[tuple[float, float, Array]], flows: list[Array]) -> tuple[float, float, Clip]:
         images = [image for _, _, image in frames]
-        centres = sampling.clip_centres(len(images), self._spec)[0]
+        centres = sampling.clip_centres(len(images), self._spec.clip)[0]
         time_s, arrived, _ = frames[-1]
-        return Clip(time_s, arrived, *sampling.gather_clip(images, flows, centres, self._spec.stack_length))
+        clip = Clip(self._given - 1, *sampling.gather_clip(images, flows, centres, self._spec.stack_length))
+        return arrived, time_s, clip
 
     def _follow(self) -> None:
         try:
@@ -91,8 +77,8 @@ class NewestClip:
                         return
                     arrived = time.monotonic() - camera.age_s
                     # A quarter of a step early is nearer to the grid than a whole frame late.
-                    if frame.time >= due - 0.25 / self._fps:
-                        due = max(due, frame.time - 0.5 / self._fps) + 1 / self._fps
+                    if frame.time >= due - 0.25 / self._spec.fps:
+                        due = max(due, frame.time - 0.5 / self._spec.fps) + 1 / self._spec.fps
                         self._take(frame.time, arrived, frame.image)
         except BaseException as error:
             self._error = error
@@ -104,11 +90,11 @@ class NewestClip:
     def _take(self, time_s: float, arrived: float, image: Array) -> None:
         flow = None
         if self._method is not None and self._last is not None:
-            flow = self._pad(optical_flow(np.stack([self._last, image]), self._method, workers=1)[0])
+            flow = padded(optical_flow(np.stack([self._last, image]), self._method, workers=1)[0], self._spec)
         self._last = image
         with self._changed:
             if flow is not None:
                 self._flows.append(flow)
-            self._frames.append((time_s, arrived, self._pad(image)))
+            self._frames.append((time_s, arrived, padded(image, self._spec)))
             self._seen += 1
             self._changed.notify_all()

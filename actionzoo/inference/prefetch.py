@@ -1,4 +1,4 @@
-"""Runs an iterator in a thread of its own, a bounded number of items ahead of its consumer."""
+"""Work in threads that do not keep the process from ending: an iterator ahead of its consumer, and one result."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -72,3 +73,17 @@ class Prefetch(Generic[T]):
             except queue.Full:
                 continue
         return False
+
+
+def in_thread(work: Callable[[], T]) -> Future[T]:
+    """Starts `work` in a thread, and gives its result to be."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="model", daemon=True).start()
+    return future

@@ -48,7 +48,7 @@ def as_source(video: Video, fps: float | None = None) -> Source:
     Raises NotAVideoError for a camera, which has no end, and for frames that are no video.
     """
     if isinstance(video, int):
-        raise NotAVideoError(video, "a camera has no end; use `Predictor.stream`")
+        raise NotAVideoError(video, "a camera has no end; use `Model.stream`")
     if isinstance(video, list | tuple):
         return Frames(video, fps)
     if hasattr(video, "__array__"):  # also tensors of torch, JAX and TensorFlow

@@ -1,4 +1,4 @@
-"""A predictor that knows its answers, so that these tests are about the command line alone."""
+"""A model that knows its answers, so that these tests are about the command line alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import actionzoo
 from actionzoo.cli.main import main
 from actionzoo.errors import NotAVideoError
 from actionzoo.inference import Answer, LiveAnswer, Prediction, Window
+from actionzoo.video.spec import InputSpec
 
 LABELS = ("hug", "kick", "push")
 
@@ -22,24 +23,27 @@ def predictions(*scores: float) -> tuple[Prediction, ...]:
     return tuple(sorted(listed, key=lambda prediction: -prediction.score))
 
 
-class KnownPredictor:
+class KnownModel:
     """Says "push" about everything; a file called `bad...` is no video, one called
     `damaged...` is. Windows say hug, hug, push, push."""
 
-    model = "known"
+    name = "known"
     labels = LABELS
-    shortest_stride_s = 0.1
+    spec = InputSpec(LABELS, fps=10.0)
 
     def __init__(self, model: str = "mini", **options: object) -> None:
         self.options = options
+
+    def prepare(self) -> KnownModel:
+        return self
 
     def predict(
         self,
         source: str,
         top_k: int,
         *,
-        window_s: float | None,
-        stride_s: float | None,
+        window: float | None,
+        step: float | None,
         progress: object,
         fps: float | None,
         on_window: Callable[[Window], None] | None,
@@ -50,14 +54,14 @@ class KnownPredictor:
             raise KeyboardInterrupt
         whole = predictions(0.1, 0.2, 0.7)
         windows: tuple[Window, ...] = (Window(0.0, 4.0, whole[:top_k]),)
-        if window_s is not None:
+        if window is not None:
             scores = ((0.8, 0.1, 0.1), (0.5, 0.3, 0.2), (0.3, 0.25, 0.45), (0.05, 0.05, 0.9))
             windows = tuple(Window(float(i), i + 1.0, predictions(*s)[:top_k]) for i, s in enumerate(scores))
         timing = {"decode": 0.1, "flow": 0.2, "model": 0.3, "total": 0.4}
-        for window in windows if on_window is not None else ():
-            on_window(window)
+        for each in windows if on_window is not None else ():
+            on_window(each)
         warnings = ("is damaged",) if Path(source).name.startswith("damaged") else ()
-        return Answer(source, self.model, 60, 15.0, 4.0, whole[:top_k], windows, timing, warnings)
+        return Answer(source, self.name, 60, 15.0, 4.0, whole[:top_k], windows, timing, warnings)
 
     def stream(self, source: str, top_k: int) -> Iterator[LiveAnswer]:
         yield LiveAnswer(1.0, 0.25, predictions(0.1, 0.2, 0.7)[:top_k])
@@ -77,8 +81,8 @@ class Result:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Result]:
-    """Runs `actionzoo ...` in this process with `KnownPredictor`, in a folder with `a.mp4` and `b.mp4`."""
-    monkeypatch.setattr(actionzoo, "Predictor", KnownPredictor, raising=False)
+    """Runs `actionzoo ...` in this process with `KnownModel`, in a folder with `a.mp4` and `b.mp4`."""
+    monkeypatch.setattr(actionzoo, "load_model", KnownModel, raising=False)
     monkeypatch.chdir(tmp_path)
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).touch()

@@ -11,42 +11,52 @@ import pytest
 import actionzoo
 from actionzoo.cli.main import main
 from actionzoo.errors import ModelError, NotAVideoError
-from actionzoo.inference.features import Features
+from actionzoo.inference import Features
+from actionzoo.video.spec import InputSpec
 
 from .conftest import Result
 
 Run = Callable[..., Result]
 
 
-class KnownExtractor:
+class KnownFeatures:
     """Gives a row of twos for every second of its four-second videos; a file called `bad...` is no video."""
 
-    model = "known"
-    shortest_stride_s = 0.1
+    name = "known"
+    spec = InputSpec((), fps=10.0)
 
-    def __init__(self, layer: str, model: str, *, pool: bool, offline: bool) -> None:
+    def __init__(self, model: str, *, offline: bool) -> None:
+        self.model = model
+
+    def layer_engine(self, layer: str) -> None:
         if layer != "pool5":
-            raise ModelError(f"{model} has no layer {layer!r}")
-        self.layer, self.shape = layer, (3,) if pool else (2, 4, 4, 3)
+            raise ModelError(f"{self.model} has no layer {layer!r}")
 
-    def extract(
-        self, source: str, *, window_s: float | None, stride_s: float | None, progress: object = None
+    def features(
+        self,
+        source: str,
+        layer: str,
+        *,
+        pool: bool,
+        window: float | None,
+        step: float | None,
+        progress: object = None,
     ) -> Features:
         if Path(source).name.startswith("bad"):
             raise NotAVideoError(source, "is not a video")
         if Path(source).name.startswith("interrupted"):
             raise KeyboardInterrupt
-        step = window_s if stride_s is None else stride_s
+        step = window if step is None else step
         starts = np.arange(0, 4, step) if step else np.zeros(1)
-        times = np.stack([starts, starts + (window_s or 4)], axis=1)
-        rows = np.full((len(starts), *self.shape), 2, np.float32)
+        times = np.stack([starts, starts + (window or 4)], axis=1)
+        rows = np.full((len(starts), *((3,) if pool else (2, 4, 4, 3))), 2, np.float32)
         warnings = ("is damaged",) if Path(source).name.startswith("damaged") else ()
-        return Features(source, self.model, self.layer, rows, times, np.ones(len(starts), np.int64), warnings)
+        return Features(source, self.name, layer, rows, times, np.ones(len(starts), np.int64), warnings)
 
 
 @pytest.fixture
 def known(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr("actionzoo.cli.features.FeatureExtractor", KnownExtractor)
+    monkeypatch.setattr(actionzoo, "load_model", KnownFeatures)
     return lambda *arguments: run("features", *arguments)
 
 
@@ -56,7 +66,7 @@ def load(path: str = "out.npz") -> dict[str, np.ndarray]:
 
 
 def test_rows_of_all_videos_in_one_file(known: Run) -> None:
-    result = known("a.mp4", "b.mp4", "--layer", "pool5", "--output", "out.npz", "--window", 2, "--stride", 1)
+    result = known("a.mp4", "b.mp4", "--layer", "pool5", "--output", "out.npz", "--window", 2, "--step", 1)
     assert (result.code, result.out) == (0, "")
     assert result.err == "out.npz: 2 videos, features 8 x 3, from pool5 of known\n"
     data = load()
@@ -105,7 +115,7 @@ def test_an_unknown_layer(known: Run) -> None:
 
 
 def test_unwritable_output_is_found_before_the_work(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actionzoo.cli.features.FeatureExtractor", None)
+    monkeypatch.setattr(actionzoo, "load_model", None)
     result = run("features", "a.mp4", "--layer", "pool5", "--output", "no/such/out.npz")
     assert (result.code, result.err) == (
         1,
@@ -131,7 +141,7 @@ def test_sources_that_cannot_be(known: Run, tmp_path: Path) -> None:
         ["out.npz", "--layer", "pool5", "--output", "./out.npz"],
         ["a.mp4", "--layer", "pool5", "--output", "out.npz", "--window", "0"],
         ["a.mp4", "--layer", "pool5", "--output", "out.npz", "--window", "0.01"],
-        ["a.mp4", "--layer", "pool5", "--output", "out.npz", "--stride", "1"],
+        ["a.mp4", "--layer", "pool5", "--output", "out.npz", "--step", "1"],
         ["0", "--layer", "pool5", "--output", "out.npz"],
         ["rtsp://host/1", "--layer", "pool5", "--output", "out.npz"],
         ["", "--layer", "pool5", "--output", "out.npz"],
@@ -155,7 +165,7 @@ def test_the_shipped_model_on_real_files(
     assert done.stderr.count("\n") == 2
     assert str(cut) in done.stderr.splitlines()[0]
     data = load(str(output))
-    answer = actionzoo.predict(clip, window_s=2.0, engine="keras")
+    answer = actionzoo.predict(clip, window=2.0, engine="keras")
     labels = [answer.predictions[0].index for _ in answer.windows]
     assert data["times"].tolist() == [[window.start_s, window.end_s] for window in answer.windows]
     assert data["features"].argmax(1).tolist() == [window.predictions[0].index for window in answer.windows]

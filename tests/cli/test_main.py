@@ -76,7 +76,7 @@ def test_a_slip_of_the_pen(run: Callable[..., Result]) -> None:
         (["predict", "a.mp4", "--window", "abc"], "--window"),
         (["predict", "a.mp4", "--top-k", "0"], "--top-k"),
         (["predict", "a.mp4", "--top-k", "1.5"], "--top-k"),
-        (["predict", "a.mp4", "--stride", "1"], "--stride"),
+        (["predict", "a.mp4", "--step", "1"], "--step"),
         (["predict", "a.mp4", "--format", "xml"], "--format"),
         (["predict", "a.mp4", "--threshold", "2"], "--threshold"),
         (["predict", "a.mp4", "--threshold", "-2"], "--threshold"),
@@ -123,7 +123,7 @@ def ending(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def end(*given: object, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr(actionzoo, "Predictor", end)
+    monkeypatch.setattr(actionzoo, "load_model", end)
 
 
 @pytest.mark.parametrize(
@@ -155,20 +155,20 @@ def test_an_interrupt_is_no_error(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     ending(monkeypatch, KeyboardInterrupt())
-    monkeypatch.setattr("actionzoo.cli.models.resolve_model", actionzoo.Predictor)
+    monkeypatch.setattr("actionzoo.cli.models.resolve_model", actionzoo.load_model)
     result = run(*arguments)
     assert (result.code, result.out, result.err) == (130, "", "")
 
 
 def test_a_bug_is_one_line_without_debugging(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actionzoo, "Predictor", None)
+    monkeypatch.setattr(actionzoo, "load_model", None)
     result = run("predict", "a.mp4")
     assert (result.code, result.err.count("\n")) == (1, 1)
     assert "ACTIONZOO_DEBUG=1" in result.err
 
 
 def test_a_bug_is_raised_when_debugging(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actionzoo, "Predictor", None)
+    monkeypatch.setattr(actionzoo, "load_model", None)
     monkeypatch.setenv("ACTIONZOO_DEBUG", "1")
     with pytest.raises(TypeError):
         run("predict", "a.mp4")

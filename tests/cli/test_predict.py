@@ -310,7 +310,7 @@ def test_interrupted_run_leaves_the_old_output(run: Run, tmp_path: Path) -> None
 
 
 def test_unwritable_output_is_found_before_the_work(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actionzoo, "Predictor", None)
+    monkeypatch.setattr(actionzoo, "load_model", None)
     result = run("predict", "a.mp4", "--output", "no/such/folder/answer.json")
     assert (result.code, result.err.count("\n")) == (1, 1)
     assert result.err.startswith("actionzoo: no/such/folder/answer.json: cannot be written")
@@ -328,10 +328,10 @@ def test_unwritable_output_is_found_before_the_work(run: Run, monkeypatch: pytes
         ["predict", "a.mp4", "--threshold", "nan"],
         ["predict", "a.mp4", "--window", "0"],
         ["predict", "a.mp4", "--window", "nan"],
-        ["predict", "a.mp4", "--window", "1", "--stride", "-1"],
-        ["predict", "a.mp4", "--window", "1", "--stride", "0.001"],
+        ["predict", "a.mp4", "--window", "1", "--step", "-1"],
+        ["predict", "a.mp4", "--window", "1", "--step", "0.001"],
         ["predict", "a.mp4", "--window", "0.001"],
-        ["predict", "a.mp4", "--stride", "1"],
+        ["predict", "a.mp4", "--step", "1"],
         ["predict", "a.mp4", "--segments"],
         ["predict", "a.mp4", "--flow", "brox"],
         ["predict", "a.mp4", "--no-such-option"],

@@ -26,7 +26,7 @@ from actionzoo.evaluation.selection import choose
 from actionzoo.hub.bundle import save_model
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.resolve import resolve_model
-from actionzoo.inference import Predictor
+from actionzoo.inference import load_model
 from actionzoo.models import create_model
 from actionzoo.video.sampling import clip_centres
 from actionzoo.video.spec import InputSpec
@@ -95,9 +95,9 @@ def test_windows_are_what_predict_sees(data: Path, model: Path) -> None:
     files = resolve_model(model)
     done = evaluate(files, read_dataset(data), Protocol(files.spec))
     assert done.protocol == "windows"
-    predictor = Predictor(model, engine="keras")
+    model = load_model(model, engine="keras")
     for path, logits in zip(done.scores.paths, done.scores.logits["answer"], strict=True):
-        said = {p.label: p.score for p in predictor.predict(path, top_k=2).predictions}
+        said = {p.label: p.score for p in model.predict(path, top_k=2).predictions}
         chances = np.exp(logits) / np.exp(logits).sum()
         assert [said["down"], said["left"]] == pytest.approx(chances, abs=2e-3)  # flow is kept in half precision
     mean = (done.scores.logits["appearance"] + done.scores.logits["motion"]) / 2

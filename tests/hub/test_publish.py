@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard, constants
 from actionzoo.errors import ModelError, ModelNotFoundError, OfflineError, WeightsError
 from actionzoo.hub import InputSpec, resolve_model, save_model
 from actionzoo.hub.publish import push
-from actionzoo.inference import Predictor
+from actionzoo.inference import load_model
 from actionzoo.models import create_model
 
 from .conftest import use_hub
@@ -45,7 +45,7 @@ def test_a_model_comes_back_as_it_was(run: Path, logged_in: Hub, clip: Path) -> 
     files = resolve_model(address)
     assert files.spec == SPEC
     assert files.sha256 == resolve_model(run).sha256
-    back, here = (Predictor(model, engine="keras").predict(clip) for model in (address, run))
+    back, here = (load_model(model, engine="keras").predict(clip) for model in (address, run))
     assert back.predictions == here.predictions
     assert back.label in SPEC.classes
 

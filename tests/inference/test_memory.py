@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 import actionzoo
-import actionzoo.inference.predictor as predictor_module
+import actionzoo.inference.model as model_module
 from actionzoo.errors import ModelError, NotAVideoError, VideoNotFoundError
 from actionzoo.hub import read_spec, save_model
-from actionzoo.inference import Answer, Predictor, annotate, extract_features, predict
+from actionzoo.inference import Answer, annotate, features, load_model, predict
 from actionzoo.video import Frames, Live, probe, read_frames
 
 from .conftest import FPS, SPEC, moving, write_standin
@@ -73,8 +73,8 @@ def test_the_answer_of_the_file(kind: str, name: str, images: np.ndarray, stored
         def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
             return images
 
-    predictor = Predictor()
-    expected = predictor.predict(stored, 4, window_s=1.0)
+    model = load_model("mini")
+    expected = model.predict(stored, 4, window=1.0)
     assert expected.windows[0].label != expected.windows[2].label
     with open(stored, "rb") as file:
         source: Any = {
@@ -86,7 +86,7 @@ def test_the_answer_of_the_file(kind: str, name: str, images: np.ndarray, stored
             "BytesIO": io.BytesIO(stored.read_bytes()),
             "file": file,
         }[kind]
-        found = predictor.predict(source, 4, fps=FPS, window_s=1.0)
+        found = model.predict(source, 4, fps=FPS, window=1.0)
         assert not file.closed
     assert_same(found, expected)
     assert found.source.endswith(name)
@@ -98,23 +98,21 @@ def test_the_functions_take_frames_too(images: np.ndarray, stored: Path, tmp_pat
     annotate(images, answer, tmp_path / "out.mp4")
     assert probe(tmp_path / "out.mp4").duration_s == pytest.approx(3.0)
     write_model(tmp_path / "small.keras")
-    one, other = (
-        extract_features(source, "motion_pool5", tmp_path / "small.keras", fps=FPS) for source in (images, stored)
-    )
+    one, other = (features(source, "motion_pool5", tmp_path / "small.keras", fps=FPS) for source in (images, stored))
     np.testing.assert_allclose(one.features, other.features, atol=1e-6)
     assert one.source == "<frames>"
 
 
 def test_batches_are_answered_in_order(images: np.ndarray, stored: Path) -> None:
-    predictor = Predictor()
+    model = load_model("mini")
     sources = [images[30:], stored, io.BytesIO(stored.read_bytes()), list(images)]
-    answers = predictor.predict_batch(sources, top_k=2, fps=FPS)
+    answers = model.predict_batch(sources, top_k=2, fps=FPS)
     for answer, source in zip(answers, sources, strict=True):
-        assert_same(answer, predictor.predict(source, 2, fps=FPS))
+        assert_same(answer, model.predict(source, 2, fps=FPS))
     assert answers[0].label != answers[1].label or answers[0].score != answers[1].score
-    assert predictor.predict_batch([]) == []
+    assert model.predict_batch([]) == []
     with pytest.raises(VideoNotFoundError, match="lost"):
-        predictor.predict_batch([stored, "lost.mp4"])
+        model.predict_batch([stored, "lost.mp4"])
 
 
 @pytest.mark.parametrize(
@@ -122,22 +120,22 @@ def test_batches_are_answered_in_order(images: np.ndarray, stored: Path) -> None
     [
         (np.zeros((2, 8, 8, 3), np.uint8), "have no rate; give `fps`"),
         ([], "have no rate"),
-        (0, "^0: a camera has no end; use `Predictor.stream`"),
+        (0, "^0: a camera has no end; use `Model.stream`"),
         (None, "a NoneType is not a video"),
         (b"", "^<bytes>: is empty"),
     ],
 )
 def test_what_is_no_video(source: Any, message: str) -> None:
     with pytest.raises(NotAVideoError, match=message):
-        Predictor().predict(source)
+        load_model("mini").predict(source)
 
 
-def test_a_predictor_is_not_pickled() -> None:
+def test_a_model_is_not_pickled() -> None:
     for copied in (pickle.dumps, copy.deepcopy):
         with pytest.raises(
-            TypeError, match=r"cannot be pickled.*each process make its own: actionzoo.Predictor\('mini'"
+            TypeError, match=r"cannot be pickled.*each process load its own: actionzoo.load_model\('mini'"
         ):
-            copied(Predictor())
+            copied(load_model("mini"))
 
 
 NOT_FINITE = r"gives scores that are not finite; its training diverged, or its weights are damaged"
@@ -153,14 +151,12 @@ def test_scores_that_are_not_finite(
 ) -> None:
     write_standin(tmp_path, SPEC, still=still)
     use_catalog(tmp_path)
-    predictor = Predictor()
+    model = load_model("mini")
     with pytest.raises(ModelError, match=f"^mini {NOT_FINITE}"):
-        predictor.predict(images, fps=FPS)
-    monkeypatch.setattr(
-        predictor_module, "live", lambda source, size: Live(read_frames(Frames(images, FPS), size=size))
-    )
+        model.predict(images, fps=FPS)
+    monkeypatch.setattr(model_module, "live", lambda source, size: Live(read_frames(Frames(images, FPS), size=size)))
     with pytest.raises(ModelError, match=f"^mini {NOT_FINITE}"):
-        list(predictor.stream(0))
+        list(model.stream(0))
 
 
 @pytest.mark.parametrize("engine", ["keras", "openvino"])
@@ -173,5 +169,5 @@ def test_scores_that_overflow(engine: str, images: np.ndarray, tmp_path: Path) -
     with pytest.raises(ModelError, match=NOT_FINITE):
         predict(images, path, fps=FPS, engine=engine)
     with pytest.raises(ModelError, match=NOT_FINITE):
-        extract_features(images, "motion_pool5", path, fps=FPS)
-    assert np.isfinite(extract_features(images, "appearance_pool5", path, fps=FPS).features).all()
+        features(images, "motion_pool5", path, fps=FPS)
+    assert np.isfinite(features(images, "appearance_pool5", path, fps=FPS).features).all()

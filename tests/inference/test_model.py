@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 
 import actionzoo.hub.resolve
-import actionzoo.inference.predictor as predictor_module
-import actionzoo.inference.watcher as watcher_module
+import actionzoo.inference.model as model_module
+import actionzoo.inference.video_pass as pass_module
 from actionzoo.errors import BrokenVideoError, ModelError, ModelNotFoundError, NotAVideoError, VideoNotFoundError
 from actionzoo.hub import catalog_table, load_catalog
 from actionzoo.hub.cache import sha256_of
-from actionzoo.inference import Predictor, predict
+from actionzoo.inference import Model, load_model, predict
 from actionzoo.video.live import Live
 from actionzoo.video.reader import Frame, read_frames
 
@@ -32,14 +32,14 @@ from .conftest import CLASSES, FPS, SPEC, moving, write_standin, write_video
 
 
 @pytest.fixture(scope="module")
-def predictor(catalog_folder: Path) -> Predictor:
+def model(catalog_folder: Path) -> Model:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(actionzoo.hub.resolve, "load_catalog", lambda: load_catalog(catalog_folder))
-        return Predictor()
+        return load_model("mini")
 
 
-def test_what_moves_right_is_answered_so(predictor: Predictor, videos: dict[str, Path]) -> None:
-    answer = predictor.predict(videos["right"])
+def test_what_moves_right_is_answered_so(model: Model, videos: dict[str, Path]) -> None:
+    answer = model.predict(videos["right"])
     assert (answer.label, answer.predictions[0].index) == ("right", 0)
     assert answer.score > 0.9
     assert [prediction.label for prediction in answer.predictions] != list(CLASSES)
@@ -50,29 +50,29 @@ def test_what_moves_right_is_answered_so(predictor: Predictor, videos: dict[str,
     assert answer.windows[0].predictions == answer.predictions
 
 
-def test_the_flow_is_in_pixels_of_the_models_input(predictor: Predictor, videos: dict[str, Path]) -> None:
+def test_the_flow_is_in_pixels_of_the_models_input(model: Model, videos: dict[str, Path]) -> None:
     # 2 pixels a frame at 20 frames a second are 4 at the model's 10, and half of that at half the width.
-    answer = predictor.predict(videos["right"])
+    answer = model.predict(videos["right"])
     scores = {prediction.label: prediction.score for prediction in answer.predictions}
     assert np.log(scores["right"] / scores["left"]) == pytest.approx(2 * 4 * 2, rel=0.15)
     assert np.log(scores["still"] / scores["red"]) == pytest.approx(1, abs=0.1)
 
 
-def test_colours_arrive_as_rgb(predictor: Predictor, videos: dict[str, Path]) -> None:
-    answer = predictor.predict(videos["red"])
+def test_colours_arrive_as_rgb(model: Model, videos: dict[str, Path]) -> None:
+    answer = model.predict(videos["red"])
     assert answer.label == "red"
     assert np.log(answer.score / answer.predictions[1].score) == pytest.approx(220 / 16 - 1, abs=0.5)
 
 
-def test_windows_follow_the_video(predictor: Predictor, videos: dict[str, Path]) -> None:
-    answer = predictor.predict(videos["turn"], top_k=2, window_s=1.0)
+def test_windows_follow_the_video(model: Model, videos: dict[str, Path]) -> None:
+    answer = model.predict(videos["turn"], top_k=2, window=1.0)
     assert [window.label for window in answer.windows] == ["right"] * 3 + ["left"] * 3
     assert [window.end_s for window in answer.windows] == pytest.approx([1, 2, 3, 4, 5, 6])
     assert all(len(window.predictions) == 2 for window in answer.windows)
 
 
-def test_the_answer_as_json(predictor: Predictor, videos: dict[str, Path]) -> None:
-    answer = predictor.predict(videos["right"], window_s=2.0).to_dict()
+def test_the_answer_as_json(model: Model, videos: dict[str, Path]) -> None:
+    answer = model.predict(videos["right"], window=2.0).to_dict()
     assert json.loads(json.dumps(answer)) == answer
     assert list(answer) == [
         "source", "model", "frames", "fps", "duration_s", "predictions", "windows", "warnings", "timing_s"
@@ -84,48 +84,44 @@ def test_the_answer_as_json(predictor: Predictor, videos: dict[str, Path]) -> No
     assert all(seconds > 0 for seconds in answer["timing_s"].values())
 
 
-def test_a_damaged_video_is_answered_with_a_warning(
-    predictor: Predictor, videos: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_damaged_video_is_answered_with_a_warning(model: Model, videos: dict[str, Path], tmp_path: Path) -> None:
     data = bytearray(videos["right"].read_bytes())
     middle = data.index(b"mdat") + (len(data) - data.index(b"mdat")) // 2
     data[middle : middle + 200] = bytes(200)
     (tmp_path / "hole.mp4").write_bytes(data)
-    answer = predictor.predict(tmp_path / "hole.mp4")
+    answer = model.predict(tmp_path / "hole.mp4")
     assert answer.label == "right"
     assert len(answer.warnings) == 1
     assert "damaged or cut off at" in answer.warnings[0]
 
 
-def test_windows_are_told_as_they_come(predictor: Predictor, videos: dict[str, Path]) -> None:
+def test_windows_are_told_as_they_come(model: Model, videos: dict[str, Path]) -> None:
     told: list[str] = []
-    answer = predictor.predict(videos["turn"], window_s=1.0, on_window=lambda window: told.append(window.label))
+    answer = model.predict(videos["turn"], window=1.0, on_window=lambda window: told.append(window.label))
     assert told == [window.label for window in answer.windows]
 
 
-def test_a_folder_of_pictures_is_shown_at_its_rate(
-    predictor: Predictor, videos: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_folder_of_pictures_is_shown_at_its_rate(model: Model, videos: dict[str, Path], tmp_path: Path) -> None:
     for index, frame in enumerate(read_frames(videos["right"]), 1):
         cv2.imwrite(str(tmp_path / f"{index:04d}.png"), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
-    assert predictor.predict(tmp_path).fps == 25
-    answer, same = predictor.predict(tmp_path, fps=FPS), predictor.predict(videos["right"])
+    assert model.predict(tmp_path).fps == 25
+    answer, same = model.predict(tmp_path, fps=FPS), model.predict(videos["right"])
     assert (answer.source, answer.fps, answer.duration_s) == (str(tmp_path), FPS, pytest.approx(same.duration_s))
     assert answer.score == pytest.approx(same.score, abs=1e-3)
     with pytest.raises(NotAVideoError, match="at a rate above 0, not -1"):
-        predictor.predict(tmp_path, fps=-1)
+        model.predict(tmp_path, fps=-1)
 
 
-def test_a_single_frame_gets_an_answer(predictor: Predictor, videos: dict[str, Path]) -> None:
-    answer = predictor.predict(videos["one"])
+def test_a_single_frame_gets_an_answer(model: Model, videos: dict[str, Path]) -> None:
+    answer = model.predict(videos["one"])
     assert (answer.frames, answer.label) == (1, "still")
     assert 0 < answer.duration_s <= 0.1
 
 
-def test_frames_of_any_shape(predictor: Predictor, tmp_path: Path) -> None:
+def test_frames_of_any_shape(model: Model, tmp_path: Path) -> None:
     for name, size in (("wide", (16, 10_000)), ("tall", (900, 16)), ("tiny", (2, 2))):
         video = write_video(tmp_path / f"{name}.mp4", np.full((5, *size, 3), 90, np.uint8))
-        assert predictor.predict(video).label == "still"
+        assert model.predict(video).label == "still"
 
 
 def test_the_mirrored_view_is_averaged_in(
@@ -133,7 +129,7 @@ def test_the_mirrored_view_is_averaged_in(
 ) -> None:
     write_standin(tmp_path, replace(SPEC, mirror=True))
     use_catalog(tmp_path)
-    scores = {p.label: p.score for p in Predictor().predict(videos["right"]).predictions}
+    scores = {p.label: p.score for p in load_model("mini").predict(videos["right"]).predictions}
     assert scores["right"] == pytest.approx(scores["left"], rel=0.01)
     assert scores["still"] > 2 * scores["right"]
 
@@ -144,17 +140,17 @@ def test_stretch_and_fit(use_catalog: Callable[[Path], None], tmp_path: Path) ->
     for rule in ("fit", "stretch"):
         write_standin(tmp_path / rule, replace(SPEC, resize=rule))
         use_catalog(tmp_path / rule)
-        scores = {p.label: p.score for p in Predictor().predict(video).predictions}
+        scores = {p.label: p.score for p in load_model("mini").predict(video).predictions}
         red[rule] = np.log(scores["red"] / scores["still"]) + 1
     assert red["stretch"] == pytest.approx(240 / 16, abs=0.5)
     assert red["fit"] == pytest.approx(red["stretch"] / 3, rel=0.02)  # 64x16 of the 64x48 pixels
 
 
 def test_a_video_is_decoded_once_and_each_flow_computed_once(
-    predictor: Predictor, videos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    model: Model, videos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads, pairs = [], []
-    read_frames, flow_stream = watcher_module.read_frames, watcher_module.flow_stream
+    read_frames, flow_stream = pass_module.read_frames, pass_module.flow_stream
 
     def reading(*args: Any, **options: Any) -> Any:
         reads.append(args)
@@ -165,59 +161,59 @@ def test_a_video_is_decoded_once_and_each_flow_computed_once(
             pairs.append(frame.time)
             yield frame, flow
 
-    monkeypatch.setattr(watcher_module, "read_frames", reading)
-    monkeypatch.setattr(watcher_module, "flow_stream", flowing)
-    predictor.predict(videos["turn"], window_s=2.0, stride_s=0.25)
+    monkeypatch.setattr(pass_module, "read_frames", reading)
+    monkeypatch.setattr(pass_module, "flow_stream", flowing)
+    model.predict(videos["turn"], window=2.0, step=0.25)
     assert len(reads) == 1
     assert len(pairs) == len(set(pairs)) == 60
 
 
-def test_progress_rises_to_the_end(predictor: Predictor, videos: dict[str, Path]) -> None:
+def test_progress_rises_to_the_end(model: Model, videos: dict[str, Path]) -> None:
     seen: list[tuple[float, float | None]] = []
-    predictor.predict(videos["right"], progress=lambda done, whole: seen.append((done, whole)))
+    model.predict(videos["right"], progress=lambda done, whole: seen.append((done, whole)))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1] == (pytest.approx(3.0), pytest.approx(3.0))
 
 
-def test_a_video_that_breaks_in_the_middle(predictor: Predictor, videos: dict[str, Path], tmp_path: Path) -> None:
+def test_a_video_that_breaks_in_the_middle(model: Model, videos: dict[str, Path], tmp_path: Path) -> None:
     broken = tmp_path / "brökén clip.mp4"
     content = bytearray(videos["turn"].read_bytes())
     broken.write_bytes(content[: len(content) // 2])
     with pytest.raises((BrokenVideoError, NotAVideoError), match=r"brökén clip\.mp4") as caught:
-        predictor.predict(broken)
+        model.predict(broken)
     assert "\n" not in str(caught.value)
-    assert predictor.predict(videos["right"]).label == "right"
+    assert model.predict(videos["right"]).label == "right"
 
 
 def test_threads_end_with_the_prediction(
-    predictor: Predictor, videos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    model: Model, videos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(predictor, "_run", interrupted)
+    monkeypatch.setattr(model, "_run", interrupted)
     before = set(threading.enumerate())
     with pytest.raises(KeyboardInterrupt):
-        predictor.predict(videos["turn"])
+        model.predict(videos["turn"])
     assert set(threading.enumerate()) <= before
 
 
-def test_wrong_arguments(predictor: Predictor, videos: dict[str, Path]) -> None:
+def test_wrong_arguments(model: Model, videos: dict[str, Path]) -> None:
     for arguments in (
         {"top_k": 0},
-        {"window_s": 0.0},
-        {"window_s": -1.0},
-        {"stride_s": 1.0},
-        {"window_s": float("nan")},
-        {"window_s": 1.0, "stride_s": 1e-9},
+        {"window": 0.0},
+        {"window": -1.0},
+        {"step": 1.0},
+        {"window": float("nan")},
+        {"window": 1.0, "step": 1e-9},
     ):
         with pytest.raises(ValueError):
-            predictor.predict(videos["right"], **arguments)
+            model.predict(videos["right"], **arguments)
     for arguments in ({"engine": "torch"}, {"precision": "int8"}, {"flow": "brox"}):
         with pytest.raises(ValueError, match="there are"):
-            Predictor(**arguments)
+            load_model("mini", **arguments)
     with pytest.raises(ModelNotFoundError, match="did you mean mini"):
-        Predictor("minni")
+        load_model("minni")
     with pytest.raises(VideoNotFoundError, match=r"missing\.mp4"):
         predict("missing.mp4")
 
@@ -242,17 +238,15 @@ def test_a_record_that_does_not_fit_its_network(
     write_standin(tmp_path / "flow", replace(SPEC, flow="brox"))
     use_catalog(tmp_path / "flow")
     with pytest.raises(ModelError, match="unknown flow 'brox'"):
-        Predictor()
+        load_model("mini")
     with pytest.raises(ModelError, match=r"trained with brox flow and has never seen what farneback gives; .*--force"):
-        Predictor(flow="farneback")
+        load_model("mini", flow="farneback")
     assert predict(videos["right"], flow="farneback", force=True).label == "right"
 
 
-def test_many_windows_equal_the_video_they_are_cut_from(
-    predictor: Predictor, videos: dict[str, Path], tmp_path: Path
-) -> None:
-    windows = predictor.predict(videos["turn"], window_s=3.0).windows
-    alone = predictor.predict(videos["right"])
+def test_many_windows_equal_the_video_they_are_cut_from(model: Model, videos: dict[str, Path], tmp_path: Path) -> None:
+    windows = model.predict(videos["turn"], window=3.0).windows
+    alone = model.predict(videos["right"])
     assert windows[0].score == pytest.approx(alone.score, abs=0.02)
     assert windows[0].label == alone.label
 
@@ -265,16 +259,16 @@ def camera(seconds: float) -> Iterator[Frame]:
         yield Frame(time.monotonic() - begun, image)
 
 
-def test_a_camera_is_answered_about_its_newest_frames(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictor_module, "live", lambda source, size: Live(camera(2.0)))
-    run = predictor._run
+def test_a_camera_is_answered_about_its_newest_frames(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_module, "live", lambda source, size: Live(camera(2.0)))
+    run = model._run
 
     def slow(*clip: Any, **options: Any) -> Any:
         time.sleep(0.3)
         return run(*clip, **options)
 
-    monkeypatch.setattr(predictor, "_run", slow)
-    answers = list(predictor.stream(0, top_k=2))
+    monkeypatch.setattr(model, "_run", slow)
+    answers = list(model.stream(0, top_k=2))
     assert 1 <= len(answers) < 2.0 * FPS  # frames are left out, however fast the machine is
     assert answers[-1].label == "right"
     assert len(answers[-1].predictions) == 2
@@ -283,17 +277,17 @@ def test_a_camera_is_answered_about_its_newest_frames(predictor: Predictor, monk
     assert [a.time_s for a in answers] == sorted({a.time_s for a in answers})
 
 
-def test_a_camera_that_fails_or_is_left(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_fails_or_is_left(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing() -> Iterator[Frame]:
         yield from camera(0.2)
         raise BrokenVideoError("0", "the cable fell out")
 
-    monkeypatch.setattr(predictor_module, "live", lambda source, size: Live(failing()))
+    monkeypatch.setattr(model_module, "live", lambda source, size: Live(failing()))
     with pytest.raises(BrokenVideoError, match="cable"):
-        list(predictor.stream("0"))
-    monkeypatch.setattr(predictor_module, "live", lambda source, size: Live(camera(60)))
+        list(model.stream("0"))
+    monkeypatch.setattr(model_module, "live", lambda source, size: Live(camera(60)))
     before = set(threading.enumerate())
-    answers = predictor.stream("0")
+    answers = model.stream("0")
     next(answers)
     answers.close()
     assert set(threading.enumerate()) <= before
