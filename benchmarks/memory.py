@@ -90,7 +90,7 @@ def predict(video: str) -> None:
     """Answer for every ten seconds, with the embedded model."""
     import actionzoo
 
-    actionzoo.predict(video, window_s=10, stride_s=10)
+    actionzoo.predict(video, window=10, step=10)
 
 
 STAGES = {"decode": decode, "flow": flow, "predict": predict}

@@ -38,7 +38,7 @@ def annotate(
 
     A panel lists the window's best classes and a bar along the lower edge is as long as the score of the first; below
     `threshold` the panel says "uncertain". Sound is left out. The frame rate is constant; a frame is shown as long as
-    in the video. Nothing is left at `out` after an error. `progress` is called as `Predictor.predict` does.
+    in the video. Nothing is left at `out` after an error. `progress` is called as by `Model.predict`.
 
     Raises VideoError or one of its kinds, and OutputError.
     """
