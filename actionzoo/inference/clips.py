@@ -12,16 +12,18 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from actionzoo.data.decoded import DecodedVideo
 from actionzoo.video import sampling
 from actionzoo.video.resize import pad_to
 from actionzoo.video.sampling import ClipSpec
 from actionzoo.video.spec import InputSpec
+
+if TYPE_CHECKING:
+    from actionzoo.data.decoded import DecodedVideo
 
 Array = npt.NDArray[Any]
 
