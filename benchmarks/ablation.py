@@ -63,13 +63,13 @@ def scores_of(name: str, fold: int, seed: int, data: VideoDataset, work: Path) -
         divided = replace(data, videos=videos)
         place.mkdir(parents=True, exist_ok=True)
         write_csv(divided, place / "fold.csv")
-        train = len(divided.part("train").videos)
+        train = len(divided.in_split("train").videos)
         epochs = round(STEPS / -(-train // BATCH))
         recipe = replace(RECIPE, model=network, options=OPTIONS | options, epochs=epochs, seed=seed)
         since = time.time()
         finetune(place / "fold.csv", place / "run", recipe, resume=(place / "run" / "checkpoint.safetensors").exists())
         files = resolve_model(place / "run")
-        done = evaluate(files, divided.part("test"), Protocol(files.spec, "windows"))
+        done = evaluate(files, divided.in_split("test"), Protocol(files.spec, "windows"))
         (place / "scores.npz").write_bytes(done.scores.to_npz())
         right = (done.scores.answers == done.scores.labels).mean()
         print(f"{name}, fold {fold + 1}, seed {seed}: {100 * right:.1f} %, {time.time() - since:.0f} s", flush=True)
@@ -82,7 +82,7 @@ def summarise(data: VideoDataset, work: Path) -> dict[str, Any]:
     right = {name: _right(name, "answer", data, work) for name in NETWORKS}
     right = {stream: _right("late", stream, data, work) for stream in ("appearance", "motion")} | right
     groups = np.array([video.group for video in data.videos])
-    shown = np.array([data.classes[video.label] for video in data.videos])
+    shown = np.array([data.classes[video.class_index] for video in data.videos])
     rows = {}
     for name, table in right.items():
         gain = table.mean(axis=0) - right["late"].mean(axis=0)

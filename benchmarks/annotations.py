@@ -17,7 +17,7 @@ from pathlib import Path
 from actionzoo.data.dataset import read_dataset, split_by_group, write_csv
 from benchmarks._machine import describe, machine
 
-PARTS = ("train", "val")
+SPLITS = ("train", "val")
 
 
 def make(folder: Path, videos: int, classes: int, parts: tuple[str, ...] = ("",)) -> Path:
@@ -53,9 +53,9 @@ def measured(videos: int, classes: int) -> Iterator[tuple[str, float]]:
         since = time.perf_counter()
         split_by_group(people)
         yield "  split by group", time.perf_counter() - since
-        parts = make(Path(place, "parts"), videos, classes, PARTS)
+        parts = make(Path(place, "parts"), videos, classes, SPLITS)
         since = time.perf_counter()
-        assert read_dataset(parts).summary().startswith(f"{len(PARTS)} parts, {classes} classes, {videos} videos")
+        assert read_dataset(parts).summary().startswith(f"{len(SPLITS)} splits, {classes} classes, {videos} videos")
         yield "folders of parts", time.perf_counter() - since
 
 

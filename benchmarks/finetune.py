@@ -60,7 +60,7 @@ def main() -> None:
                 recipe = replace(Recipe(), init=init, seed=seed)
                 finetune(options.work / "set.csv", run, recipe, resume=(run / "checkpoint.safetensors").exists())
             files = resolve_model(run)
-            done = evaluate(files, read_dataset(options.work / "set.csv").part("test"), Protocol(files.spec))
+            done = evaluate(files, read_dataset(options.work / "set.csv").in_split("test"), Protocol(files.spec))
             metrics = measure(done.scores)
             rows.append({"answer": metrics.top1, **metrics.streams, "interval": metrics.top1_interval})
             print(f"{name}, seed {seed}: {rows[-1]}", flush=True)

@@ -65,7 +65,7 @@ class Stills:
         whole = self._source.read(index)
         middle = np.asarray(whole.frames[len(whole.frames) // 2])
         frames, flow = np.broadcast_to(middle, whole.frames.shape), np.zeros_like(whole.flow)
-        return DecodedVideo(whole.name, whole.label, frames, flow)
+        return DecodedVideo(whole.name, whole.class_index, frames, flow)
 
 
 def measure(folder: Path) -> tuple[dict[str, Any], DecodedVideo]:
@@ -85,7 +85,7 @@ def measure(folder: Path) -> tuple[dict[str, Any], DecodedVideo]:
             "standard_error": round(float(error), 4),
             "classes": by_class,
         }
-    kick = next(index for index, video in enumerate(source.videos) if source.classes[video.label] == "kick")
+    kick = next(index for index, video in enumerate(source.videos) if source.classes[video.class_index] == "kick")
     return found, source.read(kick)
 
 

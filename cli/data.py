@@ -14,7 +14,7 @@ from actionzoo.data.build import Estimate
 from actionzoo.data.build import build as build_shards
 from actionzoo.data.check import Checked, check_videos
 from actionzoo.data.dataset import VideoDataset, read_dataset
-from actionzoo.data.layouts.found import PARTS
+from actionzoo.data.layouts.found import SPLITS
 from actionzoo.errors import DataError
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.puppets import ACTIONS, write_dataset
@@ -59,7 +59,7 @@ def check(
 
     The exit code is 3 if some videos are broken, and 1 if all are.
     """
-    dataset = read_dataset(data, split=split, group=group)
+    dataset = read_dataset(data, official_split=split, group=group)
     typer.echo(printable(dataset.summary()), err=True)
     with bar("decoding") as progress:
         checked = check_videos([video.path for video in dataset.videos], workers=workers, progress=progress)
@@ -99,7 +99,7 @@ def build(
     The exit code is 3 if some videos cannot be read: they are listed, and left out.
     """
     video_format = PAPERS if model is None else resolve_model(model).spec.video_format
-    dataset = read_dataset(data, split=split, group=group)
+    dataset = read_dataset(data, official_split=split, group=group)
     typer.echo(printable(dataset.summary()), err=True)
     announce = partial(_announce, workers=None if scheduler else workers)
     with bar("building") as progress:
@@ -163,7 +163,7 @@ def _facts(dataset: VideoDataset, checked: list[Checked]) -> dict[str, Any]:
     """Everything that was found, for programs."""
     videos = [
         asdict(found)
-        | {"path": str(found.path), "label": dataset.classes[video.label], "index": video.label}
+        | {"path": str(found.path), "label": dataset.classes[video.class_index], "index": video.class_index}
         | {"group": video.group, "split": video.split}
         for video, found in zip(dataset.videos, checked, strict=True)
     ]
@@ -173,11 +173,11 @@ def _facts(dataset: VideoDataset, checked: list[Checked]) -> dict[str, Any]:
 def _print_summary(dataset: VideoDataset, checked: list[Checked]) -> None:
     """A line for every class, and what can be said of all."""
     console = standard_console()
-    parts = [part for part in PARTS if any(video.split == part for video in dataset.videos)]
+    parts = [part for part in SPLITS if any(video.split == part for video in dataset.videos)]
     table = columns(console, "class", "videos", "minutes", "groups", *parts, whole=("class",))
     held: dict[int, list[tuple[Any, Checked]]] = defaultdict(list)
     for video, found in zip(dataset.videos, checked, strict=True):
-        held[video.label].append((video, found))
+        held[video.class_index].append((video, found))
     for label, name in enumerate(dataset.classes):
         own = held[label]
         groups = {video.group for video, _ in own if video.group is not None}

@@ -93,7 +93,7 @@ def evaluate(
         raise typer.BadParameter(str(error), param_hint="--views") from error
     shards = open_shards(data)
     if shards is None:
-        dataset = read_dataset(data, split=split, group=group)
+        dataset = read_dataset(data, official_split=split, group=group)
     else:
         dataset = VideoDataset(shards.classes, shards.videos)
     typer.echo(printable(dataset.summary()), err=True)

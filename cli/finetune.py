@@ -171,7 +171,7 @@ def _recipe(data: str, model: str, init: str | None, recipe: str, changes: dict[
 
     shards = open_shards(data)
     if shards is None:
-        dataset = read_dataset(data, split=changes.get("split", 1), group=changes.get("group"))
+        dataset = read_dataset(data, official_split=changes.get("split", 1), group=changes.get("group"))
     else:
         dataset = VideoDataset(shards.classes, shards.videos)
     typer.echo(printable(dataset.summary()), err=True)

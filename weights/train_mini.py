@@ -109,7 +109,7 @@ class Draws(keras.utils.PyDataset):
         ]
         clips = [random_clip(decoded, SPEC, SIZE, rng, Augmentation()) for decoded in chosen]
         appearance, motion = (np.stack(stream) for stream in zip(*clips, strict=True))
-        labels = np.eye(len(ACTIONS), dtype=np.float32)[[decoded.label for decoded in chosen]]
+        labels = np.eye(len(ACTIONS), dtype=np.float32)[[decoded.class_index for decoded in chosen]]
         return {"appearance": appearance, "motion": motion}, (labels, labels)
 
     def _shuffled(self, count: int, position: int) -> int:
@@ -209,7 +209,7 @@ def cross_validate(
         unseen = [decoded for decoded in real if sequence(decoded) in fold]
         model = learn_real(connection, start, seen, puppets, seed + number)
         result[out] = scores(model, unseen)
-        correct = result[out].argmax(-1) == np.array([decoded.label for decoded in unseen])[:, None]
+        correct = result[out].argmax(-1) == np.array([decoded.class_index for decoded in unseen])[:, None]
         print(f"fold {number + 1} of {len(FOLDS)}, sequences {fold}: {correct.mean(axis=0).round(3)}", flush=True)
         keras.backend.clear_session()
     return result
@@ -220,7 +220,7 @@ def summary(result: np.ndarray, real: Sequence[DecodedVideo]) -> dict[str, Any]:
 
     Clips of a sequence are alike, so a standard error is that of the mean over sequences.
     """
-    labels = np.array([decoded.label for decoded in real])
+    labels = np.array([decoded.class_index for decoded in real])
     sequences = np.array([sequence(decoded) for decoded in real])
     correct = result.argmax(-1) == labels[:, None]
     table: dict[str, Any] = {}
@@ -236,9 +236,9 @@ def summary(result: np.ndarray, real: Sequence[DecodedVideo]) -> dict[str, Any]:
     confusion = np.zeros((len(ACTIONS), len(ACTIONS)), int)
     np.add.at(confusion, (labels, result[:, 2].argmax(-1)), 1)
     wrong = [
-        {"clip": f"{ACTIONS[decoded.label]}/{decoded.name}", "answer": ACTIONS[int(answer)]}
+        {"clip": f"{ACTIONS[decoded.class_index]}/{decoded.name}", "answer": ACTIONS[int(answer)]}
         for decoded, answer in zip(real, result[:, 2].argmax(-1), strict=True)
-        if answer != decoded.label
+        if answer != decoded.class_index
     ]
     return {"accuracy": table, "confusion": confusion.tolist(), "wrong": wrong}
 

@@ -192,7 +192,7 @@ def _encoded(
     video: LabeledVideo, classes: tuple[str, ...], video_format: VideoFormat
 ) -> tuple[bytes, DecodedVideo, list[float]]:
     """The record of a video, and what is in it. Raises VideoError."""
-    decoded, times = decode_timed_video(video.path, video.label, video_format)
+    decoded, times = decode_timed_video(video.path, video.class_index, video_format)
     try:
         return encode_record(decoded, times, video, classes, flow_bound(video_format)), decoded, times
     except ValueError as error:  # protobuf's limit of 2 GB
@@ -253,7 +253,9 @@ def _tasks(
 
 def _identity(dataset: VideoDataset, video_format: VideoFormat) -> str:
     """What is to be built, in a few letters: another set, another form or a changed file have others."""
-    rows = [[str(video.path), video.label, video.group, video.split, *_state(video.path)] for video in dataset.videos]
+    rows = [
+        [str(video.path), video.class_index, video.group, video.split, *_state(video.path)] for video in dataset.videos
+    ]
     text = json.dumps([dataset.classes, asdict(video_format), rows])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from actionzoo.data.layouts.folders import read_folders
-from actionzoo.data.layouts.found import PARTS, TEST, TRAIN, Entry, Found, counted, part_of, shortened
-from actionzoo.data.layouts.lists import read_list, read_metadata, read_only_list, read_part_lists
+from actionzoo.data.layouts.found import SPLITS, TEST, TRAIN, Entry, Found, counted, shortened, split_of
+from actionzoo.data.layouts.lists import read_list, read_metadata, read_only_list, read_split_lists
 from actionzoo.data.layouts.official import read_official
 from actionzoo.data.layouts.tree import Tree, survey
 from actionzoo.errors import DataError, OutputError
@@ -36,13 +36,13 @@ class LabeledVideo:
 
     Attributes:
         path: of the file.
-        label: index of its class.
+        class_index: of its class, from 0.
         group: what it shares with other videos, or `None` where nobody knows.
         split: "train", "val" or "test", or `None` where nobody has said.
     """
 
     path: Path
-    label: int
+    class_index: int
     group: str | None = None
     split: str | None = None
 
@@ -61,35 +61,35 @@ class VideoDataset:
     videos: tuple[LabeledVideo, ...]
     notes: tuple[str, ...] = field(default=(), compare=False)
 
-    def part(self, split: str) -> VideoDataset:
-        """The videos of one part, by any of its names. Raises DataError if there are none."""
-        split = part_of(split) or split
+    def in_split(self, split: str) -> VideoDataset:
+        """The videos of one split, by any of its names. Raises DataError if there are none."""
+        split = split_of(split) or split
         videos = tuple(video for video in self.videos if video.split == split)
         if not videos:
             there = sorted({video.split for video in self.videos if video.split})
-            raise DataError(f"no video is in the part {split!r}; there are {', '.join(there) or 'no parts'}")
+            raise DataError(f"no video is in the split {split!r}; there are {', '.join(there) or 'no splits'}")
         return replace(self, videos=videos)
 
     def summary(self) -> str:
         """What there is, and what was left out, in one line.
 
         >>> VideoDataset(("bend", "wave"), (LabeledVideo(Path("a.mp4"), 0, None, "train"),)).summary()
-        '1 part, 2 classes, 1 video: train 1'
+        '1 split, 2 classes, 1 video: train 1'
         """
-        parts = Counter(video.split for video in self.videos)
-        named = [name for name in PARTS if parts[name]]
+        counts = Counter(video.split for video in self.videos)
+        named = [name for name in SPLITS if counts[name]]
         groups = len({video.group for video in self.videos} - {None})
-        facts = [counted(len(named), "part")] if named else []
+        facts = [counted(len(named), "split")] if named else []
         facts += [counted(len(self.classes), "class"), *([counted(groups, "group")] if groups else [])]
         text = f"{', '.join(facts)}, {counted(len(self.videos), 'video')}"
         if named:
-            shares = [f"{name} {parts[name]}" for name in named]
-            text += ": " + ", ".join(shares + ([f"in no part {parts[None]}"] if parts[None] else []))
+            shares = [f"{name} {counts[name]}" for name in named]
+            text += ": " + ", ".join(shares + ([f"in no split {counts[None]}"] if counts[None] else []))
         return "; ".join([text, *self.notes])
 
 
 def read_dataset(
-    data: str | Path, *, split: int = 1, group: str | None = None, missing_ok: bool = False
+    data: str | Path, *, official_split: int = 1, group: str | None = None, missing_ok: bool = False
 ) -> VideoDataset:
     r"""Find out what `data` is, and read it.
 
@@ -97,7 +97,7 @@ def read_dataset(
         data: a folder with a folder of videos for every class, also within or around folders named after parts (train,
             val, test) or groups; a list of videos with columns for path and label and, if known, group and split; a
             folder with such lists; or the folder of a data set with its official lists.
-        split: which of the official splits, 1 to 3.
+        official_split: which of the official splits of UCF101 and HMDB51, 1 to 3.
         group: a regular expression on a video's path below `data`; what its first group matches is the video's group.
         missing_ok: also take videos that a list names and that are not there, as those of shards.
 
@@ -114,20 +114,20 @@ def read_dataset(
     elif not path.is_dir():
         raise DataError(f"there is no folder or file {data}; give class folders, a CSV, or a data set with its lists")
     else:
-        found = _read_folder(path, split, expression)
+        found = _read_folder(path, official_split, expression)
     _refuse_twice(found)
     dataset = _annotations(found)
     _check(dataset, data)
     return dataset if expression is None else _grouped(dataset, path, expression)
 
 
-def _read_folder(path: Path, split: int, group: re.Pattern[str] | None) -> Found:
+def _read_folder(path: Path, official_split: int, group: re.Pattern[str] | None) -> Found:
     """The videos of a folder: official lists come first, then other lists, then class folders."""
     tree = survey(path)
-    official = read_official(tree, split) or read_metadata(tree)
+    official = read_official(tree, official_split) or read_metadata(tree)
     if official is not None:
         return official
-    listed, notes = read_part_lists(tree)
+    listed, notes = read_split_lists(tree)
     found = listed or _read_unlisted(tree, group)
     found.notes += notes
     return found
@@ -170,14 +170,14 @@ def split_by_group(dataset: VideoDataset, *, test: float = 0.2, seed: int = 0) -
     groups: dict[str, dict[int, int]] = defaultdict(dict)
     for name, video in zip(names, dataset.videos, strict=True):
         held = groups[name]
-        held[video.label] = held.get(video.label, 0) + 1
+        held[video.class_index] = held.get(video.class_index, 0) + 1
     chosen = _test_groups(groups, test, seed)
     for part in (chosen, groups.keys() - chosen):
         seen = {label for name in part for label in groups[name]}
         if lacking := [name for label, name in enumerate(dataset.classes) if label not in seen]:
             raise DataError(f"videos of {shortened(lacking)} are of too few groups to have some for the test")
     videos = (
-        LabeledVideo(video.path, video.label, video.group, TEST if name in chosen else TRAIN)
+        LabeledVideo(video.path, video.class_index, video.group, TEST if name in chosen else TRAIN)
         for name, video in zip(names, dataset.videos, strict=True)
     )
     return replace(dataset, videos=tuple(videos))
@@ -197,7 +197,7 @@ def write_csv(dataset: VideoDataset, path: str | Path) -> None:
             writer.writerow(COLUMNS)
             for video in dataset.videos:
                 name = folders.real(str(video.path)).removeprefix(below).replace(os.sep, "/")
-                writer.writerow([name, dataset.classes[video.label], video.group or "", video.split or ""])
+                writer.writerow([name, dataset.classes[video.class_index], video.group or "", video.split or ""])
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
@@ -261,7 +261,7 @@ def _grouped(dataset: VideoDataset, path: Path, expression: re.Pattern[str]) -> 
 
 
 def _check(dataset: VideoDataset, data: object) -> None:
-    there = {video.label for video in dataset.videos}
+    there = {video.class_index for video in dataset.videos}
     if empty := [name for label, name in enumerate(dataset.classes) if label not in there]:
         raise DataError(f"{data}: no videos of {shortened(empty)}; add some, or remove the class")
     if len(dataset.classes) < 2:

@@ -39,7 +39,7 @@ class DecodedVideo:
 
     Attributes:
         name: the file's name.
-        label: index of its class.
+        class_index: of its class, from 0.
         frames: `(frames, height, width, 3)` uint8 RGB.
         flow: `(frames-1, height, width, 2)` float16, pixels a frame step; half precision keeps a data set small and is
             exact to 1/128 px up to 8 px.
@@ -48,7 +48,7 @@ class DecodedVideo:
     """
 
     name: str
-    label: int
+    class_index: int
     frames: NDArray[np.uint8]
     flow: NDArray[np.float16]
 
@@ -83,17 +83,17 @@ def content_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def decode_video(path: Path, label: int, video_format: VideoFormat) -> DecodedVideo:
+def decode_video(path: Path, class_index: int, video_format: VideoFormat) -> DecodedVideo:
     """Decode one video once and compute its flow. Raises VideoError."""
-    return decode_timed_video(path, label, video_format)[0]
+    return decode_timed_video(path, class_index, video_format)[0]
 
 
-def decode_timed_video(path: Path, label: int, video_format: VideoFormat) -> tuple[DecodedVideo, list[float]]:
+def decode_timed_video(path: Path, class_index: int, video_format: VideoFormat) -> tuple[DecodedVideo, list[float]]:
     """The same, with the time of every frame in seconds."""
     times, images = zip(*read_frames(path, fps=video_format.fps, size=video_format.size), strict=True)
     frames = np.stack(images)
     flow = optical_flow(frames, video_format.flow, workers=1).astype(np.float16)
-    return DecodedVideo(path.name, label, frames, flow), list(times)
+    return DecodedVideo(path.name, class_index, frames, flow), list(times)
 
 
 class VideoSource:
@@ -118,9 +118,9 @@ class VideoSource:
         name, key = video.path.name, self._key(video.path)
         arrays = self._cache.load(key, name)
         if arrays is None:
-            made = decode_video(video.path, video.label, self.video_format)
+            made = decode_video(video.path, video.class_index, self.video_format)
             arrays = self._cache.store(key, name, made.frames, made.flow)
-        return DecodedVideo(name, video.label, *arrays)
+        return DecodedVideo(name, video.class_index, *arrays)
 
     def digest(self, index: int) -> str | None:
         """What the content of `videos[index]` is known by; `None` if it cannot be read."""

@@ -91,7 +91,7 @@ class ClipDataset:
     def clip(self, step: int, column: int) -> tuple[Clip, int, float]:
         """The clip at a place, the label of its video, and its share of the loss. Raises VideoError, DataError."""
         index, share = self.plan.place(step, column)
-        return self._draw(self.source.read(index), step, column), self.source.videos[index].label, share
+        return self._draw(self.source.read(index), step, column), self.source.videos[index].class_index, share
 
     def dataset(self, steps: range, columns: range, batch: int | None = None) -> Any:
         """Some columns of the batches of these steps, in elements of `batch` clips (default: all columns).

@@ -90,14 +90,14 @@ def encode_record(
     codes = [encode_flow(np.asarray(field, np.float32), bound) for field in decoded.flow]
     features = {
         "name": [decoded.name.encode("utf-8", "surrogateescape")],
-        "class": [classes[video.label].encode()],
+        "class": [classes[video.class_index].encode()],
         "group": [(video.group or "").encode()],
         "split": [(video.split or "").encode()],
         "frames": [_jpeg(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)) for frame in decoded.frames],
         "flow_u": [_jpeg(code[..., 0]) for code in codes],
         "flow_v": [_jpeg(code[..., 1]) for code in codes],
     }
-    numbers = {"label": [video.label], "height": [decoded.frames.shape[1]], "width": [decoded.frames.shape[2]]}
+    numbers = {"label": [video.class_index], "height": [decoded.frames.shape[1]], "width": [decoded.frames.shape[2]]}
     made = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value)) for name, value in features.items()}
     made |= {name: tf.train.Feature(int64_list=tf.train.Int64List(value=value)) for name, value in numbers.items()}
     made["times"] = tf.train.Feature(float_list=tf.train.FloatList(value=times))
@@ -117,7 +117,7 @@ def record_facts(
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
     place = offset + HEADER, len(data), digest
     seconds = times[-1] * len(times) / max(len(times) - 1, 1)  # the last frame lasts as long as the others
-    return RecordFacts(decoded.name, video.label, video.group, video.split, len(times), seconds, *place)
+    return RecordFacts(decoded.name, video.class_index, video.group, video.split, len(times), seconds, *place)
 
 
 def open_shards(place: str | Path) -> ShardSource | None:

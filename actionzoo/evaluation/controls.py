@@ -6,6 +6,7 @@ Two control clips are made of every video. `background` is what stays: each pixe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def control_videos(decoded: DecodedVideo) -> dict[str, DecodedVideo]:
     colour = background.mean(axis=(0, 1)).round().astype(np.uint8)
     still = np.broadcast_to(np.zeros((), np.float16), (max(count - 1, 0), height, width, 2))
     return {
-        name: DecodedVideo(decoded.name, decoded.label, np.broadcast_to(picture, (count, height, width, 3)), still)
+        name: replace(decoded, frames=np.broadcast_to(picture, (count, height, width, 3)), flow=still)
         for name, picture in (("background", background), ("shape", colour))
     }
 

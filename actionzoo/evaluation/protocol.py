@@ -203,7 +203,7 @@ def evaluate(
     scores = Scores(
         files.spec.classes,
         tuple(str(source.videos[index].path) for index in good),
-        np.array([labels[source.videos[index].label] for index in good]),
+        np.array([labels[source.videos[index].class_index] for index in good]),
         tuple(source.videos[index].group or "" for index in good),
         {name: rows[good, place] for place, name in enumerate(names)},
     )

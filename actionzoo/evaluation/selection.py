@@ -56,7 +56,7 @@ def choose(
     if part == ALL or (part is None and not own and not kept):
         chosen, text = dataset, f"all {whole} videos"
     else:
-        chosen = dataset.part(part or TEST)
+        chosen = dataset.in_split(part or TEST)
         text = f"{len(chosen.videos)} of {whole} videos: the part {part or TEST!r}"
         text += "" if own else f" that {files.name} was trained with"
     seen = _Known(video for video in trained if video.split in LEARNED_FROM)

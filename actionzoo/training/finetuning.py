@@ -13,7 +13,7 @@ import keras
 
 from actionzoo.data.dataset import TEST, TRAIN, VideoDataset, read_dataset, split_by_group
 from actionzoo.data.decoded import Progress, Source, Subset, VideoSource
-from actionzoo.data.layouts.found import part_of, unknown_part
+from actionzoo.data.layouts.found import split_of, unknown_split
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
 from actionzoo.training.initialization import initial_spec, lengths_of, training_format
@@ -115,7 +115,7 @@ def _opened(
             )
         shards.videos = dataset.videos
         return shards, spec, ()
-    dataset = divided(read_dataset(data, split=recipe.split, group=recipe.group or None), recipe)
+    dataset = divided(read_dataset(data, official_split=recipe.split, group=recipe.group or None), recipe)
     learned_from = [video.path for video in dataset.videos if video.split == TRAIN]
     spec = initial_spec(recipe, dataset.classes, lengths_of(learned_from))
     source, skipped = _readable(VideoSource(dataset, training_format(recipe, spec)), skip_broken, preparing)
@@ -124,9 +124,9 @@ def _opened(
 
 def _part(name: str | None) -> str:
     """The part of a video by the name that its set gives. Raises DataError for one that no part goes by."""
-    part = part_of(name) if name else TRAIN
+    part = split_of(name) if name else TRAIN
     if part is None:
-        raise unknown_part("the set", str(name))
+        raise unknown_split("the set", str(name))
     return part
 
 
@@ -144,11 +144,11 @@ def divided(dataset: VideoDataset, recipe: Recipe) -> VideoDataset:
         dataset = replace(dataset, videos=tuple(replace(video, split=TRAIN) for video in dataset.videos))
     there = {video.split for video in dataset.videos}
     if recipe.validation and VALIDATION not in there:
-        part = split_by_group(dataset.part(TRAIN), test=recipe.validation, seed=recipe.seed)
+        part = split_by_group(dataset.in_split(TRAIN), test=recipe.validation, seed=recipe.seed)
         chosen = {video.path for video in part.videos if video.split == TEST}
         videos = (replace(video, split=VALIDATION) if video.path in chosen else video for video in dataset.videos)
         dataset = replace(dataset, videos=tuple(videos))
-    learned = {video.label for video in dataset.videos if video.split == TRAIN}
+    learned = {video.class_index for video in dataset.videos if video.split == TRAIN}
     if lacking := [name for label, name in enumerate(dataset.classes) if label not in learned]:
         raise DataError(
             f"no videos of {', '.join(lacking[:SHOWN])} are in the part 'train'; there is nothing to learn from"

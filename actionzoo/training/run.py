@@ -151,7 +151,7 @@ def environment(strategy: Any) -> dict[str, Any]:
 def fingerprint(source: Source) -> str:
     """What the videos are: names, labels, groups, parts, content and form. Another set has another one."""
     rows = [
-        [str(video.path.name), video.label, video.group, video.split, source.digest(index)]
+        [str(video.path.name), video.class_index, video.group, video.split, source.digest(index)]
         for index, video in enumerate(source.videos)
     ]
     text = json.dumps([source.classes, asdict(source.video_format), rows])

@@ -38,7 +38,7 @@ def test_a_set_in_parts(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (data / "set" / "train" / "wave" / "notes.txt").touch()
     assert main(["data", "check", str(data / "set")]) == 0
     done = capsys.readouterr()
-    said = "2 parts, 2 classes, 6 videos: train 3, val 3; 1 file left out: 1 .txt"
+    said = "2 splits, 2 classes, 6 videos: train 3, val 3; 1 file left out: 1 .txt"
     assert done.err.splitlines()[0] == said
     lines = [line.split() for line in done.out.splitlines()]
     assert lines[:2] == [["bend", "2", "0.2", "-", "1", "1"], ["wave", "4", "0.4", "-", "2", "2"]]

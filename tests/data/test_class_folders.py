@@ -40,8 +40,8 @@ def test_parts_and_classes(tmp_path: Path, names: tuple[str, ...], outer: bool) 
         folders = path.split("/")[:2]
         assert folders == ([names[("train", "val", "test").index(str(split))], label] if outer else [label, folders[1]])
         assert group is None
-    assert found.summary() == "3 parts, 3 classes, 9 videos: train 3, val 3, test 3"
-    assert len(found.part("validation").videos) == 3
+    assert found.summary() == "3 splits, 3 classes, 9 videos: train 3, val 3, test 3"
+    assert len(found.in_split("validation").videos) == 3
 
 
 def test_a_folder_around_parts_and_classes(tmp_path: Path) -> None:
@@ -53,10 +53,10 @@ def test_a_folder_around_parts_and_classes(tmp_path: Path) -> None:
 
 def test_a_part_of_unknown_name(tmp_path: Path) -> None:
     touch(tmp_path, *crossed(["train", "test", "holdout"], CLASSES))
-    with pytest.raises(DataError, match=r"'holdout' is no part of a set; the parts are train \(training\), val"):
+    with pytest.raises(DataError, match=r"'holdout' is not a split; the splits are train \(training\), val"):
         read_dataset(tmp_path)
     touch(tmp_path / "inner", *crossed(CLASSES, ["train", "holdout"]))
-    with pytest.raises(DataError, match="'holdout' is no part of a set"):
+    with pytest.raises(DataError, match="'holdout' is not a split"):
         read_dataset(tmp_path / "inner")
 
 

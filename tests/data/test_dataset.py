@@ -96,7 +96,7 @@ def test_kinetics(tmp_path: Path) -> None:
         ),
         (
             "path,label,split\na.mp4,wave,train\nb.mp4,bend,holdout\n",
-            "line 3: 'holdout' is no part .* val .valid",
+            "line 3: 'holdout' is not a split.* val .valid",
         ),
         ('path,label\n"a.mp4,wave\nb.mp4,bend\n', "cannot be read as CSV: .* quotation mark"),
         ('"path"x,label\na.mp4,wave\nb.mp4,bend\n', "needs a first line"),
@@ -154,15 +154,15 @@ def test_ucf101(tmp_path: Path) -> None:
         ("videos/v_HandStandPushups_g01_c01.avi", "HandstandPushups", "HandstandPushups_g01", "test"),
         ("videos/v_YoYo_g01_c01.avi", "YoYo", "YoYo_g01", "test"),
     ]
-    assert len(found.part("test").videos) == 2
-    with pytest.raises(DataError, match="no video is in the part 'val'; there are test, train"):
-        found.part("val")
+    assert len(found.in_split("test").videos) == 2
+    with pytest.raises(DataError, match="no video is in the split 'val'; there are test, train"):
+        found.in_split("val")
 
 
 def test_ucf101_that_is_not_whole(tmp_path: Path) -> None:
     ucf101(tmp_path)
     with pytest.raises(DataError, match=r"there is no official split 2: .*trainlist02.txt is missing"):
-        read_dataset(tmp_path, split=2)
+        read_dataset(tmp_path, official_split=2)
     (tmp_path / "videos" / "v_YoYo_g01_c01.avi").unlink()
     with pytest.raises(DataError, match=r"lacks YoYo/v_YoYo_g01_c01.avi of its official lists"):
         read_dataset(tmp_path)
@@ -181,7 +181,7 @@ def test_hmdb51_has_its_own_order_of_classes(tmp_path: Path) -> None:
     found = read_dataset(hmdb51(tmp_path))
     assert found.classes == ("climb", "climb_stairs", "kick_ball", "kick", "sword_exercise", "sword")
     assert Counter(video.split for video in found.videos) == {"train": 6, "test": 6}
-    assert all(video.path.stem.startswith(found.classes[video.label]) for video in found.videos)
+    assert all(video.path.stem.startswith(found.classes[video.class_index]) for video in found.videos)
     (tmp_path / "kick" / "kick_b.avi").unlink()
     with pytest.raises(DataError, match=r"lacks kick_b.avi of its official lists"):
         read_dataset(tmp_path)
@@ -195,9 +195,9 @@ def many(tmp_path: Path, people: int = 10, takes: int = 3) -> VideoDataset:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_split_keeps_groups_together(tmp_path: Path, seed: int) -> None:
     found = split_by_group(many(tmp_path), test=0.2, seed=seed)
-    parts = {part: {video.group for video in found.part(part).videos} for part in ("train", "test")}
+    parts = {part: {video.group for video in found.in_split(part).videos} for part in ("train", "test")}
     assert not parts["train"] & parts["test"]
-    assert Counter(video.label for video in found.part("test").videos) == {0: 6, 1: 6}
+    assert Counter(video.class_index for video in found.in_split("test").videos) == {0: 6, 1: 6}
 
 
 def test_a_split_is_drawn_by_its_seed(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_split_is_drawn_by_its_seed(tmp_path: Path) -> None:
 def test_videos_without_groups_are_split_one_by_one(tmp_path: Path) -> None:
     names = [f"{word}/{take}.mp4" for word in "ab" for take in range(10)]
     found = split_by_group(read_dataset(touch(tmp_path, *names)), test=0.3)
-    assert Counter((video.label, video.split) for video in found.videos) == {
+    assert Counter((video.class_index, video.split) for video in found.videos) == {
         (0, "train"): 7,
         (0, "test"): 3,
         (1, "train"): 7,
@@ -221,7 +221,7 @@ def test_classes_with_few_groups_are_in_both_parts(tmp_path: Path) -> None:
     touch(tmp_path, "a/p1_1.mp4", "a/p1_2.mp4", "a/p2_1.mp4", "b/p3_1.mp4", "b/p4_1.mp4")
     found = split_by_group(read_dataset(tmp_path, group=r"(p\d)"), test=0.1)
     for part in ("train", "test"):
-        assert {video.label for video in found.part(part).videos} == {0, 1}
+        assert {video.class_index for video in found.in_split(part).videos} == {0, 1}
 
 
 def test_groups_that_cannot_be_shared_out(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def source(folder: Path, video_format: VideoFormat = FORM) -> VideoSource:
 def test_order_labels_rate_and_size(folder: Path) -> None:
     found = source(folder)
     read = [found.read(index) for index in range(len(found))]
-    assert [(decoded.name, decoded.label) for decoded in read] == [("0.mp4", 0), ("0.mp4", 1), ("1.mp4", 1)]
+    assert [(decoded.name, decoded.class_index) for decoded in read] == [("0.mp4", 0), ("0.mp4", 1), ("1.mp4", 1)]
     for decoded in read:
         assert decoded.frames.shape == (5, 32, 48, 3)
         assert decoded.flow.shape == (4, 32, 48, 2)

@@ -108,7 +108,7 @@ def test_accents_in_one_character_or_two(tmp_path: Path) -> None:
     path = touch(tmp_path, f"{two}/{two}.mp4", f"{one}.mp4", "d.mp4") / "clips.csv"
     path.write_text(f"path,label\n{one}/{one}.mp4,{one}\n{two}.mp4,{two}\nd.mp4,d\n", "utf-8")
     found = read_dataset(path)
-    assert (found.classes, [video.label for video in found.videos]) == ((one, "d"), [0, 0, 1])
+    assert (found.classes, [video.class_index for video in found.videos]) == ((one, "d"), [0, 0, 1])
 
 
 def test_lists_of_paths_in_class_folders(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_lists_of_paths_in_class_folders(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("kick/0.mp4\nkick/1.mp4\npush/0.mp4\n")
     (tmp_path / "test.txt").write_text("kick/2.mp4\npush\\1.mp4\n")
     assert read_dataset(tmp_path).summary() == (
-        "2 parts, 2 classes, 5 videos: train 3, test 2; labels in test.txt, train.txt are the names of the folders; "
+        "2 splits, 2 classes, 5 videos: train 3, test 2; labels in test.txt, train.txt are the names of the folders; "
         "1 video in no list left out"
     )
 
@@ -150,7 +150,7 @@ def test_names_of_parts(tmp_path: Path) -> None:
     path.write_text("\n".join(["path,label,subset", *rows]))
     found = read_dataset(path)
     assert [video.split for video in found.videos] == ["train", "val", "val", "val", "test", None]
-    assert found.summary() == "3 parts, 2 classes, 6 videos: train 1, val 3, test 1, in no part 1"
+    assert found.summary() == "3 splits, 2 classes, 6 videos: train 1, val 3, test 1, in no split 1"
 
 
 def numbers(folder: Path, text: str) -> Path:
@@ -237,7 +237,7 @@ def test_video_folder(tmp_path: Path, lines: bool, each: bool) -> None:
         (tmp_path / part / f"metadata.{'jsonl' if lines else 'csv'}").write_text(text)
     found = read_dataset(tmp_path)
     assert Counter(video.split for video in found.videos) == {"train": 2, "val": 2, "test": 1}
-    assert found.summary() == "3 parts, 2 classes, 5 videos: train 2, val 2, test 1; 1 video in no list left out"
+    assert found.summary() == "3 splits, 2 classes, 5 videos: train 2, val 2, test 1; 1 video in no list left out"
 
 
 def kinetics(folder: Path, name: str, part: str, *clips: tuple[str, str, int]) -> None:
@@ -322,7 +322,7 @@ def test_something_something(tmp_path: Path) -> None:
     (place / "something-something-v2-test.json").write_text(json.dumps([{"id": "9"}]))
     found = read_dataset(tmp_path)
     assert found.classes == ("Zooming something", "Moving something up")
-    assert [(video.path.name, video.label, video.split) for video in found.videos] == [
+    assert [(video.path.name, video.class_index, video.split) for video in found.videos] == [
         ("7.webm", 1, "train"),
         ("12.webm", 0, "train"),
         ("3.webm", 1, "val"),

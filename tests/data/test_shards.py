@@ -56,13 +56,13 @@ def shards(dataset: VideoDataset, tmp_path_factory: pytest.TempPathFactory) -> P
 def test_what_goes_in_comes_out(dataset: VideoDataset, shards: Path) -> None:
     source = ShardSource(shards)
     assert (source.classes, source.video_format, len(source)) == (dataset.classes, FORM, 6)
-    assert [(v.path.name, v.label, v.group) for v in source.videos] == [
-        (v.path.name, v.label, v.group) for v in dataset.videos
+    assert [(v.path.name, v.class_index, v.group) for v in source.videos] == [
+        (v.path.name, v.class_index, v.group) for v in dataset.videos
     ]
     assert source.bound == 2.5
     for index, video in enumerate(dataset.videos):
-        expected, got = decode_video(video.path, video.label, FORM), source.read(index)
-        assert (got.name, got.label) == (expected.name, expected.label)
+        expected, got = decode_video(video.path, video.class_index, FORM), source.read(index)
+        assert (got.name, got.class_index) == (expected.name, expected.class_index)
         assert got.frames.shape == expected.frames.shape
         assert got.flow.shape == expected.flow.shape
         # Colours of noise do not survive JPEG's coarser colour planes; the brightness does.
@@ -315,7 +315,7 @@ def test_shards_of_the_first_version_are_read(shards: Path, tmp_path: Path) -> N
     del manifest[DIGEST]
     (out / "manifest.json").write_text(json.dumps(manifest | {"version": 1}))
     old, new = ShardSource(out), ShardSource(shards)
-    assert [video.label for video in old.videos] == [video.label for video in new.videos]
+    assert [video.class_index for video in old.videos] == [video.class_index for video in new.videos]
     assert np.array_equal(old.read(0).frames, new.read(0).frames)
 
 

@@ -18,7 +18,7 @@ def touch(folder: Path, *names: str) -> Path:
 
 def listed(dataset: VideoDataset, folder: Path) -> list[tuple[str, str, str | None, str | None]]:
     return [
-        (video.path.relative_to(folder).as_posix(), dataset.classes[video.label], video.group, video.split)
+        (video.path.relative_to(folder).as_posix(), dataset.classes[video.class_index], video.group, video.split)
         for video in dataset.videos
     ]
 

@@ -192,7 +192,7 @@ def test_two_workers_share_the_videos(data: Path, model: Path, tmp_path: Path) -
 
 def split_beside(model: Path, data: Path, parts: list[str]) -> None:
     rows = [
-        [str(video.path), ("down", "left")[video.label], "", part]
+        [str(video.path), ("down", "left")[video.class_index], "", part]
         for video, part in zip(read_dataset(data).videos, parts, strict=True)
     ]
     with (model.parent / "split.csv").open("w", newline="") as file:
@@ -208,14 +208,14 @@ def test_videos_that_were_learned_from_are_refused(data: Path, model: Path, tmp_
     assert [video.path.name for video in chosen.videos] == ["p1_2.mp4", "p1_3.mp4"]
     assert which == f"2 of 6 videos: the part 'test' that {own} was trained with"
     assert choose(dataset, files, "test") == (chosen, which)
-    with pytest.raises(DataError, match=r"no video is in the part 'tset'; there are test, train, val"):
+    with pytest.raises(DataError, match=r"no video is in the split 'tset'; there are test, train, val"):
         choose(dataset, files, "tset")
     with pytest.raises(DataError, match=r"has learned from 4 of these videos, such as .*p0_0\.mp4.*--force"):
         choose(dataset, files, "all")
     assert len(choose(dataset, files, "all", force=True)[0].videos) == 6
     elsewhere = tmp_path / "copy"
     for video in dataset.videos:
-        place = elsewhere / dataset.classes[video.label] / video.path.name
+        place = elsewhere / dataset.classes[video.class_index] / video.path.name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(video.path.read_bytes())
     with pytest.raises(DataError, match="has learned from 4"):

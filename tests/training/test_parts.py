@@ -40,5 +40,5 @@ def test_shards_of_an_older_version_have_the_names_of_their_set() -> None:
 
 def test_a_part_without_a_use_is_refused() -> None:
     videos = (LabeledVideo(Path("a.mp4"), 0, None, "train"), LabeledVideo(Path("b.mp4"), 1, None, "holdout"))
-    with pytest.raises(DataError, match="the set: 'holdout' is no part of a set; the parts are train"):
+    with pytest.raises(DataError, match="the set: 'holdout' is not a split; the splits are train"):
         divided(VideoDataset(("kick", "push"), videos), Recipe())

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
-from actionzoo.data.layouts.found import Entry, Found, counted, part_in, part_of, shortened, unknown_part
+from actionzoo.data.layouts.found import Entry, Found, counted, shortened, split_in, split_of, unknown_split
 from actionzoo.data.layouts.tree import Tree, left_out
 from actionzoo.errors import DataError
 
@@ -70,7 +70,7 @@ def _entry(tree: Tree, video: str, folder: Folder, levels: _Levels) -> Entry:
     group = None if levels.group is None else folder[levels.group]
     split = None
     if levels.split is not None and len(folder) > levels.split:
-        split = part_of(folder[levels.split]) or part_in(folder[levels.split])
+        split = split_of(folder[levels.split]) or split_in(folder[levels.split])
     return Entry(tree.path(video), folder[levels.label], group, split)
 
 
@@ -84,17 +84,17 @@ def _split_level(tree: Tree, folders: list[Folder]) -> int | None:
         names = _names(folders, level)
         if 2 * sum(len(folder) > level for folder in folders) < len(folders):
             return None  # a folder here and there that goes deeper
-        parts = {name: part_of(name) for name in names}
+        parts = {name: split_of(name) for name in names}
         known = {part for part in parts.values() if part}
         if names and None not in parts.values():
             return level
-        inner = {part_in(name) for name in names}
+        inner = {split_in(name) for name in names}
         if not known and None not in inner and len(inner) == len(names) > 1:  # videos_train, videos_val
             return level
         others = sorted(name for name, part in parts.items() if part is None)
         holds = any(len(folder) > level + 1 and parts[folder[level]] for folder in folders) or level == 1
         if level < 2 and holds and (len(known) > 1 or (known and len(others) == 1)):
-            raise unknown_part(tree.root, others[0])
+            raise unknown_split(tree.root, others[0])
     return None
 
 

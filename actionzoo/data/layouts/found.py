@@ -12,7 +12,7 @@ from typing import NamedTuple
 from actionzoo.errors import DataError
 
 TRAIN, VALIDATION, TEST = "train", "val", "test"
-PARTS = {
+SPLITS = {
     TRAIN: ("training",),
     VALIDATION: ("valid", "validate", "validation", "dev"),
     TEST: ("testing", "eval", "evaluation"),
@@ -22,7 +22,7 @@ PARTS = {
 SHOWN = 3
 """Names that a message lists before it only counts."""
 
-_PART_OF = {name: part for part, others in PARTS.items() for name in (part, *others)}
+_SPLIT_OF = {name: part for part, others in SPLITS.items() for name in (part, *others)}
 
 
 class Entry(NamedTuple):
@@ -61,29 +61,29 @@ class Found:
 
 
 @lru_cache
-def part_of(name: str) -> str | None:
+def split_of(name: str) -> str | None:
     """The part that is meant by a name, or `None` if that is no name of a part.
 
-    >>> part_of("Validation"), part_of("kick")
+    >>> split_of("Validation"), split_of("kick")
     ('val', None)
     """
-    return _PART_OF.get(name.strip().casefold())
+    return _SPLIT_OF.get(name.strip().casefold())
 
 
-def part_in(name: str) -> str | None:
+def split_in(name: str) -> str | None:
     """The part that a word in a longer name means, or `None` if none or more than one do.
 
-    >>> part_in("jester-v1-validation"), part_in("train_and_test")
+    >>> split_in("jester-v1-validation"), split_in("train_and_test")
     ('val', None)
     """
-    found = {_PART_OF[word] for word in re.split(r"[^a-z]+", name.casefold()) if word in _PART_OF}
+    found = {_SPLIT_OF[word] for word in re.split(r"[^a-z]+", name.casefold()) if word in _SPLIT_OF}
     return found.pop() if len(found) == 1 else None
 
 
-def unknown_part(place: object, name: str) -> DataError:
+def unknown_split(place: object, name: str) -> DataError:
     """The error for a name that no part goes by."""
-    known = ", ".join(f"{part} ({', '.join(others)})" for part, others in PARTS.items())
-    return DataError(f"{place}: {name!r} is no part of a set; the parts are {known}")
+    known = ", ".join(f"{part} ({', '.join(others)})" for part, others in SPLITS.items())
+    return DataError(f"{place}: {name!r} is not a split; the splits are {known}")
 
 
 def shortened(names: Collection[str]) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from actionzoo.data.layouts.found import Entry, Found, counted, part_in, part_of, shortened, unknown_part
+from actionzoo.data.layouts.found import Entry, Found, counted, shortened, split_in, split_of, unknown_split
 from actionzoo.data.layouts.indices import Index, class_index
 from actionzoo.data.layouts.places import Places
 from actionzoo.data.layouts.tables import SUFFIXES, NotAListError, Row, Table, is_video_name, read_table
@@ -51,14 +51,14 @@ def read_metadata(tree: Tree) -> Found | None:
     if found is not None:
         top = len(tree.top)
         folders = [entry.path[top:].split(os.sep)[:-1] for entry in found.entries]
-        parts = [next(filter(None, map(part_of, names)), None) for names in folders]
+        parts = [next(filter(None, map(split_of, names)), None) for names in folders]
         found.entries = [
             entry._replace(split=entry.split or part) for entry, part in zip(found.entries, parts, strict=True)
         ]
     return found
 
 
-def read_part_lists(tree: Tree) -> tuple[Found | None, list[str]]:
+def read_split_lists(tree: Tree) -> tuple[Found | None, list[str]]:
     """Lists that are named after parts, such as `train.csv` and `val.csv`; `None` where there are none.
 
     Also a phrase about each file of such a name that is none.
@@ -66,7 +66,7 @@ def read_part_lists(tree: Tree) -> tuple[Found | None, list[str]]:
     tables: list[tuple[Table, str | None]] = []
     notes = []
     for name in _lists(tree):
-        part = part_in(os.path.splitext(name)[0].rpartition("/")[2])
+        part = split_in(os.path.splitext(name)[0].rpartition("/")[2])
         if part is None:
             continue
         try:
@@ -152,9 +152,9 @@ def _missing(table: Table, lacking: Sequence[Row]) -> DataError:
 
 
 def _entry(table: Table, row: Row, path: str, part: str | None) -> Entry:
-    split = part_of(row.split) if row.split else part
+    split = split_of(row.split) if row.split else part
     if row.split and split is None:
-        raise unknown_part(f"{table.path}, line {row.line}", row.split)
+        raise unknown_split(f"{table.path}, line {row.line}", row.split)
     return Entry(path, row.label, row.group or None, split, table.path, row.line)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from actionzoo.data.layouts.found import part_in, part_of, shortened
+from actionzoo.data.layouts.found import shortened, split_in, split_of
 from actionzoo.data.layouts.tables import SAMPLE, Row, Table, is_video_name
 from actionzoo.data.layouts.tree import Tree, survey
 from actionzoo.errors import DataError
@@ -70,7 +70,7 @@ class Places:
         return self._listed[folder, below]
 
     def _by_tail(self, table: Table, row: Row, part: str | None) -> str | None:
-        part = part_of(row.split) or part
+        part = split_of(row.split) or part
         try:
             found = self._ending(row.path, part)
             return found or (self._ending(row.path[:-KINETICS_TIMES], part) if table.kinetics else None)
@@ -92,7 +92,7 @@ class Places:
             if all(own == told for own, told in zip(video.split("/")[-2::-1], names[-2::-1], strict=False))
         ]
         if len(found) > 1 and part:
-            found = [video for video in found if part in map(part_in, video.split("/")[:-1])] or found
+            found = [video for video in found if part in map(split_in, video.split("/")[:-1])] or found
         if len(found) > 1:
             raise DataError(f"{name} may be {shortened(found)}")
         return self._tree.path(found[0]) if found else None
