@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actionzoo.errors import ModelError, source_name
-from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.inference.engines import check_scores
 from actionzoo.inference.sources import Video, as_source
