@@ -146,7 +146,7 @@ def use_keras(folder: Path) -> None:
     import keras
 
     from actionzoo.hub import resolve_model
-    from actionzoo.hub.openvino import load_keras
+    from actionzoo.hub.keras_models import load_keras
 
     try:
         load_keras(resolve_model(the_file(folder)))

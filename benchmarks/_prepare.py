@@ -91,7 +91,7 @@ def save(network: Network, clips: dict[str, np.ndarray], folder: Path) -> np.nda
     """Writes both files of the network, with random weights under which its logits are of order 1; torch's logits."""
     import torch
 
-    from actionzoo.hub.bundle import save_model
+    from actionzoo.hub.keras_models import save_model
     from actionzoo.video.spec import InputSpec
     from tests.models.torch_reference import copy_weights, random_weights, torch_input
 

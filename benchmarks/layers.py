@@ -31,7 +31,7 @@ from matplotlib.figure import Figure
 
 from actionzoo.data.dataset import read_dataset
 from actionzoo.evaluation.figures import png
-from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.training import finetune
 from actionzoo.video.spec import InputSpec

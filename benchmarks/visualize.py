@@ -26,7 +26,7 @@ import numpy as np
 
 from actionzoo.data.dataset import read_dataset
 from actionzoo.data.decoded import VideoSource
-from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.models import create_model
 from actionzoo.video.flow import decode_flow, encode_flow

@@ -12,7 +12,7 @@ from actionzoo.data.dataset import VideoDataset, read_dataset
 from actionzoo.data.decoded import VideoSource
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
-from actionzoo.hub.openvino import load_keras, silent
+from actionzoo.hub.keras_models import load_keras, silent
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console

@@ -19,7 +19,7 @@ from rich.table import Table
 from actionzoo.data.dataset import VideoDataset, read_dataset
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError, TrainingError
-from actionzoo.hub.openvino import silent
+from actionzoo.hub.keras_models import silent
 
 from ._options import Group, Strategy, VideosOrShards
 from ._output import complain, note, printable, shows_progress, standard_output

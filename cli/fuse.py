@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from actionzoo.hub.openvino import silent
+from actionzoo.hub.keras_models import silent
 
 from ._output import printable
 

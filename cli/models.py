@@ -12,7 +12,7 @@ from rich.text import Text
 
 from actionzoo.errors import ModelError, ModelNotFoundError, did_you_mean
 from actionzoo.hub import ModelFiles, load_catalog, resolve_model
-from actionzoo.hub.openvino import load_keras, silent
+from actionzoo.hub.keras_models import load_keras, silent
 from actionzoo.names import NETWORKS, list_models
 
 from ._listing import columns, print_json, print_table, standard_console

@@ -12,7 +12,7 @@ import typer
 from actionzoo.data.dataset import read_dataset
 from actionzoo.data.decoded import VideoSource, decode_video
 from actionzoo.errors import ModelError
-from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 
 from ._options import Offline

@@ -17,7 +17,7 @@ from rich.text import Text
 from actionzoo.errors import ActionzooError, ModelNotFoundError
 from actionzoo.hub import publish, store
 from actionzoo.hub.catalog import CatalogEntry, find_entry, load_catalog
-from actionzoo.hub.openvino import silent
+from actionzoo.hub.keras_models import silent
 from actionzoo.hub.resolve import resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console

@@ -27,7 +27,7 @@ def save_two_layers(path: Path) -> Path:
     """Saves a network that is as small as one can be, and learns in a moment: two dense layers over mean colours."""
     import keras
 
-    from actionzoo.hub.bundle import save_model
+    from actionzoo.hub.keras_models import save_model
 
     inputs = {name: keras.Input((2, 32, 48, size), name=name) for name, size in (("appearance", 3), ("motion", 4))}
     means = [keras.layers.GlobalAveragePooling3D(name=f"{name}_mean")(clip) for name, clip in inputs.items()]

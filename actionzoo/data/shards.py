@@ -32,7 +32,7 @@ from actionzoo.data.dataset import LabeledVideo
 from actionzoo.data.decoded import DecodedVideo
 from actionzoo.data.storage import Storage, open_storage
 from actionzoo.errors import DataError, OutputError
-from actionzoo.hub.openvino import silent
+from actionzoo.hub.keras_models import silent
 from actionzoo.video.flow import decode_flow, encode_flow
 from actionzoo.video.spec import VideoFormat
 

@@ -25,7 +25,7 @@ from actionzoo.data.decoded import DecodedVideo, Source, VideoSource
 from actionzoo.errors import DataError, ModelError, VideoError, did_you_mean
 from actionzoo.evaluation.controls import CONTROLS, TRAITS, control_videos, traits
 from actionzoo.evaluation.scores import ANSWER, Scores, softmax
-from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import ModelFiles
 from actionzoo.models.dense import fully_convolutional
 from actionzoo.models.graph import with_towers

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from actionzoo.hub.bundle import catalog_table, export_bundle, save_model
+from actionzoo.hub.bundle import catalog_table, export_bundle
 from actionzoo.hub.cache import cache_folder
 from actionzoo.hub.catalog import CatalogEntry, load_catalog
 from actionzoo.hub.keras_file import read_spec, write_spec
+from actionzoo.hub.keras_models import save_model
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 from actionzoo.video.spec import InputSpec
 

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actionzoo.errors import OutputError
 from actionzoo.hub.cache import sha256_of
 from actionzoo.hub.download import MODEL_FILE
-from actionzoo.hub.keras_file import write_spec
+from actionzoo.hub.keras_models import save_model
 from actionzoo.hub.openvino import convert
 from actionzoo.hub.resolve import IR_FILES
 from actionzoo.video.spec import InputSpec
-
-
-def save_model(model: Any, spec: InputSpec, path: str | Path) -> None:
-    """Saves a Keras model with its input spec as one `.keras` file, written beside, then renamed.
-
-    Raises OutputError.
-    """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as beside:
-            written = Path(beside, MODEL_FILE)
-            model.save(written)
-            write_spec(written, spec)
-            os.replace(written, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def export_bundle(model: Any, spec: InputSpec, folder: str | Path) -> dict[str, str]:

@@ -31,7 +31,7 @@ import numpy as np
 
 from actionzoo.errors import ActionzooError, ModelError, OutputError
 from actionzoo.hub.keras_file import MEMBER
-from actionzoo.hub.openvino import load_keras, silent
+from actionzoo.hub.keras_models import load_keras, silent
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 from actionzoo.hub.runtimes import FORMATS as _FORMATS
 from actionzoo.hub.runtimes import Clips, Run, load_openvino_as_it_is

@@ -27,7 +27,7 @@ import keras
 import numpy as np
 
 from actionzoo.errors import WeightsError
-from actionzoo.hub.bundle import save_model
+from actionzoo.hub.keras_models import save_model
 from actionzoo.hub.loading import LoadReport, load_arrays, shortened
 from actionzoo.hub.mat_file import MatLayer, MatNetwork, read_network
 from actionzoo.hub.mat_wiring import Meeting, Wiring, kind_of

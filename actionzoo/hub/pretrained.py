@@ -20,8 +20,8 @@ from safetensors.numpy import load_file
 
 from actionzoo.errors import ModelNotFoundError, WeightsError
 from actionzoo.hub.catalog import find_entry, load_catalog
+from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.loading import LoadReport, load_arrays, named_weights
-from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.hub.safety import check_hdf5
 from actionzoo.hub.store import fetch_weights

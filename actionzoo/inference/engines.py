@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from actionzoo.errors import ModelError, WeightsError
-from actionzoo.hub.openvino import import_openvino, load_keras, openvino_source
+from actionzoo.hub.keras_models import load_keras
+from actionzoo.hub.openvino import import_openvino, openvino_source
 from actionzoo.hub.resolve import ModelFiles
 
 if TYPE_CHECKING:

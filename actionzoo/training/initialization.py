@@ -11,8 +11,8 @@ from typing import Any
 import keras
 
 from actionzoo.errors import ModelNotFoundError, TrainingError, VideoError, did_you_mean
+from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.loading import load_arrays, named_weights
-from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.models import create_model
 from actionzoo.names import NETWORKS

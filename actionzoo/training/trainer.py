@@ -22,7 +22,7 @@ from actionzoo.data.dataset import TRAIN, VideoDataset, write_csv
 from actionzoo.data.decoded import Source, Subset
 from actionzoo.data.pipeline import BatchSchedule, ClipDataset
 from actionzoo.errors import TrainingError
-from actionzoo.hub.bundle import save_model
+from actionzoo.hub.keras_models import save_model
 from actionzoo.hub.loading import load_arrays, named_weights
 from actionzoo.training.checkpoint import assign, load_checkpoint, save_checkpoint
 from actionzoo.training.initialization import start_network

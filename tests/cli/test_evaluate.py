@@ -13,7 +13,7 @@ import pytest
 from actionzoo import evaluation
 from actionzoo.cli.main import main
 from actionzoo.evaluation import Scores, measure, read_scores
-from actionzoo.hub.bundle import save_model
+from actionzoo.hub.keras_models import save_model
 from actionzoo.models import create_model
 from tests.moving import SPEC, TINY, write_moving
 

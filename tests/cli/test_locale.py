@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from actionzoo.hub.bundle import save_model
+from actionzoo.hub.keras_models import save_model
 from actionzoo.models import create_model
 from tests.moving import SPEC, TINY, write_moving
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from actionzoo.cli.main import main
-from actionzoo.hub.bundle import save_model
+from actionzoo.hub.keras_models import save_model
 from actionzoo.models import create_model
 from tests.moving import SPEC, TINY, write_moving
 

@@ -23,8 +23,7 @@ from actionzoo.errors import DataError, ModelError
 from actionzoo.evaluation import Protocol, evaluate, read_scores
 from actionzoo.evaluation import protocol as protocol_module
 from actionzoo.evaluation.selection import choose
-from actionzoo.hub.bundle import save_model
-from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.keras_models import load_keras, save_model
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.inference import load_model
 from actionzoo.models import create_model

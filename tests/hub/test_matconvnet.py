@@ -15,9 +15,9 @@ import pytest
 
 from actionzoo.errors import ModelNotFoundError, WeightsError
 from actionzoo.hub import resolve_model
+from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.mat_file import read_network
 from actionzoo.hub.matconvnet import convert_mat, import_mat
-from actionzoo.hub.openvino import load_keras
 
 from .author_networks import CLASSES, SIDE, STACK, ResNet, fused, resnet, spatiotemporal, units, vgg
 from .dagnn_reference import DagNN

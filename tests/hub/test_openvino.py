@@ -24,7 +24,8 @@ import actionzoo.hub.openvino as hub_openvino
 from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub import InputSpec, export_bundle, resolve_model, save_model
 from actionzoo.hub.cache import sha256_of
-from actionzoo.hub.openvino import converted_folder, is_converted, load_keras, openvino_source
+from actionzoo.hub.keras_models import load_keras
+from actionzoo.hub.openvino import converted_folder, is_converted, openvino_source
 from actionzoo.inference.engines import KerasEngine, OpenVINOEngine, load_engine
 
 SPEC = InputSpec(("push", "hug", "kick"), 16, 24, num_frames=3, stride=2, stack_length=2)

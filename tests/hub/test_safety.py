@@ -16,7 +16,7 @@ import pytest
 
 from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub import InputSpec, resolve_model, safety, save_model
-from actionzoo.hub.openvino import load_keras
+from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.pretrained import load_weights
 from actionzoo.models import create_model
 

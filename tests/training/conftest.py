@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actionzoo.hub.bundle import save_model
+from actionzoo.hub.keras_models import save_model
 from actionzoo.models import create_model
 from actionzoo.training import Recipe
 from tests.moving import SPEC, TINY, write_moving
