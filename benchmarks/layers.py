@@ -30,7 +30,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from actionzoo.data.dataset import read_dataset
-from actionzoo.evaluation.figures import png
+from actionzoo.figures import png
 from actionzoo.hub.openvino import load_keras
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.training import finetune
