@@ -28,7 +28,7 @@ from actionzoo.cli.main import main as actionzoo
 from actionzoo.data.dataset import read_dataset
 from actionzoo.data.decoded import DecodedVideo, Source, VideoSource
 from actionzoo.evaluation import Protocol, evaluate
-from actionzoo.evaluation.figures import png
+from actionzoo.figures import png
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.video.flow import flow_to_colour
 from benchmarks._machine import machine

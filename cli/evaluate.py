@@ -12,6 +12,7 @@ from actionzoo.data.dataset import VideoDataset, read_dataset
 from actionzoo.data.decoded import VideoSource
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
+from actionzoo.files import make_folder
 from actionzoo.hub.keras_models import load_keras, silent
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 
@@ -22,7 +23,7 @@ from ._progress import bar
 
 if TYPE_CHECKING:
     from actionzoo.evaluation import Metrics
-    from actionzoo.visualization.page import Page
+    from actionzoo.report.page import Page
 
 
 def evaluate(
@@ -80,11 +81,10 @@ def evaluate(
     with silent():
         from actionzoo.evaluation import Protocol, measure
         from actionzoo.evaluation import evaluate as test
-        from actionzoo.evaluation.report import write_report
         from actionzoo.evaluation.selection import choose, source_of
-        from actionzoo.files import make_folder
+        from actionzoo.report.files import write_report
+        from actionzoo.report.page import Page
         from actionzoo.training.strategy import is_chief, make_strategy
-        from actionzoo.visualization.page import Page
     devices = make_strategy(strategy)
     files = resolve_model(model, offline=offline)
     try:
@@ -130,8 +130,8 @@ def evaluate(
 
 def _write_pages(folder: Path, files: ModelFiles, page: Page, paint: int) -> None:
     """The page without paintings, which take time, and then again with them."""
+    from actionzoo.report.page import SPEEDS, confused_classes, write_page
     from actionzoo.visualization.gallery import paint_gallery
-    from actionzoo.visualization.page import SPEEDS, confused_classes, write_page
     from actionzoo.visualization.presets import preset_for
     from actionzoo.visualization.targets import class_target
 

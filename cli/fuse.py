@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from actionzoo.files import write_atomic
 from actionzoo.hub.keras_models import silent
 
 from ._output import printable
@@ -32,7 +33,6 @@ def fuse(
         from actionzoo.evaluation import fuse as join
         from actionzoo.evaluation import measure, read_scores
         from actionzoo.evaluation.metrics import summary
-        from actionzoo.files import write_atomic
     files, shares = _with_weights(scores, weights or [])
     if output is not None and output.suffix.lower() != ".npz":
         raise typer.BadParameter("must end in .npz", param_hint="--output")

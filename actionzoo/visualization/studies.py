@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from actionzoo.data.decoded import Source
-from actionzoo.evaluation.figures import png, readable_fonts
+from actionzoo.figures import png, readable_fonts
 from actionzoo.files import write_atomic
 from actionzoo.video.spec import InputSpec
 from actionzoo.visualization.attribution import Attribution

@@ -10,10 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from actionzoo.evaluation.figures import draw_classes, draw_confusion, draw_reliability, png
 from actionzoo.evaluation.metrics import ClassResult, Metrics
 from actionzoo.evaluation.scores import ANSWER, Scores, softmax
+from actionzoo.figures import png
 from actionzoo.files import make_folder, write_atomic
+from actionzoo.report.figures import draw_classes, draw_confusion, draw_reliability
 
 
 def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[str, Any]) -> list[Path]:

@@ -14,9 +14,10 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 from PIL import Image
 
-from actionzoo.evaluation import figures
+from actionzoo import figures
 from actionzoo.evaluation.metrics import Metrics, measure
 from actionzoo.evaluation.scores import Scores
+from actionzoo.report.figures import draw_classes, draw_confusion
 
 CLASSES = ("握手", "抱きしめる", "차기")
 
@@ -30,7 +31,7 @@ def metrics() -> Metrics:
 
 
 def test_the_page_has_the_names_as_text(metrics: Metrics) -> None:
-    for figure in (figures.draw_classes(metrics), figures.draw_confusion(CLASSES, metrics)):
+    for figure in (draw_classes(metrics), draw_confusion(CLASSES, metrics)):
         drawn = ET.fromstring(figures.svg(figure, "classes"))
         texts = {"".join(element.itertext()) for element in drawn.iter() if element.tag.endswith("text")}
         assert set(CLASSES) <= texts
@@ -38,7 +39,7 @@ def test_the_page_has_the_names_as_text(metrics: Metrics) -> None:
 
 def test_pictures_are_drawn_without_a_warning(metrics: Metrics) -> None:
     before = mpl.rcParams["font.family"]
-    for figure in (figures.draw_classes(metrics), figures.draw_confusion(CLASSES, metrics)):
+    for figure in (draw_classes(metrics), draw_confusion(CLASSES, metrics)):
         assert Image.open(io.BytesIO(figures.png(figure))).width > 200
     assert mpl.rcParams["font.family"] == before
 
@@ -72,8 +73,8 @@ def test_names_are_written_with_an_installed_font_that_has_them(
     metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(figures, "FALLBACK_FONTS", ("Squares Sans",))
-    boxes = dark(figures.png(figures.draw_classes(metrics)))
+    boxes = dark(figures.png(draw_classes(metrics)))
     write_font(tmp_path / "squares.ttf", "Squares Sans", "".join(sorted(set("".join(CLASSES)))))
     monkeypatch.setattr(font_manager.fontManager, "ttflist", list(font_manager.fontManager.ttflist))
     font_manager.fontManager.addfont(tmp_path / "squares.ttf")
-    assert dark(figures.png(figures.draw_classes(metrics))) > boxes + 500  # ten squares of about 12 x 12 pixels
+    assert dark(figures.png(draw_classes(metrics))) > boxes + 500  # ten squares of about 12 x 12 pixels

@@ -20,8 +20,8 @@ from actionzoo.data.decoded import DecodedVideo
 from actionzoo.errors import VideoError
 from actionzoo.evaluation import Scores, measure
 from actionzoo.evaluation.protocol import EvaluationResult
+from actionzoo.report import page as pages
 from actionzoo.video.spec import InputSpec, VideoFormat
-from actionzoo.visualization import page as pages
 from actionzoo.visualization.canvas import stack_fields
 from actionzoo.visualization.gallery import Shown
 from actionzoo.visualization.targets import Target

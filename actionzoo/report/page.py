@@ -19,17 +19,18 @@ import jinja2
 
 from actionzoo.data.decoded import Source
 from actionzoo.errors import DataError, VideoError
-from actionzoo.evaluation.figures import LABELLED, draw_classes, draw_reliability, svg
 from actionzoo.evaluation.metrics import Metrics, summary
 from actionzoo.evaluation.pairs import Pair, confused_pairs
 from actionzoo.evaluation.protocol import EvaluationResult
 from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores, softmax
 from actionzoo.evaluation.shortcuts import ENOUGH, RISK, find_shortcuts
+from actionzoo.figures import svg
 from actionzoo.files import write_atomic
+from actionzoo.report.figures import LABELLED, draw_classes, draw_reliability
+from actionzoo.report.media import clip_exhibit, painted_exhibit
+from actionzoo.report.sentences import NAMES, pair_sentences, percent, shortcut_sentence
 from actionzoo.video.spec import InputSpec
 from actionzoo.visualization.gallery import Shown, read_painted
-from actionzoo.visualization.media import clip_exhibit, painted_exhibit
-from actionzoo.visualization.sentences import NAMES, pair_sentences, percent, shortcut_sentence
 
 PAGE = "index.html"
 PAIRS = 200
@@ -105,7 +106,7 @@ def render_page(page: Page) -> str:
     pictures = _pictures(page, clips)
     facts = page.facts
     templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("actionzoo.visualization"),
+        loader=jinja2.PackageLoader("actionzoo.report"),
         autoescape=jinja2.select_autoescape(("html", "j2")),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
