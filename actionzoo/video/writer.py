@@ -1,4 +1,4 @@
-"""Video out: H.264 in MP4, and the label that is drawn into annotated frames."""
+"""Video out: MP4, H.264 if nothing else is asked for, and the label that is drawn into annotated frames."""
 
 from __future__ import annotations
 
@@ -23,13 +23,27 @@ from actionzoo.errors import OutputError
 
 __all__ = ["VideoWriter", "draw_label"]
 
+CODECS = {"h264": ("libx264", "libopenh264"), "vp9": ("libvpx-vp9",), "mpeg4": ("mpeg4",)}
+"""Encoders of FFmpeg by the codec that users name in the environment variable ACTIONZOO_VIDEO_CODEC."""
+DEFAULTS = (*CODECS["h264"], "mpeg4")
+
+# Fixed settings, for the same bytes on every machine.
+_OPTIONS = {
+    "libx264": {"preset": "veryfast", "crf": "20", "x264-params": "cpu-independent=1"},
+    "libvpx-vp9": {"crf": "24", "b": "0", "cpu-used": "4"},
+    "mpeg4": {"qmin": "3", "qmax": "3"},
+}
+
 
 class VideoWriter:
     """Writes frames `(height, width, 3)` uint8 RGB to an MP4 file, as a context manager.
 
     The same frames always make the same bytes (with the same FFmpeg). The file appears under its name when the block is
     left without an error, and replaces an older one; after an error nothing is left. Frames of odd height or width grow
-    by a pixel, since H.264's usual colour format has none of those: the last row or column is repeated.
+    by a pixel, since the usual colour format has none of those: the last row or column is repeated.
+
+    The codec is H.264, or MPEG-4 where FFmpeg has no encoder of it. The environment variable ACTIONZOO_VIDEO_CODEC
+    asks for another one: "h264", "vp9" or "mpeg4"; the last two need no encoder under the GPL.
 
     Raises OutputError when the file cannot be written or got no frame, ValueError for a frame of another size.
 
@@ -67,15 +81,13 @@ class VideoWriter:
         return self
 
     def _add_stream(self) -> Any:
-        codec = next(name for name in ("libx264", "libopenh264", "mpeg4") if name in av.codecs_available)
-        # Fixed settings and one thread, for the same bytes on every machine.
-        options = {"preset": "veryfast", "crf": "20", "x264-params": "cpu-independent=1"} if codec == "libx264" else {}
-        stream = self._container.add_stream(codec, rate=self._rate, options=options)
+        encoder = _encoder(os.environ.get("ACTIONZOO_VIDEO_CODEC", ""))
+        stream = self._container.add_stream(encoder, rate=self._rate, options=_OPTIONS.get(encoder, {}))
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = (side + side % 2 for side in self._size)
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
-        context.thread_count = 1
+        context.thread_count = 1  # as for _OPTIONS
         context.flags |= Flags.bitexact
         context.colorspace, context.color_range = Colorspace.SMPTE170M, ColorRange.MPEG
         return stream
@@ -132,6 +144,16 @@ class VideoWriter:
     def _output_error(self, error: Exception) -> OutputError:
         reason = getattr(error, "strerror", None) or str(error)
         return OutputError(f"{self._path}: cannot be written ({reason}); choose another folder or make room")
+
+
+def _encoder(codec: str) -> str:
+    """The encoder for a codec of CODECS, or for the default one if it is empty. Raises OutputError."""
+    if codec and codec not in CODECS:
+        raise OutputError(f"unknown codec {codec!r} in ACTIONZOO_VIDEO_CODEC; set it to one of {', '.join(CODECS)}")
+    for name in CODECS[codec] if codec else DEFAULTS:
+        if name in av.codecs_available:
+            return name
+    raise OutputError(f"FFmpeg has no encoder for {codec or 'h264'}; set ACTIONZOO_VIDEO_CODEC to another codec")
 
 
 def draw_label(image: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -46,6 +47,39 @@ def test_the_same_frames_make_the_same_bytes(tmp_path: Path, moving: Images) -> 
     assert write(tmp_path / "b.mp4", moving) == first
     assert first[4:8] == b"ftyp"
     assert write(tmp_path / "c.mp4", moving[:, :, ::-1]) != first
+
+
+def coded(path: Path) -> str:
+    with av.open(path) as container:
+        return container.streams.video[0].codec_context.codec.canonical_name
+
+
+@pytest.mark.parametrize(("asked", "found"), [("", "h264"), ("h264", "h264"), ("vp9", "vp9"), ("mpeg4", "mpeg4")])
+def test_codecs(asked: str, found: str, tmp_path: Path, moving: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTIONZOO_VIDEO_CODEC", asked)
+    first = write(tmp_path / "out.mp4", moving, fps=12.5)
+    assert coded(tmp_path / "out.mp4") == found
+    assert write(tmp_path / "again.mp4", moving, fps=12.5) == first
+    back = np.stack([frame.image for frame in read_frames(tmp_path / "out.mp4")])
+    assert np.abs(back.astype(int) - moving).mean() < 6
+    write(tmp_path / "odd.mp4", np.full((3, 33, 1, 3), 200, np.uint8))
+    assert np.abs(next(read_frames(tmp_path / "odd.mp4")).image.astype(int) - 200).max() <= 4
+
+
+def test_ffmpeg_without_gpl_encoders(tmp_path: Path, moving: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(av, "codecs_available", av.codecs_available - {"libx264", "libx265"})
+    write(tmp_path / "out.mp4", moving)
+    assert coded(tmp_path / "out.mp4") in ("h264", "mpeg4")
+    monkeypatch.setattr(av, "codecs_available", {"libvpx-vp9"})
+    with pytest.raises(OutputError, match="no encoder for h264; set ACTIONZOO_VIDEO_CODEC"):
+        write(tmp_path / "none.mp4", moving)
+
+
+def test_unknown_codec(tmp_path: Path, moving: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTIONZOO_VIDEO_CODEC", "x265")
+    with pytest.raises(OutputError, match="'x265' in ACTIONZOO_VIDEO_CODEC; set it to one of h264, vp9, mpeg4"):
+        write(tmp_path / "out.mp4", moving)
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("size", [(33, 47), (32, 47), (1, 1)])
