@@ -30,7 +30,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from actionzoo.data.dataset import read_dataset
-from actionzoo.evaluation.figures import png
 from actionzoo.figures import png
 from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import resolve_model

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from actionzoo.inference.answer import Answer
 from actionzoo.inference.layer_features import Features
@@ -20,18 +19,22 @@ def predict(
     fps: float | None = None,
     window: float | None = None,
     step: float | None = None,
+    engine: str = "auto",
+    precision: str = "auto",
+    flow: str | None = None,
+    force: bool = False,
+    offline: bool = False,
     progress: Progress | None = None,
-    **options: Any,
 ) -> Answer:
     """What happens in a video: loads the model, answers once. For many videos load a model yourself.
 
-    The arguments are those of `Model.predict`; `options` are those of `load_model`. So are the errors.
+    The arguments are those of `Model.predict` and `load_model`, and so are the errors.
 
     >>> answer = predict("clip.mp4")                                                              # doctest: +SKIP
     >>> answer.label, answer.score                                                                # doctest: +SKIP
     ('handshake', 0.97)
     """
-    loaded = load_model(model, **options)
+    loaded = load_model(model, engine=engine, precision=precision, flow=flow, force=force, offline=offline)
     return loaded.predict(video, top_k, fps=fps, window=window, step=step, progress=progress)
 
 

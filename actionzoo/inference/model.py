@@ -340,12 +340,14 @@ def load_model(
         WeightsError: its file is damaged.
         OfflineError: it would have to be fetched.
         ModelError: it does not take this flow.
-        ValueError: an unknown engine, precision or flow.
+        ValueError: an unknown engine, precision or flow; or one of them for a `Model`, which has its own.
 
     >>> load_model("mini").labels
     ('handshake', 'hug', 'kick', 'point', 'punch', 'push')
     """
     if isinstance(model, Model):
+        if (engine, precision, flow) != ("auto", "auto", None):
+            raise ValueError(f"{model.name} is loaded already; choose its engine, precision and flow when loading it")
         return model
     files = resolve_model(model, offline=offline)
     return Model(files, engine=engine, precision=precision, flow=flow, force=force)

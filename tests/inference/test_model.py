@@ -310,3 +310,12 @@ def test_an_embedded_model_needs_no_framework_and_no_network(catalog_folder: Pat
     command = [sys.executable, "-c", SCRIPT, str(catalog_folder), str(videos["right"])]
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert (run.stdout.split("\n")[:2], run.stderr) == (["right", "[]"], "")
+
+
+def test_every_verb_takes_a_loaded_model(model: Model, videos: dict[str, Path]) -> None:
+    assert load_model(model) is model
+    assert predict(videos["right"], model).label == predict(videos["right"], "mini").label == "right"
+    with pytest.raises(ValueError, match="mini is loaded already"):
+        load_model(model, engine="keras")
+    assert model.labels == CLASSES
+    assert repr(model) == "<actionzoo.Model 'mini': 4 classes>"
