@@ -27,28 +27,37 @@ Image = npt.NDArray[np.uint8]
 
 
 def annotate(
-    source: Video,
+    video: Video,
     answer: Answer,
     out: str | os.PathLike[str],
     *,
     threshold: float | None = None,
     progress: Callable[[float, float | None], None] | None = None,
 ) -> None:
-    """Reads the video a second time and writes it to `out`, an MP4, with the label of the window each frame lies in.
+    """Write a video with the label of the window that each frame lies in.
 
-    A panel lists the window's best classes and a bar along the lower edge is as long as the score of the first; below
-    `threshold` the panel says "uncertain". Sound is left out. The frame rate is constant; a frame is shown as long as
-    in the video. Nothing is left at `out` after an error. `progress` is called as by `Model.predict`.
+    The video is decoded a second time. A panel lists the window's best classes, and a bar along the lower edge is as
+    long as the score of the first. Sound is left out. The frame rate is constant; a frame is shown as long as in the
+    video. Nothing is left at `out` after an error.
 
-    Raises VideoError or one of its kinds, and OutputError.
+    Args:
+        video: as for `Model.predict`.
+        answer: what the model predicted for it.
+        out: the MP4 file.
+        threshold: a score below which the panel says "uncertain".
+        progress: called as by `Model.predict`.
+
+    Raises:
+        VideoError: or one of its kinds, if the video cannot be read.
+        OutputError: the file cannot be written.
     """
-    video_in = as_source(source, answer.fps)
-    info = probe(video_in)
+    source = as_source(video, answer.fps)
+    info = probe(source)
     fps = min(max(info.fps, 1.0), MAX_FPS)
-    frames = read_frames(video_in, size=(info.height, info.width), damaged=lambda error: None)  # the answer says it
-    with VideoWriter(out, fps, (info.height, info.width)) as video:
+    frames = read_frames(source, size=(info.height, info.width), damaged=lambda error: None)  # the answer says it
+    with VideoWriter(out, fps, (info.height, info.width)) as writer:
         for time_s, image in at_constant_rate(frames, fps):
-            video.write(labelled(image, window_at(answer.windows, time_s), threshold))
+            writer.write(labelled(image, window_at(answer.windows, time_s), threshold))
             if progress is not None:
                 progress(time_s, info.duration_s)
 

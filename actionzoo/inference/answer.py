@@ -1,4 +1,4 @@
-"""The answer: what a model says about a video, and about the windows of it."""
+"""The answer: what a model predicts for a video and for its windows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class with its score, the softmax of the averaged logits (0..1)."""
+    """One class with its score.
+
+    Attributes:
+        label: name of the class.
+        index: of the class.
+        score: softmax of the averaged logits, 0 to 1.
+    """
 
     label: str
     index: int
@@ -35,7 +41,13 @@ class _Ranked:
 
 @dataclass(frozen=True)
 class Window(_Ranked):
-    """A span of the video, in seconds from its start, with its own predictions, best first."""
+    """A span of the video with its own predictions.
+
+    Attributes:
+        start_s: seconds from the start of the video.
+        end_s: seconds from the start of the video.
+        predictions: best first.
+    """
 
     start_s: float
     end_s: float
@@ -51,13 +63,19 @@ class Window(_Ranked):
 
 @dataclass(frozen=True)
 class Answer(_Ranked):
-    """What a model says about one video.
+    """What a model predicts for one video.
 
-    `frames`, `fps` and `duration_s` are the video's own; a model looks at fewer frames a second if it was trained so.
-    `predictions` are for the whole video, best first, from the mean of the logits of all clips in its windows;
-    `windows` has one entry for the whole video unless windows were asked for. `timing_s` holds the busy seconds of
-    "decode", "flow" and "model", which overlap (flow: summed over its threads), and the "total" that went by.
-    `warnings` says what is wrong with the video where the answer is about what could be decoded of it.
+    Attributes:
+        source: the video, as it was given.
+        model: the name of the model.
+        frames: of the video itself; a model looks at fewer frames a second if it was trained so.
+        fps: frames a second of the video itself.
+        duration_s: of the video, in seconds.
+        predictions: for the whole video, best first, from the mean of the logits of all clips in its windows.
+        windows: one for the whole video unless windows were asked for.
+        timing_s: busy seconds of "decode", "flow" and "model", which overlap (flow: summed over its threads), and the
+            "total" that went by.
+        warnings: what is wrong with the video where only a part of it could be decoded.
     """
 
     source: str
@@ -89,8 +107,10 @@ class Answer(_Ranked):
 class LiveAnswer(_Ranked):
     """An answer about the newest frames of a camera or stream.
 
-    `time_s` is when the newest frame was captured, in seconds from the first one; `latency_s` the seconds from its
-    capture to this answer.
+    Attributes:
+        time_s: when the newest frame was captured, in seconds from the first one.
+        latency_s: seconds from its capture to this answer.
+        predictions: best first.
     """
 
     time_s: float

@@ -87,7 +87,8 @@ def cut_clips(
         window: length of a window in seconds; by default the whole video is one.
         step: seconds from one window's start to the next; by default `window`.
 
-    Raises ValueError for a window or step that is not above zero.
+    Raises:
+        ValueError: a window or step that is not above zero, or a step without a window.
 
     >>> image, flow = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 2), np.float32)
     >>> frames = [(number / 10, image, flow) for number in range(25)]

@@ -32,8 +32,11 @@ Shape = tuple[int | None, ...]
 class Engine(Protocol):
     """A loaded network.
 
-    `inputs` gives the shape of each that it takes, without the batch axis and with None where any size will do;
-    `precision` is what it computes in.
+    Attributes:
+        name: "openvino" or "keras".
+        precision: what it computes in, "f32" or "bf16".
+        inputs: the shape of each input by its name, without the batch axis and with None where any size will do.
+        classes: how many.
     """
 
     name: str
@@ -44,15 +47,22 @@ class Engine(Protocol):
     def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
         """The logits `(batch, classes)` of a batch of clips.
 
-        appearance `(batch, time, height, width, 3)`: RGB in 0..255; motion `(batch, time, height, width, 2*L)`:
-        pixels a frame step.
+        Args:
+            appearance: `(batch, time, height, width, 3)` RGB in 0..255.
+            motion: `(batch, time, height, width, 2*L)`, pixels a frame step.
         """
 
 
 class OpenVINOEngine:
-    """The network on OpenVINO's CPU plugin, compiled for one batch size.
+    """The network on OpenVINO's CPU plugin, compiled for one batch size: larger batches are cut, smaller ones filled up.
 
-    Larger batches are cut, smaller ones filled up. Raises RuntimeError if OpenVINO cannot read or run the model.
+    Args:
+        source: path of the XML file, or the content of that and of the weights.
+        precision: "f32" or "bf16".
+        batch: clips.
+
+    Raises:
+        RuntimeError: OpenVINO cannot read or run the model.
     """
 
     name = "openvino"
@@ -127,10 +137,16 @@ class KerasEngine:
 class LayerEngine:
     """The part of a network from its inputs to one of its layers, on Keras.
 
+    Args:
+        network: the whole of it.
+        layer: the name of the layer.
+        name: of the model, for messages.
+
     Attributes:
         inputs: names of those that the layer depends on.
 
-    Raises ModelError if there is no such layer, or it does not give one tensor. `name` is the model's, for the message.
+    Raises:
+        ModelError: there is no such layer, or it does not give one tensor.
     """
 
     def __init__(self, network: keras.Model, layer: str, name: str) -> None:
@@ -150,8 +166,9 @@ class LayerEngine:
     def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
         """The layer's output for a batch of clips, `(batch, ...)`, with a folded time axis restored behind the batch.
 
-        appearance `(batch, time, height, width, 3)`: RGB in 0..255; motion `(batch, time, height, width, 2*L)`:
-        pixels a frame step.
+        Args:
+            appearance: `(batch, time, height, width, 3)` RGB in 0..255.
+            motion: `(batch, time, height, width, 2*L)`, pixels a frame step.
         """
         values = run_network(self._network, self.inputs, appearance, motion)
         return values.reshape(len(appearance), -1, *values.shape[1:]) if self._folded else values
@@ -167,7 +184,7 @@ def run_network(
 
 
 def check_scores(values: Array, model: str) -> None:
-    """Raises ModelError if any of the numbers that a network gives is NaN or infinite."""
+    """Raises ModelError if an output of a network is non-finite."""
     if not np.isfinite(values).all():
         raise ModelError(f"{model} gives scores that are not finite; its training diverged, or its weights are damaged")
 
@@ -179,11 +196,19 @@ def load_engine(
     batch: int = 1,
     network: Callable[[], keras.Model] | None = None,
 ) -> Engine:
-    """The engine that `engine` and `precision` ask for.
+    """The engine for a model.
 
-    "auto" is OpenVINO where it is installed and can run the model; otherwise Keras, with a warning. `network` loads the
-    model in Keras, by default from its file. Raises ModelError if the engine that was asked for cannot run the model,
-    ValueError for unknown names.
+    Args:
+        files: of the model.
+        engine: "openvino", "keras", or "auto": OpenVINO where it is installed and can run the model, otherwise Keras,
+            with a warning.
+        precision: "f32", "bf16", or "auto": the fastest that was measured to agree with f32.
+        batch: clips in a call.
+        network: loads the model in Keras; by default from its file.
+
+    Raises:
+        ModelError: the engine that was asked for cannot run the model.
+        ValueError: an unknown engine or precision.
     """
     if engine not in ENGINES or precision not in PRECISIONS:
         raise ValueError(f"engine is one of {', '.join(ENGINES)}; precision is one of {', '.join(PRECISIONS)}")

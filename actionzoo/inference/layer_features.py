@@ -14,9 +14,14 @@ import numpy.typing as npt
 class Features:
     """The features of one video, a row for each window.
 
-    features: `(rows, channels)` float32, or `(rows, ...)` with the layer's own axes where they were not pooled.
-    times: `(rows, 2)` float64, where each window starts and ends, in seconds. clips: `(rows,)` int64, how many clips a
-    row is the mean of. warnings: what is wrong with the video, where only a part of it could be decoded.
+    Attributes:
+        source: the video, as it was given.
+        model: the name of the model.
+        layer: the name of the layer.
+        features: `(rows, channels)` float32, or `(rows, ...)` with the layer's own axes where they were not pooled.
+        times: `(rows, 2)` float64, where each window starts and ends, in seconds.
+        clips: `(rows,)` int64, how many clips a row is the mean of.
+        warnings: what is wrong with the video where only a part of it could be decoded.
     """
 
     source: str
@@ -29,11 +34,19 @@ class Features:
 
 
 def save_features(out: IO[bytes], found: Sequence[Features]) -> None:
-    """Writes the features of several videos, from one layer of one model, as one NPZ without pickles.
+    """Write the features of several videos, from one layer of one model, as one NPZ without pickles.
 
     Its arrays: `features (rows, ...)` float32, the rows of all videos one below the other; `times (rows, 2)` float64,
     seconds in the video; `source (rows,)` int64, an index into `sources`, the names as given; `clips (rows,)` int64;
-    `model` and `layer`, a name each. Raises ValueError for no video at all, and OSError.
+    `model` and `layer`, a name each.
+
+    Args:
+        out: a binary file.
+        found: of at least one video.
+
+    Raises:
+        ValueError: there are none.
+        OSError: the file cannot be written.
 
     >>> import io
     >>> row = np.zeros((1, 4), np.float32), np.array([[0.0, 2.0]]), np.array([3])

@@ -63,7 +63,8 @@ class VideoPass:
         frames: decoded so far.
         damage: what is wrong with the video, if anything is.
 
-    Raises VideoError or one of its kinds.
+    Raises:
+        VideoError: or one of its kinds, if the video cannot be read.
     """
 
     def __init__(
