@@ -54,7 +54,9 @@ class Engine(Protocol):
 
 
 class OpenVINOEngine:
-    """The network on OpenVINO's CPU plugin, compiled for one batch size: larger batches are cut, smaller ones filled up.
+    """The network on OpenVINO's CPU plugin, compiled for one batch size.
+
+    Larger batches are cut, smaller ones filled up.
 
     Args:
         source: path of the XML file, or the content of that and of the weights.
