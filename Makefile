@@ -92,8 +92,9 @@ $(VENV)/created:
 	exit 1
 
 DOCS := build/docs
-PAGES := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE docs weights/mini/README.md benchmarks/results.json
-DOCS_TOOLS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["docs"], sep="\n")
+PAGES := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff LICENSE docs weights/mini/README.md \
+    benchmarks/results.json
+DOCS_TOOLS = import tomllib as t; print(*t.load(open("pyproject.toml", "rb"))["dependency-groups"]["docs"], sep="\n")
 
 docs: $(VENV)/installed-docs
 	@rm -rf $(DOCS) && mkdir -p $(DOCS)/source

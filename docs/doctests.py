@@ -1,4 +1,4 @@
-"""An extension of Griffe for `make docs`: examples in docstrings, which follow the text without a heading, become blocks of code."""
+"""An extension of Griffe for `make docs`: examples in docstrings, below no heading, become blocks of code."""
 
 from __future__ import annotations
 
