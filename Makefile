@@ -5,25 +5,30 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 CLIP = $(firstword $(wildcard examples/*.mp4))
 
-.PHONY: help predict test test-slow test-newest test-lowest test-s3 benchmark clean
+.PHONY: help predict lint test test-slow test-newest test-lowest test-s3 benchmark clean docs dist
 
 help:
 	@echo "make predict    name the action in the example clip, or in CLIP=..."
+	@echo "make lint       style and types"
 	@echo "make test       style, types, doctests and tests"
 	@echo "make test-slow  kills of trainings and of builds at every single write, which takes minutes"
 	@echo "make test-newest  the wheel with the newest release of everything, for each Python from 3.11 to 3.13 that is there"
 	@echo "make test-lowest  tests with the oldest release of everything that pyproject.toml allows"
 	@echo "make test-s3    tests of shards on object stores, which need TensorFlow 2.17, in an environment of their own"
 	@echo "make benchmark  flow and prediction against OpenCV and torch: the example clip, or real ones in DATA=folder"
+	@echo "make docs       the pages and the Python API as a site in build/docs/site"
+	@echo "make dist       the wheel and the source distribution in dist/, checked"
 	@echo "make clean      remove .venv, .venv-s3 and what the tools left behind"
 
 predict: $(VENV)/installed
 	@$(BIN)/actionzoo predict "$(CLIP)"
 
-test: $(VENV)/installed-dev
+lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+test: lint
 	@$(BIN)/pytest --numprocesses auto --dist worksteal -m "not slow and not newest"
 
 test-slow: $(VENV)/installed-dev
@@ -85,3 +90,26 @@ $(VENV)/created:
 	    echo "actionzoo needs Python 3.11, 3.12 or 3.13; install one, or name it: make PYTHON=/path/to/python" >&2; \
 	fi; \
 	exit 1
+
+DOCS := build/docs
+PAGES := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff LICENSE docs weights/mini/README.md \
+    benchmarks/results.json
+DOCS_TOOLS = import tomllib as t; print(*t.load(open("pyproject.toml", "rb"))["dependency-groups"]["docs"], sep="\n")
+
+docs: $(VENV)/installed-docs
+	@rm -rf $(DOCS) && mkdir -p $(DOCS)/source
+	@tar -c --exclude='*.py' --exclude=__pycache__ $(PAGES) | tar -x -C $(DOCS)/source
+	@NO_COLOR=1 $(BIN)/zensical build --strict --clean > $(DOCS)/log 2>&1 || { cat $(DOCS)/log; exit 1; }
+	@! grep '^griffe:' $(DOCS)/log  # warnings about docstrings, which --strict does not count
+	@echo "$(DOCS)/site/index.html"
+
+$(VENV)/installed-docs: pyproject.toml constraints.txt | $(VENV)/created
+	@$(BIN)/python -c '$(DOCS_TOOLS)' > $@.txt
+	@$(PIP) --requirement $@.txt
+	@touch $@
+
+dist: | $(VENV)/created
+	@rm -rf dist
+	@$(PIP) build twine
+	@$(BIN)/python -m build --outdir dist .
+	@$(BIN)/twine check --strict dist/*

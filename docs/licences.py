@@ -31,7 +31,7 @@ def installed(root: str = "actionzoo") -> dict[str, metadata.Distribution]:
 
 
 def declared(distribution: metadata.Distribution) -> str:
-    """The licence that a distribution declares: as an SPDX expression, by classifier, or in the first line of a text."""
+    """The licence that a distribution declares: an SPDX expression, its classifiers, or the first line of a text."""
     fields = distribution.metadata
     classifiers = [text.split(" :: ")[-1] for text in fields.get_all("Classifier") or () if text.startswith("License")]
     text = fields.get("License", "").strip().partition("\n")[0]
