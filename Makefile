@@ -38,7 +38,7 @@ test-newest: $(VENV)/installed-dev
 	@$(BIN)/pytest -m newest tests/test_install.py
 
 test-lowest: $(VENV)-lowest/installed
-	@$(VENV)-lowest/bin/pytest --numprocesses auto --dist worksteal -o filterwarnings=ignore tests/video tests/hub tests/cli
+	@$(VENV)-lowest/bin/pytest --numprocesses auto --dist worksteal -o filterwarnings=ignore tests/video tests/hub tests/convert tests/cli
 
 test-s3: $(VENV)-s3/installed
 	@$(VENV)-s3/bin/pytest tests/s3

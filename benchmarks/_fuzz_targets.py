@@ -107,7 +107,7 @@ def mat_samples(folder: Path) -> list[Files]:
 
 
 def use_mat(folder: Path) -> None:
-    from actionzoo.hub.mat_file import read_network
+    from actionzoo.convert.mat_file import read_network
 
     read_network(the_file(folder))
 
@@ -120,7 +120,7 @@ def safetensors_samples(folder: Path) -> list[Files]:
 
 
 def use_safetensors(folder: Path) -> None:
-    from actionzoo.hub.pretrained import read_tensors
+    from actionzoo.convert.weights import read_tensors
 
     read_tensors(the_file(folder))
 
@@ -160,7 +160,7 @@ def weight_samples(folder: Path) -> list[Files]:
 
 
 def use_weights(folder: Path) -> None:
-    from actionzoo.hub.pretrained import load_weights
+    from actionzoo.convert.weights import load_weights
 
     load_weights(network(), "appearance_resnet18", str(the_file(folder)))
 

@@ -79,13 +79,13 @@ def prepare(network: str, frames: int, folder: Path) -> None:
     """Writes random weights for every engine: Keras', torch's and OpenVINO's files."""
     import torch
 
-    from actionzoo.hub.openvino import convert
+    from actionzoo.convert.openvino import convert
     from tests.models.torch_reference import copy_weights, random_weights
 
     model = keras_model(network, frames)
     random_weights(model, random_clips(frames), {"appearance": 1 / 64, "motion": 1 / 16})
     model.save_weights(folder / "model.weights.h5")
-    convert(model, folder)
+    convert(model, folder / "openvino.xml")
     other = torch_network(network, frames)
     copy_weights(model, other)
     torch.save(other.state_dict(), folder / "model.pt")

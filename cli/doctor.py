@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INDENT = 20
-UNITS = {"bytes": "", "s": " s", "ms": " ms", "ratio": " times dis"}
+UNITS = {"bytes": "", "s": " s", "ms": " ms"}
 UNTOLD = ("logits",)
 """Facts that only `--json` prints."""
 
@@ -91,8 +91,8 @@ def _told(name: str, value: Any) -> list[str]:
 
     >>> _told("memory_bytes", 16 << 30), _told("decoders", {"h264": True, "av1": False})
     (['memory: 16.0 GiB'], ['decoders: h264 yes, av1 no'])
-    >>> _told("methods", {"dis": {"ms": 3.1, "ratio": 1.0}})
-    ['dis: 3.1 ms, 1.0 times dis']
+    >>> _told("methods", {"dis": {"ms": 3.1}})
+    ['dis: 3.1 ms']
     """
     if isinstance(value, dict) and any(isinstance(inner, dict) for inner in value.values()):
         return [f"{key}: {_words(key, inner)}" for key, inner in value.items()]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from actionzoo.hub.export import SUFFIXES, Exported, export_model
+from actionzoo.convert.export import SUFFIXES, Exported, export_model
 
 from ._options import Offline, format_of
 from ._output import printable

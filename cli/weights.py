@@ -17,7 +17,7 @@ from rich.text import Text
 from actionzoo.errors import ActionzooError, ModelNotFoundError
 from actionzoo.hub import publish, store
 from actionzoo.hub.catalog import CatalogEntry, find_entry, load_catalog
-from actionzoo.hub.keras_models import silent
+from actionzoo.hub.keras_models import save_model, silent
 from actionzoo.hub.resolve import resolve_model
 
 from ._listing import columns, print_json, print_table, standard_console
@@ -159,13 +159,14 @@ def import_(
     """Make a model of a network of the papers' authors, a MatConvNet file."""
     path = _mat_file(source, offline=offline)
     with silent():
-        from actionzoo.hub.matconvnet import import_mat
+        from actionzoo.convert.matconvnet import convert_mat
     output = output or Path(f"{source if source in load_catalog() else path.stem}.keras")
     if output.suffix.lower() != ".keras":
         raise typer.BadParameter("must end in .keras", param_hint="--output")
-    done = import_mat(path, output)
-    loaded = f"{len(done.report.loaded)} weights, none left over"
-    typer.echo(f"{printable(output)}  {done.network}, {done.classes} classes, {loaded}")
+    model, spec, report = convert_mat(path)
+    save_model(model, spec, output)
+    classes, loaded = model.output_shape[-1], len(report.loaded)
+    typer.echo(f"{printable(output)}  {model.name}, {classes} classes, {loaded} weights, none left over")
 
 
 @app.command("push")
@@ -179,7 +180,7 @@ def push(
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
 ) -> None:
-    """Publish a model on the Hugging Face hub, with its record and a card. Prints its address."""
+    """Publish a model on the Hugging Face hub, with its input spec and a card. Prints its address."""
     typer.echo(publish.push(run, address, licence=licence, private=private))
 
 

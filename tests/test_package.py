@@ -19,24 +19,24 @@ SOURCES = {
     **{path: ("actionzoo", *path.relative_to(ROOT).parts) for path in ROOT.glob("weights/**/*.py")},
 }
 LEVELS = {
-    **dict.fromkeys(("errors", "figures", "files", "names", "pretrained", "registration"), 0),
+    **dict.fromkeys(("errors", "figures", "files", "names", "registration"), 0),
     **dict.fromkeys(("models", "video"), 1),
-    **dict.fromkeys(("data", "hub", "puppets"), 2),
+    **dict.fromkeys(("convert", "data", "hub", "puppets"), 2),
     "inference": 3,
     **dict.fromkeys(("training", "evaluation", "visualization"), 4),
     "report": 5,
     **dict.fromkeys(("cli", "doctor", "installation", "weights", "__init__", "__main__"), 6),
 }
-"""A room may import from its own level and below. `pretrained` is the one way up: it knows `hub` by its name only, and
-imports it when a builder is asked for trained weights."""
+"""A room may import from its own level and below. The one way up: `models.registry` imports `convert.weights`, by its
+name, when a builder is asked for trained weights."""
 APART = {("models", "video"), ("video", "models")}
 NEVER = {
     "models": {"av", "cv2", "huggingface_hub", "openvino", "tensorflow"},
     "video": {"jax", "keras", "openvino", "tensorflow", "torch"},
 }
 HEAVY = {
+    "actionzoo.convert.matconvnet",  # Keras
     "actionzoo.evaluation",  # Keras, matplotlib
-    "actionzoo.hub.matconvnet",  # Keras
     "actionzoo.hub.web",  # urllib, ssl
     "actionzoo.models",
     "actionzoo.report",  # Keras, matplotlib

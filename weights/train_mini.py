@@ -4,7 +4,7 @@
 
 REAL holds the UT-Interaction clips as `<class>/<number>_<sequence>_<label>.avi`. Puppets are rendered into the work
 folder, where each finished step is kept: started again, the script goes on after the last one. OUTPUT gets the
-network as `actionzoo.hub.export_bundle` writes it, the measured numbers as `results.json`, and the model card.
+network and its conversion (`export_bundle`), the measured numbers as `results.json`, and the model card.
 
 The steps: both streams learn from puppets, without a connection; the connection joins them, and they learn on; then
 real clips are mixed in. For the cross-validation this last step is done once for each fold, for the shipped network
@@ -29,12 +29,13 @@ import numpy as np
 from actionzoo.data.augment import Augmentation, random_clip
 from actionzoo.data.dataset import read_dataset
 from actionzoo.data.decoded import DecodedVideo, VideoSource
-from actionzoo.hub import InputSpec, catalog_table, export_bundle
+from actionzoo.hub import InputSpec
 from actionzoo.models import create_model
 from actionzoo.puppets import ACTIONS, write_dataset
 from actionzoo.video.resize import pad_to
 from actionzoo.video.sampling import ClipSpec, clip_centres, gather_clip
 from actionzoo.video.spec import VideoFormat
+from actionzoo.weights.bundle import catalog_table, export_bundle
 from actionzoo.weights.card import card
 
 SIZE = (112, 144)

@@ -1,8 +1,7 @@
-"""Weights: the catalog, the cache, downloads, checks and conversions."""
+"""Weights: the catalog, the cache, downloads and their checks, and the `.keras` files that models are kept in."""
 
 from __future__ import annotations
 
-from actionzoo.hub.bundle import catalog_table, export_bundle
 from actionzoo.hub.cache import cache_folder
 from actionzoo.hub.catalog import CatalogEntry, load_catalog
 from actionzoo.hub.keras_file import read_spec, write_spec
@@ -15,8 +14,6 @@ __all__ = [
     "InputSpec",
     "ModelFiles",
     "cache_folder",
-    "catalog_table",
-    "export_bundle",
     "load_catalog",
     "read_spec",
     "resolve_model",

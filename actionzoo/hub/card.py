@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from actionzoo.video.spec import InputSpec
 
-TEMPLATE = """---
-{front}
----
+TAGS = ["actionzoo", "action-recognition", "two-stream", "optical-flow"]
 
-# {name}
+TEMPLATE = """# {name}
 
 A two-stream action recognition model of [actionzoo](https://pypi.org/project/actionzoo/), in Keras 3.
 
@@ -57,16 +54,14 @@ def model_card(repo: str, spec: InputSpec, metrics: Mapping[str, Any], licence: 
         metrics: numbers by name, `data` among them for the set that they were measured on; may be empty.
         licence: of the weights; `None` where nobody stated it.
     """
+    from huggingface_hub import ModelCardData
+
     numbers = {name: value for name, value in metrics.items() if _is_number(value)}
     data = metrics.get("data")
-    front = {"library_name": "keras", "pipeline_tag": "video-classification"}
-    front |= {"license": licence} if licence else {}
-    lines = [f"{key}: {json.dumps(value)}" for key, value in front.items()]
-    lines += ["tags:", *(f"- {tag}" for tag in ("actionzoo", "action-recognition", "two-stream", "optical-flow"))]
+    front = ModelCardData(license=licence, library_name="keras", pipeline_tag="video-classification", tags=TAGS)
     trained = f"Trained on: {_line(data)}." if data else "What it was trained on is not stated."
     stated = f"Licence of the weights: {_line(licence)}." if licence else "The licence of the weights is not stated."
-    return TEMPLATE.format(
-        front="\n".join(lines),
+    return f"---\n{front.to_yaml()}\n---\n\n" + TEMPLATE.format(
         name=repo.partition("/")[2],
         repo=repo,
         rows="\n".join(f"| {name} | {value} |" for name, value in _rows(spec)),

@@ -1,15 +1,14 @@
 """The input spec: what a weights file says about the input it was trained on.
 
 It travels inside the `.keras` file, which is a zip, as one more member, so that a model is one file and reading the
-record needs no Keras.
+spec needs no Keras.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
+import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from actionzoo.errors import ModelError, ModelNotFoundError, OutputError, WeightsError
+from actionzoo.files import replacing
 from actionzoo.video.spec import DEFAULT_FRAMES, DEFAULT_SIDE, DEFAULT_STACK, InputSpec
 
 MEMBER = "actionzoo.json"
@@ -24,35 +24,36 @@ MAX_JSON_BYTES = 16 << 20
 MAX_BYTES = 8 << 30
 
 
-def write_spec(path: str | Path, spec: InputSpec) -> None:
-    """Puts the spec into a `.keras` file, in place of one that is there.
+def write_spec(path: str | Path, spec: InputSpec, target: str | Path | None = None) -> None:
+    """Put the spec into a `.keras` file, in place of one that is there. Written atomically.
 
-    The file is packed on the way (zip's deflate, which Keras reads as well). It is written beside and renamed, so
-    that it is whole at any time. Raises OutputError, WeightsError.
+    The file is packed on the way (zip's deflate, which Keras reads as well).
+
+    Args:
+        path: the `.keras` file.
+        spec: what its model takes.
+        target: where the result goes, if the file itself stays as it is.
+
+    Raises:
+        OutputError: the result cannot be written.
+        WeightsError: the file is not a Keras model.
     """
-    path = Path(path)
+    target = Path(target or path)
     try:
-        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-        try:
-            with zipfile.ZipFile(path) as old, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as new:
-                for member in old.infolist():
-                    if member.filename != MEMBER:
-                        with (
-                            old.open(member) as source,
-                            new.open(_dated(member.filename), "w", force_zip64=True) as copy,
-                        ):
-                            while block := source.read(1 << 20):
-                                copy.write(block)
-                new.writestr(_dated(MEMBER), spec.to_json())
-            os.chmod(beside, 0o644)
-            os.replace(beside, path)
-        finally:
-            Path(beside).unlink(missing_ok=True)
+        with (
+            replacing(target) as beside,
+            zipfile.ZipFile(path) as old,
+            zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as new,
+        ):
+            for member in old.infolist():
+                if member.filename != MEMBER:
+                    with old.open(member) as source, new.open(_dated(member.filename), "w", force_zip64=True) as copy:
+                        shutil.copyfileobj(source, copy, 1 << 20)
+            new.writestr(_dated(MEMBER), spec.to_json())
     except zipfile.BadZipFile as error:
         raise WeightsError(f"{path} is not a Keras model file") from error
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
 
 
 def _dated(name: str) -> zipfile.ZipInfo:
@@ -64,17 +65,21 @@ def _dated(name: str) -> zipfile.ZipInfo:
 
 
 def read_spec(path: str | Path | IO[bytes]) -> InputSpec:
-    """The record of a `.keras` file; without one, what the model's inputs tell and defaults for the rest.
+    """The input spec of a `.keras` file; without one, what the model's inputs tell and defaults for the rest.
 
-    Raises ModelNotFoundError if there is no such file, WeightsError if it is no Keras model or its spec makes no
-    sense.
+    Args:
+        path: the file, or a binary file object with its content.
+
+    Raises:
+        ModelNotFoundError: there is no such file, or it cannot be read.
+        WeightsError: it is not a Keras model, or its spec is not valid.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive, path)
             if MEMBER in archive.namelist():
                 return InputSpec.from_json(_read_member(archive, MEMBER))
-            return _record_of_inputs(json.loads(_read_member(archive, "config.json")))
+            return _spec_of_inputs(json.loads(_read_member(archive, "config.json")))
     except FileNotFoundError as error:
         raise ModelNotFoundError(f"there is no model file {path}") from error
     except OSError as error:
@@ -94,9 +99,16 @@ def read_spec(path: str | Path | IO[bytes]) -> InputSpec:
 
 
 def check_spec(model: str, spec: InputSpec, inputs: Mapping[str, tuple[int | None, ...]], classes: int) -> None:
-    """Raises ModelError if a network does not take what its spec says, or gives another number of classes.
+    """Check that a network takes what its spec says.
 
-    inputs: the shape of each, without the batch axis and with None where any size will do.
+    Args:
+        model: what the error calls it.
+        spec: what it should take.
+        inputs: the shape of each input, without the batch axis and with `None` where any size will do.
+        classes: how many it has.
+
+    Raises:
+        ModelError: it takes other inputs, or gives another number of classes.
     """
     if spec.classes and len(spec.classes) != classes:
         raise ModelError(f"{model} names {len(spec.classes)} classes but its network has {classes}")
@@ -104,9 +116,9 @@ def check_spec(model: str, spec: InputSpec, inputs: Mapping[str, tuple[int | Non
     for name, shape in inputs.items():
         if name not in channels:
             raise ModelError(f"{model} wants an input {name!r}; it can have appearance and motion")
-        recorded = (spec.num_frames, spec.height, spec.width, channels[name])
-        if len(shape) != 4 or any(size not in (None, known) for size, known in zip(shape, recorded, strict=True)):
-            raise ModelError(f"{model} records {name} of {recorded} but its network takes {shape}")
+        expected = (spec.num_frames, spec.height, spec.width, channels[name])
+        if len(shape) != 4 or any(size not in (None, known) for size, known in zip(shape, expected, strict=True)):
+            raise ModelError(f"{model} records {name} of {expected} but its network takes {shape}")
 
 
 def _check_members(archive: zipfile.ZipFile, path: object) -> None:
@@ -124,7 +136,7 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
     return archive.read(name)
 
 
-def _record_of_inputs(config: dict[str, Any]) -> InputSpec:
+def _spec_of_inputs(config: dict[str, Any]) -> InputSpec:
     shapes: dict[str, list[int | None]] = {}
     for layer in config.get("config", {}).get("layers", []):
         if layer.get("class_name") == "InputLayer":

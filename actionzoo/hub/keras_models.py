@@ -28,7 +28,7 @@ _silencing = threading.RLock()
 
 @contextlib.contextmanager
 def silent() -> Iterator[None]:
-    """Keeps TensorFlow's start-up messages, which no setting of its own turns off, from standard error."""
+    """Keep TensorFlow's start-up messages, which no setting of its own turns off, from standard error."""
     if os.environ.get("ACTIONZOO_DEBUG"):
         yield
         return
@@ -50,8 +50,15 @@ def silent() -> Iterator[None]:
 def load_keras(files: ModelFiles) -> keras.Model:
     """The Keras model, loaded in Keras' safe mode: a file from outside cannot bring code of its own.
 
-    Its inputs are a dictionary by their names. Raises ModelError, also if they are not those of its spec;
-    WeightsError if weights are not finite.
+    Args:
+        files: of the model (`resolve_model`).
+
+    Returns:
+        A functional model whose inputs are a dictionary by their names.
+
+    Raises:
+        ModelError: Keras cannot load it, or it does not take what its spec says.
+        WeightsError: the file is damaged, or weights are non-finite.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -61,14 +68,7 @@ def load_keras(files: ModelFiles) -> keras.Model:
             import actionzoo.models  # noqa: F401  registers our layers
     except ImportError as error:
         raise ModelError(f"{files.name} needs Keras and a backend for it: {error}") from error
-    with contextlib.ExitStack() as stack:
-        source = files.keras_file()
-        if not isinstance(source, Path):
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="actionzoo-"))
-            path = Path(folder, MODEL_FILE)
-            path.write_bytes(source.getvalue())
-        else:
-            path = source
+    with _on_disk(files) as path:
         try:
             if files.entry is None:  # what has a checksum in the catalog is known
                 check_keras_file(path, files.name)
@@ -88,18 +88,38 @@ def load_keras(files: ModelFiles) -> keras.Model:
     return model
 
 
-def save_model(model: keras.Model, spec: InputSpec, path: str | Path) -> None:
-    """Saves a Keras model with its input spec as one `.keras` file, written beside, then renamed.
+@contextlib.contextmanager
+def _on_disk(files: ModelFiles) -> Iterator[Path]:
+    """The `.keras` file as a path: Keras reads nothing else."""
+    source = files.keras_file()
+    if isinstance(source, Path):
+        yield source
+        return
+    with tempfile.TemporaryDirectory(prefix="actionzoo-") as folder:
+        path = Path(folder, MODEL_FILE)
+        path.write_bytes(source.getvalue())
+        yield path
 
-    Raises OutputError.
+
+def save_model(model: keras.Model, spec: InputSpec, path: str | Path) -> None:
+    """Save a Keras model with its input spec as one `.keras` file, written atomically.
+
+    Args:
+        model: the model.
+        spec: what it takes.
+        path: of the file; missing folders are made.
+
+    Raises:
+        OutputError: the file cannot be written.
+
+    >>> save_model(model, InputSpec(("push", "hug"), 112, 144), "best.keras")  # doctest: +SKIP
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as beside:
-            written = Path(beside, MODEL_FILE)
-            model.save(written)
-            write_spec(written, spec)
-            os.replace(written, path)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+            saved = Path(folder, MODEL_FILE)  # Keras wants this suffix
+            model.save(saved)
+            write_spec(saved, spec, path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from actionzoo.errors import OfflineError, OutputError, WeightsError
-from actionzoo.files import replacing
+from actionzoo.errors import OfflineError, WeightsError
+from actionzoo.files import write_atomic
 from actionzoo.hub import download, web
 from actionzoo.hub.cache import cache_folder, cache_folders, remembered_sha256, sha256_of
 from actionzoo.hub.catalog import CatalogEntry
@@ -40,7 +40,15 @@ class Pin:
 
 
 def fetch_weights(entry: CatalogEntry, *, offline: bool = False, progress: web.Progress | None = None) -> Path:
-    """The file of a hub's or authors' entry, fetched if it is not here yet. `progress` is for the latter.
+    """The file of a hub's or authors' entry, fetched if it is not here yet.
+
+    Args:
+        entry: of the catalog.
+        offline: never use the network.
+        progress: is told of every piece of an authors' file; the hub's client has a bar of its own.
+
+    Returns:
+        Where the file is.
 
     Raises:
         OfflineError: it is not here and the network is off, by `offline` or by HF_HUB_OFFLINE.
@@ -59,7 +67,7 @@ def fetch_weights(entry: CatalogEntry, *, offline: bool = False, progress: web.P
 def fetch_address(
     address: str, *, sha256: str | None = None, offline: bool = False, progress: web.Progress | None = None
 ) -> Path:
-    """The file at an address, fetched if it is not here yet. Raises as `fetch_weights` does."""
+    """The file at an address, fetched if it is not here yet. See `fetch_weights`."""
     for kept in _kept(address):
         if _is_as_fetched(kept):
             return kept
@@ -70,7 +78,7 @@ def fetch_address(
         raise OfflineError(f"{address} is not in the cache and the network is off; run once without --offline")
     target = cache_folder("web") / _place(address)
     web.download(address, target, sha256=sha256, progress=progress)
-    _write(_checksum(target), sha256_of(target))
+    write_atomic(_checksum(target), sha256_of(target))
     return target
 
 
@@ -82,9 +90,13 @@ def find_weights(entry: CatalogEntry) -> Path | None:
 
 
 def verify_weights(entry: CatalogEntry) -> bool:
-    """Read the files of an entry, byte for byte; whether they are here.
+    """Read the files of an entry, byte for byte.
 
-    Raises WeightsError if one is not what it was or should be, or holds weights that are not finite.
+    Returns:
+        Whether they are here.
+
+    Raises:
+        WeightsError: a file is not what it was or should be, or holds non-finite weights.
     """
     if entry.kind == "embedded":
         for file in entry.files:
@@ -140,20 +152,12 @@ def _check(entry: CatalogEntry, path: Path, found: str) -> None:
     pin = read_pin(entry)
     if pin is None:
         commit = path.parent.name if entry.kind == "hub" else None  # the hub's cache: snapshots/<commit>/<file>
-        _write(_note(entry), json.dumps(asdict(Pin(found, path.stat().st_size, commit)), indent=1) + "\n")
+        write_atomic(_note(entry), json.dumps(asdict(Pin(found, path.stat().st_size, commit)), indent=1) + "\n")
     elif pin.sha256 != found:
         raise WeightsError(
             f"{entry.name}: {path} is another file than the one first fetched here (sha256 {found}, not {pin.sha256}); "
             f"remove {_note(entry)} if that is right"
         )
-
-
-def _write(note: Path, text: str) -> None:
-    try:
-        with replacing(note) as beside:
-            beside.write_text(text, "utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {note}: {error.strerror or error}") from error
 
 
 def _note(entry: CatalogEntry) -> Path:

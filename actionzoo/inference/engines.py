@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from actionzoo.convert.openvino import import_openvino, openvino_source
 from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub.keras_models import load_keras
-from actionzoo.hub.openvino import import_openvino, openvino_source
 from actionzoo.hub.resolve import ModelFiles
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ import inspect
 import os
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import keras
 
-from actionzoo import pretrained
 from actionzoo.models.arguments import check_sizes
 from actionzoo.models.spatiotemporal import ST_MULNET, ST_RESNET, build_spatiotemporal
 from actionzoo.models.t_resnet import build_t_resnet
@@ -56,7 +57,8 @@ def create_model(
             `strides` and `preprocessing` are then `"torchvision"`); a `.safetensors` file of such a network, laid out
             as by torchvision or timm; a `.weights.h5` file of the same network, built with the same options; a trained
             model of the same network, whose classifiers are used where the number of classes is the same: a name such
-            as `"mini"`, a `.keras` file, a run folder, or `hf://user/repo[@revision]`; `None` for random weights.
+            as `"mini"`, a `.keras` file, a run folder, `hf://user/repo[@revision]`, or a network of the papers' authors
+            (a `.mat` file, or its name in the catalog); `None` for random weights.
         **options: arguments of the builder, such as `height`, `width`, `stack_length` or `fusion`: see
             `actionzoo.models.two_stream.build_two_stream`, `actionzoo.models.spatiotemporal.build_spatiotemporal` and
             `actionzoo.models.t_resnet.build_t_resnet`.
@@ -77,12 +79,12 @@ def create_model(
         return build(name, weights, num_classes=num_classes, num_frames=num_frames, **options)
     given = {"num_classes": num_classes, "num_frames": num_frames, **options}
     changed = {argument: value for argument, value in given.items() if value is not None}
-    if weights is None or pretrained.fills_a_network(weights) or changed:
+    if weights is None or changed:
         raise ValueError(
             "Argument `name` may be left out only where `weights` is a trained model, which is returned as it is. "
             f"Received: weights={weights!r}, {changed}"
         )
-    return pretrained.load_model(weights)
+    return _weights().trained_network(os.fspath(weights))
 
 
 def build(name: str, weights: str | os.PathLike[str] | None, **arguments: Any) -> keras.Model:
@@ -97,10 +99,14 @@ def build(name: str, weights: str | os.PathLike[str] | None, **arguments: Any) -
     for argument, value in arguments.items():
         if argument not in known:
             raise ValueError(f"{name} takes the arguments {known}. Received: {argument}={value!r}")
-    weights = None if weights is None else os.fspath(weights)
-    if weights is not None and (weights == "imagenet" or weights.endswith(".safetensors")):
-        arguments = pretrained.imagenet_options(name, arguments)
-    model = BUILDERS[name](name=name, **arguments)
-    if weights is not None:
-        pretrained.load_weights(model, name, weights)
+    if weights is None:
+        return BUILDERS[name](name=name, **arguments)
+    weights = os.fspath(weights)
+    model = BUILDERS[name](name=name, **_weights().builder_options(name, weights, arguments))
+    _weights().load_weights(model, name, weights)
     return model
+
+
+def _weights() -> ModuleType:
+    """`actionzoo.convert.weights`, which stands above the builders: imported when weights are asked for."""
+    return import_module("actionzoo.convert.weights")

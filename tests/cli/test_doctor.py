@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
@@ -53,32 +52,10 @@ def test_json_says_what_other_sources_say(run: Any) -> None:
     assert report["video"]["ffmpeg"] == av.ffmpeg_version_info
     assert report["video"]["decoders"] == {"h264": True, "hevc": True, "vp9": True, "av1": True}
     assert set(report["flow"]["methods"]) == set(METHODS)
-    assert report["flow"]["methods"]["dis"]["ratio"] == 1
-    assert report["flow"]["methods"]["tvl1-opencv"]["ratio"] > report["flow"]["methods"]["tvl1"]["ratio"] > 1
+    assert all(found["ms"] > 0 for found in report["flow"]["methods"].values())
     assert report["openvino"]["status"] == "ok"
     assert report["openvino"]["clip_ms"] > 0
     assert report["keras"]["status"] == report["devices"]["status"] == "skipped"
-
-
-def test_flow_methods_are_timed_warm_and_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first call of each method is cold, and the machine is busy at first: neither changes a ratio."""
-    from actionzoo.video import flow
-
-    now, calls, true = 0.0, [], {method: 0.001 * (place + 1) for place, method in enumerate(METHODS)}
-
-    def measured(frames: Any, method: str, workers: int) -> Any:
-        nonlocal now
-        cold = method not in calls
-        calls.append(method)
-        now += 1.0 if cold else true[method] * (3 if len(calls) < 2 * len(METHODS) else 1)
-        return np.full((1, *frames.shape[1:], 2), (2, 0), np.float32)
-
-    monkeypatch.setattr(flow, "optical_flow", measured)
-    monkeypatch.setattr(doctor.time, "perf_counter", lambda: now)
-    found = doctor._flow()["methods"]
-    for method in METHODS:
-        assert found[method]["ms"] == pytest.approx(1000 * true[method])
-        assert found[method]["ratio"] == pytest.approx(true[method] / true["dis"], abs=0.05)
 
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
@@ -105,8 +82,10 @@ def advised(command: str) -> dict[str, Requirement]:
 def test_every_advice_installs_what_the_project_takes(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     monkeypatch.setattr(metadata, "requires", lambda name: as_metadata())
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    monkeypatch.setattr(installation, "_is_installed", lambda package: True)
-    commands = {piece.name: piece.advice for piece in doctor._pieces() if "pip " in piece.advice}
+    monkeypatch.setattr(installation, "version_of", lambda package: "1.0")
+    commands = {
+        name: advice for name, (_, advice) in doctor._checks().items() if name != "packages" and "pip " in advice
+    }
     assert {name: set(advised(command)) for name, command in commands.items()} == {
         "video": {"av", "opencv-contrib-python-headless"},
         "flow": {"opencv-contrib-python-headless"},
@@ -128,10 +107,10 @@ def test_a_package_that_the_project_does_not_take(run: Any, monkeypatch: pytest.
     report = json.loads(out)
     assert (code, report["packages"]["status"]) == (0, "warning")
     assert report["packages"]["reason"] == (
-        "not installed: no-such-package; av is 19.0.0, actionzoo takes av>=18,<18.0.1"
+        "av is 19.0.0, actionzoo takes av>=18,<18.0.1; no-such-package is not installed"
     )
     (problem,) = [each for each in report["problems"] if each["check"] == "packages"]
-    assert problem["advice"] == "pip install 'no-such-package>=2' 'av>=18,<18.0.1'"
+    assert problem["advice"] == "pip install 'av>=18,<18.0.1' 'no-such-package>=2'"
 
 
 def test_an_extra_of_what_is_always_needed_tells_nothing(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +143,7 @@ def test_a_broken_openvino_is_reported(run: Any, monkeypatch: pytest.MonkeyPatch
     def broken() -> None:
         raise ImportError("libopenvino.so: cannot open shared object file")
 
-    monkeypatch.setattr("actionzoo.hub.openvino.import_openvino", broken)
+    monkeypatch.setattr("actionzoo.convert.openvino.import_openvino", broken)
     code, out, err = run()
     assert (code, err) == (1, "actionzoo: does not work: openvino\n")
     lines = out.splitlines()

@@ -12,8 +12,8 @@ import pytest
 
 import actionzoo.cli.export as cli_export
 from actionzoo.cli.main import main
-from actionzoo.hub.export import Exported
-from actionzoo.hub.openvino import import_openvino
+from actionzoo.convert.export import Exported
+from actionzoo.convert.openvino import import_openvino
 
 Run = Callable[..., Any]
 

@@ -14,12 +14,12 @@ from huggingface_hub import constants
 from actionzoo.cli.main import main
 from actionzoo.hub import InputSpec, catalog, save_model
 from actionzoo.models import create_model
-from tests.hub.author_networks import SIDE, resnet
+from tests.convert.author_networks import SIDE, resnet
+from tests.convert.dagnn_reference import DagNN
+from tests.convert.mat_files import write_v7
 from tests.hub.conftest import use_hub
-from tests.hub.dagnn_reference import DagNN
 from tests.hub.file_server import FileServer, serving
 from tests.hub.hub_server import serving_hub
-from tests.hub.mat_files import write_v7
 
 CATALOG = """
 ["st_resnet50.test"]

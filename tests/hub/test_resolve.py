@@ -7,8 +7,9 @@ import pytest
 
 import actionzoo.hub.resolve
 from actionzoo.errors import ModelNotFoundError, WeightsError
-from actionzoo.hub import InputSpec, catalog_table, load_catalog, resolve_model
+from actionzoo.hub import InputSpec, load_catalog, resolve_model
 from actionzoo.hub.cache import cache_folder, sha256_of
+from actionzoo.weights.bundle import catalog_table
 
 SPEC = InputSpec(("push", "hug"), 48, 64)
 

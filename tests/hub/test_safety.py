@@ -14,10 +14,10 @@ import keras
 import numpy as np
 import pytest
 
+from actionzoo.convert.weights import load_weights
 from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub import InputSpec, resolve_model, safety, save_model
 from actionzoo.hub.keras_models import load_keras
-from actionzoo.hub.pretrained import load_weights
 from actionzoo.models import create_model
 
 SIDE = 32

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import actionzoo.hub.resolve
-from actionzoo.hub import InputSpec, catalog_table, load_catalog
+from actionzoo.convert.openvino import import_openvino
+from actionzoo.hub import InputSpec, load_catalog
 from actionzoo.hub.cache import sha256_of
-from actionzoo.hub.openvino import import_openvino
+from actionzoo.weights.bundle import catalog_table
 
 CLASSES = ("right", "left", "red", "still")
 SPEC = InputSpec(CLASSES, height=48, width=64, fps=10.0, num_frames=2, stride=3, stack_length=4)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import actionzoo.inference.engines as engines_module
+from actionzoo.convert.openvino import import_openvino
 from actionzoo.errors import ModelError
 from actionzoo.hub import resolve_model
-from actionzoo.hub.openvino import import_openvino
 from actionzoo.inference.engines import OpenVINOEngine, load_engine
 
 from .conftest import SPEC

@@ -22,11 +22,12 @@ import actionzoo.hub.resolve
 import actionzoo.inference.model as model_module
 import actionzoo.inference.video_pass as pass_module
 from actionzoo.errors import BrokenVideoError, ModelError, ModelNotFoundError, NotAVideoError, VideoNotFoundError
-from actionzoo.hub import catalog_table, load_catalog
+from actionzoo.hub import load_catalog
 from actionzoo.hub.cache import sha256_of
 from actionzoo.inference import Model, load_model, predict
 from actionzoo.video.live import Live
 from actionzoo.video.reader import Frame, read_frames
+from actionzoo.weights.bundle import catalog_table
 
 from .conftest import CLASSES, FPS, SPEC, moving, write_standin, write_video
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from actionzoo.hub.openvino import convert
+from actionzoo.convert.openvino import convert
 from actionzoo.inference.engines import OpenVINOEngine
 from actionzoo.models import create_model, list_models
 
@@ -77,7 +77,7 @@ def test_every_network(
         files = {"model.keras": pytest.approx(0, abs=1e-4), "model.weights.h5": pytest.approx(0, abs=1e-4)}
         assert backend.differences(tmp_path) == files
     works_in_mixed_precision(settings, model, inputs, logits)
-    convert(model, tmp_path)
+    convert(model, tmp_path / "openvino.xml")
     exported = (tmp_path / "openvino.xml").read_bytes(), (tmp_path / "openvino.bin").read_bytes()
     got = OpenVINOEngine(exported, batch=BATCH)(given["appearance"], given["motion"])
     np.testing.assert_allclose(got, logits, rtol=1e-4, atol=1e-4)

@@ -20,13 +20,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actionzoo.errors import ModelError
 from actionzoo.files import replacing
 from actionzoo.hub.cache import cache_folder, cache_folders, sha256_of
 from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import IR_FILES, ModelFiles
+
+if TYPE_CHECKING:
+    import keras
 
 FORMAT = "v2"
 """Names the folder of converted models; a change in how we convert gets a new one."""
@@ -77,7 +80,7 @@ def _absent(module: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
+def exclusive_conversion() -> Iterator[None]:
     """While inside, no other thread converts; afterwards the root logger is as it was.
 
     OpenVINO's converter sets the root logger to errors only, and back at its end: not after a failure, and wrongly when
@@ -116,7 +119,7 @@ def openvino_source(files: ModelFiles) -> Path | tuple[bytes, bytes]:
     except OSError as error:
         logger.warning("the converted model is not kept: %s: %s", error.filename or folder, error.strerror or error)
         with tempfile.TemporaryDirectory(prefix="actionzoo-") as temporary:
-            convert(model, temporary)
+            convert(model, Path(temporary, IR_FILES[0]))
             return Path(temporary, IR_FILES[0]).read_bytes(), Path(temporary, IR_FILES[1]).read_bytes()
 
 
@@ -144,7 +147,7 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def _convert_into(model: Any, folder: Path) -> Path:
+def _convert_into(model: keras.Model, folder: Path) -> Path:
     """Raises OSError; none if another process was first, whose files are as good as ours."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +155,7 @@ def _convert_into(model: Any, folder: Path) -> Path:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.parent))  # which OpenVINO does not tell
         with replacing(folder) as beside:
             beside.mkdir()
-            convert(model, beside)
+            convert(model, beside / IR_FILES[0])
             checksums = {name: sha256_of(beside / name) for name in IR_FILES}
             (beside / CHECKSUMS).write_text(json.dumps(checksums), "utf-8")
     except OSError:
@@ -161,18 +164,25 @@ def _convert_into(model: Any, folder: Path) -> Path:
     return folder / IR_FILES[0]
 
 
-def convert(model: Any, folder: str | Path, *, half: bool = False) -> None:
-    """Writes a functional Keras model of one output as `openvino.xml` and `openvino.bin`, for any batch size.
+def convert(model: keras.Model, path: Path, *, half: bool = False) -> None:
+    """Write a model in OpenVINO's format, for any batch size. Inputs keep their names.
 
-    Inputs keep their names. `half` stores the weights as f16. Raises ModelError if the model cannot be converted.
+    Args:
+        model: a functional model of one output.
+        path: of the graph, which ends in `.xml`; the weights lie beside it in a file that ends in `.bin`.
+        half: store the weights as f16.
+
+    Raises:
+        ModelError: the model cannot be converted.
+        OSError: the files cannot be written.
     """
     openvino = import_openvino()
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as temporary:
-        path = os.path.join(temporary, "model.xml")
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as temporary:
+        exported_path = os.path.join(temporary, "model.xml")
         try:
-            with alone():
-                model.export(path, format="openvino", verbose=False)
-            exported = openvino.Core().read_model(path)
+            with exclusive_conversion():
+                model.export(exported_path, format="openvino", verbose=False)
+            exported = openvino.Core().read_model(exported_path)
             # Keras adds an output for every batch size that a layer reads off its input; the first is the model's.
             single = openvino.Model([exported.outputs[0]], exported.get_parameters(), "actionzoo")
         except OSError:
@@ -180,4 +190,4 @@ def convert(model: Any, folder: str | Path, *, half: bool = False) -> None:
         except Exception as error:
             reason = " ".join(str(error).split())[:300]
             raise ModelError(f"{model.name} cannot be converted for OpenVINO ({reason}); use --engine keras") from error
-        openvino.save_model(single, os.path.join(folder, IR_FILES[0]), compress_to_fp16=half)
+        openvino.save_model(single, path, compress_to_fp16=half)

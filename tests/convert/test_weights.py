@@ -14,8 +14,8 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 
 import actionzoo
+from actionzoo.convert import weights as convert_weights
 from actionzoo.errors import ModelNotFoundError, WeightsError
-from actionzoo.hub import pretrained
 from actionzoo.hub.loading import LoadReport, named_weights
 from actionzoo.models import create_model
 from actionzoo.names import NETWORKS, list_models
@@ -23,8 +23,8 @@ from actionzoo.video import read_frames
 
 torch = pytest.importorskip("torch")
 
+from tests.convert.image_networks import CLASSES, TORCHVISION, network, tensors  # noqa: E402
 from tests.hub.hub_server import Hub  # noqa: E402
-from tests.hub.image_networks import CLASSES, TORCHVISION, network, tensors  # noqa: E402
 from tests.models import torch_reference as reference  # noqa: E402
 
 SIDE, STACK, TIME = 32, 4, 3
@@ -40,14 +40,14 @@ def resnet50() -> torch.nn.Module:
 def trained(name: str, state: dict[str, np.ndarray], time: int = TIME, **options: object) -> keras.Model:
     """A network in miniature with the weights of a ResNet-50 on pictures."""
     model = create_model(name, CLASSES, time, **SIZES | options)
-    pretrained.load_imagenet(model, "resnet50", state, source="x")
+    convert_weights.load_imagenet(model, "resnet50", state, source="x")
     return model
 
 
 def report(name: str, state: dict[str, np.ndarray], **options: object) -> LoadReport:
     model = create_model(name, CLASSES, TIME, **SIZES | options)
     base = NETWORKS[name].base
-    return pretrained.load_imagenet(model, base, state, source="x")
+    return convert_weights.load_imagenet(model, base, state, source="x")
 
 
 def layers(names: tuple[str, ...]) -> set[str]:
@@ -74,7 +74,7 @@ def test_the_first_layer_of_the_motion_stream_is_made_of_the_trained_one(resnet5
     once for three of its channels.
     """
     model = create_model("motion_resnet50", CLASSES, 1, **SIZES)
-    done = pretrained.load_imagenet(model, "resnet50", tensors(resnet50), source="x")
+    done = convert_weights.load_imagenet(model, "resnet50", tensors(resnet50), source="x")
     assert "motion_conv1/kernel" in done.loaded
     assert layers(done.new) == {"logits_motion"}
     pixels = 3.0
@@ -200,10 +200,10 @@ def test_nothing_is_loaded_from_a_damaged_file(resnet50: torch.nn.Module) -> Non
     state = tensors(resnet50)
     state["layer4.2.bn3.running_var"] = np.full_like(state["layer4.2.bn3.running_var"], np.nan)
     with pytest.raises(WeightsError, match=r"x: non-finite numbers in .*stage5_unit2_conv3_bn/moving_variance"):
-        pretrained.load_imagenet(model, "resnet50", state, source="x")
+        convert_weights.load_imagenet(model, "resnet50", state, source="x")
     state = tensors(network("resnet50", 0.0625))
     with pytest.raises(WeightsError, match=r"x: wrong shape of .*_conv1/kernel"):
-        pretrained.load_imagenet(model, "resnet50", state, source="x")
+        convert_weights.load_imagenet(model, "resnet50", state, source="x")
     for name, weight in named_weights(model).items():
         np.testing.assert_array_equal(weight, before[name])
 
@@ -229,26 +229,26 @@ def test_files_that_are_damaged(tmp_path: Path, damage: str) -> None:
         whole = path.read_bytes()
         path.write_bytes({"cut off": whole[:-100], "text": b"<html>" * 100, "empty": b""}[damage])
     with pytest.raises(WeightsError, match=re.escape(str(path))) as caught:
-        pretrained.read_tensors(path)
+        convert_weights.read_tensors(path)
     assert "\n" not in str(caught.value)
 
 
 def test_files_that_are_too_large_or_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "model.safetensors"
     with pytest.raises(WeightsError, match=r"model\.safetensors"):
-        pretrained.read_tensors(path)
+        convert_weights.read_tensors(path)
     save_file({"conv1.weight": np.zeros(1000, np.float32)}, path)
-    assert list(pretrained.read_tensors(path)) == ["conv1.weight"]
-    monkeypatch.setattr(pretrained, "LARGEST_FILE", 1000)
+    assert list(convert_weights.read_tensors(path)) == ["conv1.weight"]
+    monkeypatch.setattr(convert_weights, "LARGEST_FILE", 1000)
     with pytest.raises(WeightsError, match="is larger than"):
-        pretrained.read_tensors(path)
+        convert_weights.read_tensors(path)
 
 
 @pytest.fixture
 def catalog(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, SimpleNamespace]]:
     entries = {f"{base}.tv_in1k": SimpleNamespace(name=base) for base in reversed(BASES)}
     entries["mini"] = SimpleNamespace(name="mini")
-    monkeypatch.setattr(pretrained, "load_catalog", lambda: entries)
+    monkeypatch.setattr(convert_weights, "load_catalog", lambda: entries)
     return entries
 
 
@@ -279,9 +279,9 @@ def test_every_network_gets_the_options_that_its_weights_need(catalog: object) -
     for name in list_models():
         if name.endswith("18"):
             with pytest.raises(ValueError, match=re.escape(f"{BASES}. Received: a network on resnet18")):
-                pretrained.imagenet_options(name, {})
+                convert_weights.builder_options(name, "imagenet", {})
             continue
-        options = pretrained.imagenet_options(name, {"num_classes": 5})
+        options = convert_weights.builder_options(name, "imagenet", {"num_classes": 5})
         assert options.pop("num_classes") == 5
         assert options == (TORCHVISION if "resnet" in name or "mulnet" in name else {"preprocessing": "torchvision"})
 
@@ -312,23 +312,23 @@ def test_a_file_of_keras(tmp_path: Path) -> None:
     model = create_model("st_resnet18", CLASSES, TIME, **SIZES)
     path = tmp_path / "model.weights.h5"
     with pytest.raises(ModelNotFoundError, match=r"no weights file .*model\.weights\.h5"):
-        pretrained.load_weights(model, "st_resnet18", str(path))
+        convert_weights.load_weights(model, "st_resnet18", str(path))
     model.save_weights(path)
     other = create_model("st_resnet18", CLASSES, TIME, **SIZES)
-    done = pretrained.load_weights(other, "st_resnet18", str(path))
+    done = convert_weights.load_weights(other, "st_resnet18", str(path))
     assert done == LoadReport(tuple(named_weights(model)), (), ())
     for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
     wider = create_model("st_resnet18", CLASSES, TIME, **SIZES | {"channel_factor": 0.25})
     with pytest.raises(WeightsError, match="does not fit st_resnet18") as caught:
-        pretrained.load_weights(wider, "st_resnet18", str(path))
+        convert_weights.load_weights(wider, "st_resnet18", str(path))
     assert "\n" not in str(caught.value)
     whole = path.read_bytes()
     for place, content in enumerate((whole[:1000], whole.replace(b"SNOD", b"NODS"))):  # the mark of a table of names
         damaged = tmp_path / f"damaged{place}.weights.h5"
         damaged.write_bytes(content)
         with pytest.raises(WeightsError, match="is damaged"):
-            pretrained.load_weights(other, "st_resnet18", str(damaged))
+            convert_weights.load_weights(other, "st_resnet18", str(damaged))
 
 
 def test_a_trained_model(tmp_path: Path) -> None:

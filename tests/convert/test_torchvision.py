@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from actionzoo.convert.torchvision import from_torchvision
+from actionzoo.convert.weights import load_imagenet, read_tensors
 from actionzoo.errors import WeightsError
-from actionzoo.hub.pretrained import load_imagenet, read_tensors
-from actionzoo.hub.torchvision import from_torchvision
 from actionzoo.models import create_model
 
 torch = pytest.importorskip("torch")
 
-from tests.hub.image_networks import CLASSES, TORCHVISION, network, tensors  # noqa: E402
+from tests.convert.image_networks import CLASSES, TORCHVISION, network, tensors  # noqa: E402
 from tests.models import torch_reference as reference  # noqa: E402
 
 

@@ -7,18 +7,21 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from actionzoo.convert.openvino import convert, exclusive_conversion, import_openvino
 from actionzoo.errors import ModelError
 from actionzoo.hub.keras_file import MEMBER
-from actionzoo.hub.openvino import alone, convert, import_openvino
-from actionzoo.hub.resolve import IR_FILES
+
+if TYPE_CHECKING:
+    import keras
 
 Clips = dict[str, npt.NDArray[np.float32]]
 Run = Callable[[Clips], npt.NDArray[np.float32]]
+Writer = Callable[["keras.Model", Path, str], None]
 
 OPENVINO_F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 """What makes OpenVINO compute in f32 on processors that have bf16 or f16."""
@@ -26,7 +29,7 @@ OPENVINO_F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 _AXES = ("batch", "time", "height", "width")
 
 
-def _serving(model: Any) -> Any:
+def _serving(model: keras.Model) -> Any:
     """A `tf.Module` whose function `serve` is the model, from a dictionary of clips to a dictionary with the logits.
 
     `model.export` would do as well, but stores every weight twice and takes three times as long.
@@ -44,7 +47,7 @@ def _serving(model: Any) -> Any:
     return module
 
 
-def _write_savedmodel(model: Any, path: Path, card: str) -> None:
+def _write_savedmodel(model: keras.Model, path: Path, card: str) -> None:
     import tensorflow as tf
 
     module = _serving(model)
@@ -63,12 +66,12 @@ def _load_savedmodel(path: Path) -> Run:
     return run
 
 
-def _write_onnx(model: Any, path: Path, card: str) -> None:
+def _write_onnx(model: keras.Model, path: Path, card: str) -> None:
     import onnx  # type: ignore[import-not-found,import-untyped,unused-ignore]
     import tf2onnx  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     serve = _serving(model).serve
-    with alone():
+    with exclusive_conversion():
         proto, _ = tf2onnx.convert.from_function(serve, serve.input_signature)
     for value in (*proto.graph.input, *proto.graph.output):
         for axis, size in zip(_AXES, value.type.tensor_type.shape.dim, strict=False):
@@ -85,10 +88,8 @@ def _load_onnx(path: Path) -> Run:
     return lambda clips: np.asarray(session.run(["logits"], clips)[0])
 
 
-def _write_openvino(model: Any, path: Path, card: str) -> None:
-    convert(model, path.parent)
-    for written, place in zip(IR_FILES, (path, path.with_suffix(".bin")), strict=True):
-        path.with_name(written).rename(place)
+def _write_openvino(model: keras.Model, path: Path, card: str) -> None:
+    convert(model, path)
 
 
 def _load_openvino(path: Path) -> Run:
@@ -103,7 +104,7 @@ def load_openvino_as_it_is(path: Path) -> tuple[str, Run]:
     return precision, lambda clips: np.array(compiled(clips)[0])
 
 
-def _write_litert(model: Any, path: Path, card: str) -> None:
+def _write_litert(model: keras.Model, path: Path, card: str) -> None:
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory(prefix=".saved-", dir=path.parent) as folder:
@@ -125,7 +126,7 @@ def _load_litert(path: Path) -> Run:
     return lambda clips: np.asarray(Interpreter(model_content=content).get_signature_runner()(**clips)["logits"])
 
 
-FORMATS: dict[str, tuple[Callable[[Any, Path, str], None], Callable[[Path], Run]]] = {
+FORMATS: dict[str, tuple[Writer, Callable[[Path], Run]]] = {
     "savedmodel": (_write_savedmodel, _load_savedmodel),
     "onnx": (_write_onnx, _load_onnx),
     "openvino": (_write_openvino, _load_openvino),

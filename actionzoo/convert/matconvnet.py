@@ -11,34 +11,26 @@ What a file holds is told by the types of its layers and the names of its parame
 
 Where two streams meet is read from the graph, and a graph that we cannot build is an error, whatever fits by name.
 
-MatConvNet correlates, as Keras does, with kernels in the same order of axes. Its batch norms keep (mean, sigma), with
-epsilon in sigma. What it reads as flow is the papers' 8-bit code less 128, which our motion streams make of pixels.
+What the networks read as flow is the papers' 8-bit code less 128, which our motion streams make of pixels.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from actionzoo.convert.mat_file import MatLayer, MatNetwork, read_network
+from actionzoo.convert.mat_params import UNIT, Arrays, our_arrays, stream_of, unit_number, without_stream
+from actionzoo.convert.mat_wiring import Meeting, Wiring, kind_of
 from actionzoo.errors import WeightsError
-from actionzoo.hub.keras_models import save_model
 from actionzoo.hub.loading import LoadReport, load_arrays, shortened
-from actionzoo.hub.mat_file import MatLayer, MatNetwork, read_network
-from actionzoo.hub.mat_wiring import Meeting, Wiring, kind_of
 from actionzoo.models import create_model
-from actionzoo.models.resnet import EPSILON, UNITS
+from actionzoo.models.resnet import UNITS
 from actionzoo.video.spec import InputSpec
-
-Arrays = dict[str, np.ndarray]
-
-STREAMS = {"spatial": "appearance", "temporal": "motion"}
-"""The authors' names of the streams, and ours."""
 
 FRAMES, STRIDE, FPS, FUSED_FRAMES = 25, 7, 25.0, 5
 """The authors test on 25 frames all over a video, in one clip; here those of seven seconds. Fusion takes five."""
@@ -53,56 +45,32 @@ DIRECTIONS = {
 }
 """Which way the connections lead, by the streams that they lead into."""
 
+FUSION_PARAMS = ("conv3Df", "conv3Db", "conv_fusion_1f", "conv_fusion_1b")
+"""Of the layer that fuses both streams."""
+
 FLOW_MEAN = 128.0
 """Taken off every grey level of flow; our motion streams count from there."""
 
 POOLED = 5
 """Frames that the authors' networks pool over."""
 
-_STREAM = re.compile(r"_(spatial|temporal)(?=$|_Time)")
-_UNIT = re.compile(r"(res|bn)(?P<stage>[2-5])(?P<unit>a|b\d*|[c-z])_branch(?P<branch>1|2a|2b|2c)(?P<rest>.*)")
-_VGG = re.compile(r"(?P<layer>conv[1-5]_[1-3]|fc[67])(?P<kind>[fb])")
-_BRANCHES = {"1": "shortcut", "2a": "conv1", "2b": "conv2", "2c": "conv3"}
-_NORM = {"_mult": "gamma", "_bias": "beta", "_moments": "moments"}
-_OF_TIME = {
-    "_f": "temporal/kernel",
-    "_b": "temporal/bias",
-    "_bn_w": "temporal_bn/gamma",
-    "_bn_b": "temporal_bn/beta",
-    "_bn_m": "temporal_bn/moments",
-    "_scalef": "temporal_scale/scale",
-    "_scaleb": "temporal_scale/offset",
-}
-
-
-@dataclass(frozen=True)
-class Imported:
-    """What was made of a file: the name of the network, its number of classes, and what became of every parameter."""
-
-    network: str
-    classes: int
-    report: LoadReport
-
-
-def import_mat(path: str | Path, output: str | Path) -> Imported:
-    """Make a `.keras` model of a file of the authors, as `--model` takes it.
-
-    Raises ModelNotFoundError, WeightsError, OutputError.
-    """
-    model, spec, report = convert_mat(path)
-    save_model(model, spec, output)
-    return Imported(model.name, int(model.output_shape[-1]), report)
-
 
 def convert_mat(
     path: str | Path, *, side: int = 224, frames: int | None = None
 ) -> tuple[keras.Model, InputSpec, LoadReport]:
-    """The model in a file of the authors, what it looks at, and what became of every parameter.
+    """The model in a file of the authors.
 
-    `side` is of the picture, `frames` the length of a clip where it is not the authors'.
+    Args:
+        path: the `.mat` file.
+        side: height and width of the frames, in pixels.
+        frames: length of a clip, if not the authors'.
 
-    Raises ModelNotFoundError if there is no such file, WeightsError if it is damaged, holds a network that we do not
-    know, or has parameters that find no place.
+    Returns:
+        The model, its input spec, and what became of every parameter.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        WeightsError: it is damaged, holds a network that we do not know, or has parameters that find no place.
     """
     network = read_network(path)
     try:
@@ -115,7 +83,7 @@ def convert_mat(
 def _convert(
     network: MatNetwork, source: str, side: int, frames: int | None
 ) -> tuple[keras.Model, InputSpec, LoadReport]:
-    found = _Found(network, source, frames)
+    found = _AuthorsNetwork(network, source, frames)
     mean = found.mean()
     model = create_model(found.name, found.classes, found.frames, height=side, width=side, **found.options())
     report = load_arrays(model, found.arrays(), source=source)
@@ -124,21 +92,20 @@ def _convert(
     return model, found.spec(side), report
 
 
-class _Found:
-    """A network that a file holds: which one it is, and its parameters under our names."""
+class _AuthorsNetwork:
+    """The network in a file: which one it is, and its parameters under our names."""
 
     def __init__(self, network: MatNetwork, source: str, frames: int | None) -> None:
         self._network, self._source = network, source
-        self._wiring = Wiring(network, _stream_of)
+        self._wiring = Wiring(network)
         self._by_stream: dict[str, Arrays] = {}
         shared: Arrays = {}
         for name, array in network.params.items():
-            match = _STREAM.search(name)
-            if match is None and _is_fusion(name):
+            stream = stream_of(name)
+            if stream is None and name in FUSION_PARAMS:
                 shared[name] = array
             else:
-                own_name = _STREAM.sub("", name)
-                self._by_stream.setdefault(STREAMS[match[1]] if match else "", {})[own_name] = array
+                self._by_stream.setdefault(stream or "", {})[without_stream(name)] = array
         self._fusion = shared
         self._name_single()
         self._classifiers = {stream: self._classifier(stream) for stream in self._by_stream}
@@ -249,7 +216,7 @@ class _Found:
         if [(meeting.kind, meeting.streams) for meeting in self._meetings] != [(kind, ("appearance", "motion"))]:
             raise self._unknown(f"must meet in one {kind} of appearance and motion, in this order")
         for source in self._meetings[0].sources:
-            before = [_STREAM.sub("", name) for name in self._wiring.parameters_before(source)]
+            before = [without_stream(name) for name in self._wiring.parameters_before(source)]
             if kind_of(source) != "ReLU" or "conv5_3f" not in before:
                 raise self._unknown(f"meet behind {source.name}; only fusion of relu5_3 is known")
         if {"conv5_3f", "conv5_3b"} & {name for names in self._classifiers.values() for name in names}:
@@ -278,8 +245,8 @@ class _Found:
         if len(meeting.readers) != 1:
             return None
         for name in meeting.readers[0].params:
-            stream, match = _stream_of(name), _UNIT.fullmatch(_STREAM.sub("", name))
-            if stream and match and match["branch"] == "2a" and _unit_number(match["unit"]) == 1:
+            stream, match = stream_of(name), UNIT.fullmatch(without_stream(name))
+            if stream and match and match["branch"] == "2a" and unit_number(match["unit"]) == 1:
                 return stream, int(match["stage"])
         return None
 
@@ -295,21 +262,9 @@ class _Found:
             )
         return "conv3d" if "conv3Df" in self._fusion else "pool3d"
 
-    def _pools_over_time(self) -> set[tuple[str, float, float]]:
-        """Method, window and stride of all pooling over time."""
-        blocks = [layer.block for layer in self._network.layers if kind_of(layer) == "PoolTime"]
-        return {
-            (
-                str(block.get("method", "max")),
-                float(np.ravel(block["poolSize"])[-1]),
-                float(np.ravel(block["stride"])[-1]),
-            )
-            for block in blocks
-        }
-
     def _pooling(self) -> dict[str, Any]:
         """How a spatiotemporal network pools over time, before pool5."""
-        pools = self._pools_over_time()
+        pools = self._wiring.pools_over_time()
         if not pools:
             return {"temporal_pool": "none"}
         method, window, stride = next(iter(pools))
@@ -323,19 +278,19 @@ class _Found:
 
     def _check_pooled_over_the_clip(self) -> None:
         """Raises WeightsError unless a T-ResNet takes the maximum over all frames."""
-        if [(method, window) for method, window, _ in self._pools_over_time()] != [("max", math.inf)]:
+        if [(method, window) for method, window, _ in self._wiring.pools_over_time()] != [("max", math.inf)]:
             raise WeightsError(f"{self._source}: a T-ResNet that takes no maximum over the whole clip is not known")
 
     def _classifier(self, stream: str) -> tuple[str, ...]:
         """The parameters of a stream's classifier, its last convolution, whatever the file calls it."""
         last: MatLayer | None = None
         for layer in self._network.layers:
-            streams = {STREAMS[match[1]] for name in layer.params if (match := _STREAM.search(name))}
+            streams = {stream_of(name) for name in layer.params} - {None}
             if layer.type.endswith(".Conv") and len(layer.params) == 2 and streams <= {stream}:
                 last = layer if streams or len(self._by_stream) == 1 else last
         if last is None:
             raise WeightsError(f"{self._source}: its {stream} stream has no classifier; it is no whole network")
-        return tuple(_STREAM.sub("", name) for name in last.params)
+        return tuple(without_stream(name) for name in last.params)
 
     def _last_of_a_stream(self) -> tuple[str, str]:
         stream, params = next(iter(self._classifiers.items()))
@@ -351,17 +306,8 @@ class _Found:
         kernel, bias = self._classifiers[stream]
         weights = self._params_of(stream, kernel, bias)
         arrays = {"kernel": weights[0].reshape(-1, weights[0].shape[-1]), "bias": weights[1].ravel()}
-        translated, unknown = {}, []
-        for name, array in params.items():
-            if name not in (kernel, bias):
-                ours = _our_name(name)
-                if ours is None:
-                    unknown.append(name)
-                else:
-                    translated[ours] = array
-        if unknown:
-            raise WeightsError(f"{self._source} has {shortened(unknown)}, which no network that we know has")
-        result = {f"{stream}_{name}": _our_layout(name, array) for name, array in _with_norms(translated).items()}
+        others = {name: array for name, array in params.items() if name not in (kernel, bias)}
+        result = {f"{stream}_{name}": array for name, array in our_arrays(others, self._source).items()}
         return result | {f"logits_{stream}/{part}": array for part, array in arrays.items()}
 
     def _class_names(self) -> tuple[str, ...]:
@@ -378,15 +324,6 @@ def _is_a_name(name: object) -> bool:
     return isinstance(name, str) and name.isprintable()
 
 
-def _stream_of(name: str) -> str | None:
-    match = _STREAM.search(name)
-    return None if match is None else STREAMS[match[1]]
-
-
-def _is_fusion(name: str) -> bool:
-    return name in ("conv3Df", "conv3Db", "conv_fusion_1f", "conv_fusion_1b")
-
-
 def _first_kernel(params: Arrays, source: str) -> np.ndarray:
     for name in ("conv1_1f", "conv1_filter"):
         if name in params and params[name].ndim == 4:
@@ -398,70 +335,9 @@ def _base(params: Arrays, source: str) -> str:
     """What a stream is built on."""
     if "conv1_1f" in params:
         return "vgg16"
-    units = {(match["stage"], match["unit"]) for name in params if (match := _UNIT.fullmatch(name))}
+    units = {(match["stage"], match["unit"]) for name in params if (match := UNIT.fullmatch(name))}
     counts = tuple(sum(stage == place for place, _ in units) for stage in "2345")
     for depth, known in UNITS.items():
         if counts == known and depth != 18:
             return f"resnet{depth}"
     raise WeightsError(f"{source}: {counts} residual units a stage are no ResNet-50, 101 or 152")
-
-
-def _our_name(name: str) -> str | None:
-    """Our name of a parameter of a stream, without the stream; `moments` of batch norms are still together."""
-    if match := _VGG.fullmatch(name):
-        return f"{match['layer']}/{'kernel' if match['kind'] == 'f' else 'bias'}"
-    if match := re.fullmatch(r"(bn_)?conv1(_filter|_bias|_mult|_moments)", name):
-        if match[1]:
-            return f"conv1_bn/{_NORM[match[2]]}" if match[2] in _NORM else None
-        return {"_filter": "conv1/kernel", "_bias": "conv1/bias"}.get(match[2])
-    of_time = name.startswith("conv_time_")
-    match = _UNIT.fullmatch(name.removeprefix("conv_time_"))
-    if match is None:
-        return None
-    unit = f"stage{match['stage']}_unit{_unit_number(match['unit'])}"
-    if of_time:
-        return f"{unit}_{_OF_TIME[match['rest']]}" if match["rest"] in _OF_TIME else None
-    if time := re.fullmatch(r"_relu_Time_([fb])", match["rest"]):
-        return f"{unit}_temporal/{'kernel' if time[1] == 'f' else 'bias'}"
-    layer = f"{unit}_{_BRANCHES[match['branch']]}"
-    if name.startswith("bn"):
-        return f"{layer}_bn/{_NORM[match['rest']]}" if match["rest"] in _NORM else None
-    return {"_filter": f"{layer}/kernel", "_bias": f"{layer}/bias"}.get(match["rest"])
-
-
-def _unit_number(letter: str) -> int:
-    """a, b, c ... of ResNet-50, or a, b1, b2 ... of the deeper ones' long stages, as 0, 1, 2 ...
-
-    >>> [_unit_number(letter) for letter in ("a", "b", "f", "b1", "b22")]
-    [0, 1, 5, 1, 22]
-    """
-    return int(letter[1:]) if letter[1:] else ord(letter) - ord("a")
-
-
-def _with_norms(params: Arrays) -> Arrays:
-    """Moments as mean and variance, and the bias of a convolution that a batch norm follows taken off its mean."""
-    result: Arrays = {}
-    for name, array in params.items():
-        layer, _, kind = name.rpartition("/")
-        normed = f"{layer}_bn/moments" in params and not layer.endswith("_temporal")  # T-ResNet's comes before
-        if kind == "moments":
-            if array.ndim != 2 or array.shape[1] != 2:
-                raise ValueError(f"the moments of {layer} are {array.shape}, not (channels, 2)")
-            mean, sigma = array.T
-            bias = params.get(f"{layer.removesuffix('_bn')}/bias") if not layer.endswith("_temporal_bn") else None
-            result[f"{layer}/moving_mean"] = mean if bias is None else mean - bias.ravel()
-            result[f"{layer}/moving_variance"] = np.maximum(sigma**2 - np.float32(EPSILON), 0)
-        elif kind != "bias" or not normed:
-            result[name] = array
-    return result
-
-
-def _our_layout(name: str, array: np.ndarray) -> np.ndarray:
-    """A filter over time (1, time, in, out) is (time, 1, in, out) here; all but kernels are vectors."""
-    if not name.endswith("/kernel"):
-        return array.ravel()
-    if array.ndim == 4 and array.shape[:2] == (1, 3):
-        return array.transpose(1, 0, 2, 3)
-    while array.ndim < 4:  # MATLAB drops axes of length one at the end
-        array = array[..., None]
-    return array

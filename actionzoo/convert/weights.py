@@ -1,5 +1,7 @@
 """Trained weights in our networks: ImageNet's, from torchvision's files, those that Keras saved, and those of a model.
 
+`actionzoo.create_model` imports this module when it is asked for weights.
+
 The appearance stream takes the weights of an image network as they are, the motion stream with a first layer made for
 flow. Filters over time that stand in place of 1x1 convolutions are made of the trained ones. What an image network does
 not have keeps its initial values: classifiers, fusing convolutions, the filters over time of ST-MulNet, the blocks of
@@ -18,6 +20,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from actionzoo.convert.matconvnet import convert_mat
+from actionzoo.convert.torchvision import FC6_SIDE, FIRST_KERNELS, from_torchvision, weight_names
 from actionzoo.errors import ModelNotFoundError, WeightsError
 from actionzoo.hub.catalog import find_entry, load_catalog
 from actionzoo.hub.keras_models import load_keras
@@ -25,7 +29,6 @@ from actionzoo.hub.loading import LoadReport, load_arrays, named_weights
 from actionzoo.hub.resolve import resolve_model
 from actionzoo.hub.safety import check_hdf5
 from actionzoo.hub.store import fetch_weights
-from actionzoo.hub.torchvision import FC6_SIDE, FIRST_KERNELS, from_torchvision, weight_names
 from actionzoo.models.inputs import TORCHVISION_STD
 from actionzoo.models.kernels import cross_modality_kernel, inflate_kernel
 from actionzoo.models.temporal import InflatedHeNormal
@@ -52,44 +55,71 @@ def load_weights(model: keras.Model, network: str, weights: str, *, offline: boo
         model: as `actionzoo.create_model(network, ...)` built it.
         network: its name.
         weights: `"imagenet"`; a `.safetensors` file of the network that its streams are built on, in torchvision's or
-            timm's layout; a `.weights.h5` file of the same network; or a trained model of it (`resolve_model`).
+            timm's layout; a `.weights.h5` file of the same network; or what `trained_network` takes, of the same
+            network; where that has other classes, its classifiers are left out.
         offline: never use the network: take weights from the cache only.
+
+    Returns:
+        What became of each weight.
 
     Raises:
         ModelNotFoundError: there is no such file or model.
         WeightsError: the file is damaged or belongs to another network.
-        ActionzooError: ImageNet weights cannot be fetched (`actionzoo.hub.store.fetch_weights`).
+        ActionzooError: the weights cannot be fetched (`actionzoo.hub.store.fetch_weights`).
         ValueError: the network cannot have ImageNet weights.
     """
     if weights.endswith(".weights.h5"):
-        return _load_keras(model, Path(weights))
-    if not fills_a_network(weights):
-        return _load_from(model, weights, offline=offline)
+        return _load_h5(model, Path(weights))
+    if not _is_of_images(weights):
+        return _load_from(model, trained_network(weights, offline=offline), weights)
     base = NETWORKS[network].base
     path = imagenet_file(base, offline=offline) if weights == IMAGENET else Path(weights)
     return load_imagenet(model, base, read_tensors(path), source=str(path))
 
 
-def fills_a_network(weights: str) -> bool:
-    """Whether that means weights alone, which need a network to be built for them, and not a trained model."""
-    return weights == IMAGENET or weights.endswith((".safetensors", ".weights.h5"))
+def trained_network(weights: str, *, offline: bool = False) -> keras.Model:
+    """A trained network, of whatever names one.
 
+    Args:
+        weights: what `actionzoo.load_model` takes (a name of the catalog, a `.keras` file, a run folder,
+            `hf://user/repo[@revision]`), or a network of the papers' authors: a `.mat` file, or a name of the catalog.
+        offline: never use the network.
 
-def load_model(weights: str, *, offline: bool = False) -> keras.Model:
-    """The trained model that a name, a `.keras` file, a run folder or `hf://user/repo` means. Raises ActionzooError."""
+    Raises:
+        ValueError: it means weights without a network.
+        ActionzooError: the network cannot be found, fetched or loaded.
+    """
+    if _is_of_images(weights) or weights.endswith(".weights.h5"):
+        raise ValueError(
+            "Argument `name` may be left out only where `weights` is a trained model, which is returned as it is. "
+            f"Received: weights={weights!r}"
+        )
+    entry = load_catalog().get(weights)
+    if entry is not None and entry.kind == "authors":
+        return convert_mat(fetch_weights(entry, offline=offline))[0]
+    if weights.endswith(".mat"):
+        return convert_mat(weights)[0]
     try:
         return load_keras(resolve_model(weights, offline=offline))
     except ModelNotFoundError as error:
         raise ModelNotFoundError(
-            f"{error}; or weights for a network: 'imagenet', a .safetensors or .weights.h5 file"
+            f"{error}; or weights for a network: 'imagenet', a .safetensors, .weights.h5 or .mat file"
         ) from error
 
 
-def imagenet_options(network: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a builder, completed to those that ImageNet weights were trained with.
+def _is_of_images(weights: str) -> bool:
+    """Whether these are weights of a network on pictures, which fill the streams of ours."""
+    return weights == IMAGENET or weights.endswith(".safetensors")
 
-    Raises ValueError if there are no weights for the network, or an option contradicts them.
+
+def builder_options(network: str, weights: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a builder, completed to those that weights on pictures were trained with; others as they are.
+
+    Raises:
+        ValueError: there are no such weights for the network, or an option contradicts them.
     """
+    if not _is_of_images(weights):
+        return dict(options)
     base = NETWORKS[network].base
     if base not in (known := imagenet_bases()):
         raise ValueError(f"There are ImageNet weights for networks on {known}. Received: a network on {base}")
@@ -215,7 +245,7 @@ def _readers_of_both(model: keras.Model) -> set[str]:
     return readers
 
 
-def _load_keras(model: keras.Model, path: Path) -> LoadReport:
+def _load_h5(model: keras.Model, path: Path) -> LoadReport:
     """Load a file of `keras.Model.save_weights`."""
     if not path.is_file():
         raise ModelNotFoundError(f"there is no weights file {path}; give a .weights.h5 file of {model.name}")
@@ -232,28 +262,28 @@ def _load_keras(model: keras.Model, path: Path) -> LoadReport:
     return LoadReport(tuple(named_weights(model)), (), ())
 
 
-def _load_from(model: keras.Model, weights: str, *, offline: bool) -> LoadReport:
-    """Load the weights of a trained model of the same network; where it has other classes, all but its classifiers."""
-    trained = load_model(weights, offline=offline)
-    _check_preprocessing(model, trained, weights)
+def _load_from(model: keras.Model, trained: keras.Model, source: str) -> LoadReport:
+    """Load the weights of a trained network of the same kind; where it has other classes, all but its classifiers."""
+    own, theirs = _preprocessing(model), _preprocessing(trained)
+    shared = [name for name in own if name in theirs]
+    if any(own[name].get_config()["scale"] != theirs[name].get_config()["scale"] for name in shared):
+        # The weights would fit, but answer wrongly.
+        raise WeightsError(f"{source} was trained with another `preprocessing` than {model.name} has; give its own")
     new = () if trained.output_shape[-1] == model.output_shape[-1] else ("logits*",)
     arrays = {
         name: weight.numpy()
         for name, weight in named_weights(trained).items()
         if not (new and name.startswith("logits"))
     }
-    return load_arrays(model, arrays, new=new, source=weights)
+    report = load_arrays(model, arrays, new=new, source=source)
+    for name in shared:  # the mean of the pictures that it was trained on
+        own[name].offset = theirs[name].offset
+    return report
 
 
-def _check_preprocessing(model: keras.Model, trained: keras.Model, source: str) -> None:
-    """Raises WeightsError if two networks scale their input differently: the weights would fit, but answer wrongly."""
-    scales = [
-        {
-            layer.name: (layer.get_config()["scale"], layer.get_config()["offset"])
-            for layer in network.layers
-            if isinstance(layer, keras.layers.Rescaling) and layer.name.endswith("_preprocessing")
-        }
-        for network in (model, trained)
-    ]
-    if scales[0] != scales[1]:
-        raise WeightsError(f"{source} was trained with another `preprocessing` than {model.name} has; give its own")
+def _preprocessing(network: keras.Model) -> dict[str, keras.layers.Rescaling]:
+    return {
+        layer.name: layer
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Rescaling) and layer.name.endswith("_preprocessing")
+    }

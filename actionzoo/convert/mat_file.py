@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from actionzoo.convert.isolation import run_isolated
+from actionzoo.convert.mat_parse import read_parsed
 from actionzoo.errors import ModelNotFoundError, WeightsError
-from actionzoo.hub.alone import run_alone
-from actionzoo.hub.mat_parse import read_parsed
 
 MAX_BYTES = 4 << 30
 MAX_LAYERS = 20_000
@@ -77,7 +77,7 @@ def read_network(path: str | Path) -> MatNetwork:
         with tempfile.TemporaryDirectory(prefix="actionzoo-") as folder:
             arguments = (str(path.absolute()), folder, MAX_BYTES)
             seconds, memory = SECONDS + size / SLOWEST, MEMORY + TIMES * size
-            run_alone("actionzoo.hub.mat_parse:parse", *arguments, seconds=seconds, memory=memory)
+            run_isolated("actionzoo.convert.mat_parse:parse", *arguments, seconds=seconds, memory=memory)
             return _network(read_parsed(folder))
     except FileNotFoundError as error:
         raise ModelNotFoundError(f"there is no file {path}") from error

@@ -25,17 +25,19 @@ import tempfile
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from actionzoo.convert.runtimes import FORMATS, Clips, Run, load_openvino_as_it_is
 from actionzoo.errors import ActionzooError, ModelError, OutputError
 from actionzoo.hub.keras_file import MEMBER
 from actionzoo.hub.keras_models import load_keras, silent
 from actionzoo.hub.resolve import ModelFiles, resolve_model
-from actionzoo.hub.runtimes import FORMATS as _FORMATS
-from actionzoo.hub.runtimes import Clips, Run, load_openvino_as_it_is
 from actionzoo.video.spec import InputSpec
+
+if TYPE_CHECKING:
+    import keras
 
 SUFFIXES = {"savedmodel": "", "onnx": ".onnx", "openvino": ".xml", "litert": ".tflite"}
 """The formats, each with how the name of its file ends; a SavedModel is a folder and may have any name."""
@@ -163,11 +165,11 @@ def _move(beside: Path, place: Path, format: str) -> None:
         raise
 
 
-def _write(model: Any, files: ModelFiles, path: Path, format: str) -> float:
+def _write(model: keras.Model, files: ModelFiles, path: Path, format: str) -> float:
     """Writes all files of an export at `path`; gives the difference. Raises ModelError, OSError."""
     _check_space(model, path.parent)
     card = _card(model, files)
-    write, load = _FORMATS[format]
+    write, load = FORMATS[format]
     try:
         with silent(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -190,14 +192,14 @@ def _write(model: Any, files: ModelFiles, path: Path, format: str) -> float:
     return difference
 
 
-def _by_itself(model: Any, files: ModelFiles, path: Path) -> tuple[str, float] | None:
+def _by_itself(model: keras.Model, files: ModelFiles, path: Path) -> tuple[str, float] | None:
     """The precision that OpenVINO takes by itself and the difference in it; None for f32."""
     with silent():
         precision, run = load_openvino_as_it_is(path)
         return None if precision == "f32" else (precision, _largest_difference(run, model, files))
 
 
-def _check_model(model: Any, name: str) -> None:
+def _check_model(model: keras.Model, name: str) -> None:
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -211,7 +213,7 @@ def _check_model(model: Any, name: str) -> None:
             )
 
 
-def _in_float32(model: Any) -> Any:
+def _in_float32(model: keras.Model) -> keras.Model:
     """The model itself, or one that computes in f32 with the weights of a model in mixed precision."""
     import keras
 
@@ -224,14 +226,14 @@ def _in_float32(model: Any) -> Any:
     return copy
 
 
-def _check_space(model: Any, folder: Path) -> None:
+def _check_space(model: keras.Model, folder: Path) -> None:
     """Raises OSError if the disk is too full: not every converter says so when it fails for that reason."""
     needed = 2 * 4 * model.count_params()  # LiteRT and OpenVINO write twice
     if shutil.disk_usage(folder).free < needed:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({needed / 1e6:.0f} MB are needed)")
 
 
-def _card(model: Any, files: ModelFiles) -> str:
+def _card(model: keras.Model, files: ModelFiles) -> str:
     """What to feed the exported model and what comes out: the input spec, with the shapes of inputs and output."""
     inputs = {t.name: {"shape": list(t.shape), "dtype": "float32", "holds": _HOLDS[t.name]} for t in model.inputs}
     logits = {"shape": list(model.outputs[0].shape), "dtype": "float32", "holds": "one a class; softmax gives scores"}
@@ -239,7 +241,7 @@ def _card(model: Any, files: ModelFiles) -> str:
     return json.dumps(asdict(files.spec) | facts, indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def _largest_difference(run: Run, model: Any, files: ModelFiles) -> float:
+def _largest_difference(run: Run, model: keras.Model, files: ModelFiles) -> float:
     """The largest difference of the logits, as a part of the largest logit, over batches of one and of two clips."""
     largest = 0.0
     for batch in (1, 2):
@@ -255,7 +257,7 @@ def _largest_difference(run: Run, model: Any, files: ModelFiles) -> float:
     return largest
 
 
-def _random_clips(model: Any, spec: InputSpec, batch: int) -> Clips:
+def _random_clips(model: keras.Model, spec: InputSpec, batch: int) -> Clips:
     """Clips of noise: frames in 0..255, flow of a few pixels. A size that the model leaves free is the spec's."""
     rng = np.random.default_rng(batch)
     sizes = (batch, spec.num_frames, spec.height, spec.width)

@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import actionzoo.convert.openvino as convert_openvino
 import actionzoo.hub.cache as hub_cache
-import actionzoo.hub.openvino as hub_openvino
+from actionzoo.convert.openvino import converted_folder, is_converted, openvino_source
 from actionzoo.errors import ModelError, WeightsError
-from actionzoo.hub import InputSpec, export_bundle, resolve_model, save_model
+from actionzoo.hub import InputSpec, resolve_model, save_model
 from actionzoo.hub.cache import sha256_of
 from actionzoo.hub.keras_models import load_keras
-from actionzoo.hub.openvino import converted_folder, is_converted, openvino_source
 from actionzoo.inference.engines import KerasEngine, OpenVINOEngine, load_engine
+from actionzoo.weights.bundle import export_bundle
 
 SPEC = InputSpec(("push", "hug", "kick"), 16, 24, num_frames=3, stride=2, stack_length=2)
 
@@ -140,7 +141,7 @@ def test_a_model_is_converted_once(saved: Path, monkeypatch: pytest.MonkeyPatch)
     first = openvino_source(files)
     assert is_converted(files)
     assert first == converted_folder(files.sha256) / "openvino.xml"
-    monkeypatch.setattr(hub_openvino, "load_keras", lambda _: pytest.fail("converted again"))
+    monkeypatch.setattr(convert_openvino, "load_keras", lambda _: pytest.fail("converted again"))
     assert openvino_source(resolve_model(saved)) == first
     assert [path.name for path in converted_folder("").iterdir()] == [files.sha256]
 
@@ -179,7 +180,7 @@ def test_a_conversion_leaves_the_log_as_it_was(tmp_path: Path) -> None:
     root = logging.getLogger()
     before = root.level, root.filters[:], root.handlers[:]
     with ThreadPoolExecutor(2) as pool:
-        for running in [pool.submit(hub_openvino.convert, Overlapping(), tmp_path) for _ in range(2)]:
+        for running in [pool.submit(convert_openvino.convert, Overlapping(), tmp_path / "model.xml") for _ in range(2)]:
             with pytest.raises(ModelError, match="not today"):
                 running.result()
     assert (root.level, root.filters, root.handlers) == before
@@ -322,7 +323,7 @@ def test_weights_that_are_not_finite(network: Any, tmp_path: Path, value: float)
 
 def test_openvino_comes_without_telemetry_and_converters() -> None:
     script = (
-        "import sys; from actionzoo.hub.openvino import import_openvino; import_openvino().Core();"
+        "import sys; from actionzoo.convert.openvino import import_openvino; import_openvino().Core();"
         "print([m for m in ('openvino_telemetry', 'openvino.tools.ovc', 'keras', 'tensorflow') if m in sys.modules]);"
         "from openvino import convert_model; print(callable(convert_model), 'openvino_telemetry' in sys.modules)"
     )
@@ -333,7 +334,7 @@ def test_openvino_comes_without_telemetry_and_converters() -> None:
 def test_threads_may_import_at_once() -> None:
     code = """
 import threading, time
-from actionzoo.hub.openvino import import_openvino
+from actionzoo.convert.openvino import import_openvino
 found = []
 def use(late):
     time.sleep(late)

@@ -13,11 +13,13 @@ import h5py
 import numpy as np
 import pytest
 
+from actionzoo.convert import weights as convert_weights
+from actionzoo.convert.mat_file import read_network
+from actionzoo.convert.matconvnet import convert_mat
 from actionzoo.errors import ModelNotFoundError, WeightsError
-from actionzoo.hub import resolve_model
+from actionzoo.hub import resolve_model, save_model
 from actionzoo.hub.keras_models import load_keras
-from actionzoo.hub.mat_file import read_network
-from actionzoo.hub.matconvnet import convert_mat, import_mat
+from actionzoo.models import create_model
 
 from .author_networks import CLASSES, SIDE, STACK, ResNet, fused, resnet, spatiotemporal, units, vgg
 from .dagnn_reference import DagNN
@@ -188,12 +190,40 @@ def test_a_model_of_a_file_is_a_model(tmp_path: Path) -> None:
     net = DagNN()
     resnet(net, 3)
     path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
-    done = import_mat(path, tmp_path / "model.keras")
-    assert (done.network, done.classes) == ("appearance_resnet50", CLASSES)
+    model, spec, _ = convert_mat(path)
+    assert (model.name, model.output_shape) == ("appearance_resnet50", (None, CLASSES))
+    save_model(model, spec, tmp_path / "model.keras")
     files = resolve_model(tmp_path / "model.keras")
     assert files.spec.classes[4] == "class 4"
     offset = load_keras(files).get_layer("appearance_preprocessing").offset
     assert np.allclose(np.ravel(offset), -MEAN)
+
+
+def test_a_file_fills_a_network_by_its_name_or_the_catalogs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = DagNN()
+    tower = resnet(net, 3)
+    path = write_v7(tmp_path / "net.mat", {"net": net.struct(**meta())})
+    monkeypatch.setattr(convert_weights, "fetch_weights", lambda entry, *, offline: path)
+    seen = clip(2, SIDE)["appearance"]
+    expected = net.run(input=seen[0] - MEAN)[tower].mean(axis=(0, 1, 2))
+    sizes = {
+        "height": SIDE,
+        "width": SIDE,
+        "channel_factor": convert_mat(path)[0].get_layer("appearance_conv1").filters / 64,
+    }
+    for weights in (path, "appearance_resnet50.ucf101_split1"):
+        model = create_model("appearance_resnet50", CLASSES, 2, weights=weights, **sizes)
+        found = np.asarray(model({"appearance": seen}, training=False))[0]
+        assert np.abs(found - expected).max() < 1e-3 * max(1, np.abs(expected).max())
+        assert create_model(weights=weights).output_shape == (None, CLASSES)
+    other = create_model("appearance_resnet50", CLASSES + 1, 2, weights=path, **sizes)
+    np.testing.assert_array_equal(
+        other.get_layer("appearance_conv1").kernel, model.get_layer("appearance_conv1").kernel
+    )
+    with pytest.raises(WeightsError, match=r"net\.mat was trained with another `preprocessing`"):
+        create_model("appearance_resnet50", CLASSES, 2, weights=path, preprocessing="torchvision", **sizes)
+    with pytest.raises(WeightsError, match=r"net\.mat (lacks|has) .* of the same network"):
+        create_model("two_stream_resnet50", CLASSES, 2, weights=path, **sizes)
 
 
 def broken(net: DagNN, change: str) -> dict[str, Any]:
@@ -301,7 +331,7 @@ def test_files_that_are_too_large_or_too_deep(tmp_path: Path, monkeypatch: pytes
     path = write_v7(tmp_path / "net.mat", deep)
     with pytest.raises(WeightsError, match="nested too deeply"):
         read_network(path)
-    monkeypatch.setattr("actionzoo.hub.mat_file.MAX_BYTES", 10)
+    monkeypatch.setattr("actionzoo.convert.mat_file.MAX_BYTES", 10)
     with pytest.raises(WeightsError, match="larger than any network"):
         read_network(path)
 
@@ -310,7 +340,7 @@ def test_files_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.Monke
     path = write_v7(tmp_path / "net.mat", {"first": 1.0, "net": {"zeros": np.zeros((500, 500))}})  # 2 MB of zeros
     assert path.stat().st_size < 100_000
     for most, says in ((2_100_000, "no net with layers"), (1_900_000, "unpacks to more than any network")):
-        monkeypatch.setattr("actionzoo.hub.mat_file.MAX_BYTES", most)
+        monkeypatch.setattr("actionzoo.convert.mat_file.MAX_BYTES", most)
         with pytest.raises(WeightsError, match=says):
             read_network(path)
 
@@ -325,7 +355,7 @@ def test_hdf5_that_promises_more_than_it_holds(tmp_path: Path) -> None:
 
 def test_a_file_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_v7(tmp_path / "net.mat", {"imdb": 3.0})
-    monkeypatch.setattr("actionzoo.hub.mat_file.SECONDS", 0.0)
+    monkeypatch.setattr("actionzoo.convert.mat_file.SECONDS", 0.0)
     with pytest.raises(WeightsError, match=r"is no MATLAB file .* \(reading it does not end within 0 s\)"):
         read_network(path)
 

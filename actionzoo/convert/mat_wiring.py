@@ -6,10 +6,12 @@ the graph is followed from variable to variable. What is found is an option of o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from actionzoo.hub.mat_file import MatLayer, MatNetwork
+import numpy as np
+
+from actionzoo.convert.mat_file import MatLayer, MatNetwork
+from actionzoo.convert.mat_params import stream_of
 
 JOINING = ("Sum", "Mul", "Concat")
 """Layers that can join two streams; others with two inputs, such as losses, compute no features."""
@@ -42,11 +44,10 @@ def kind_of(layer: MatLayer) -> str:
 
 
 class Wiring:
-    """The graph of a network. `stream_of` tells from a parameter's name which stream it belongs to, or `None`."""
+    """The graph of a network."""
 
-    def __init__(self, network: MatNetwork, stream_of: Callable[[str], str | None]) -> None:
+    def __init__(self, network: MatNetwork) -> None:
         self._layers = network.layers
-        self._stream_of = stream_of
         self._makers = {name: layer for layer in network.layers for name in layer.outputs}
         self._readers: dict[str, list[MatLayer]] = {}
         for layer in network.layers:
@@ -66,18 +67,23 @@ class Wiring:
                 found.append(Meeting(kind_of(layer), streams, sources, readers))
         return found
 
+    def pools_over_time(self) -> set[tuple[str, float, float]]:
+        """Method, window and stride, in frames, of all pooling over time."""
+        blocks = [layer.block for layer in self._layers if kind_of(layer) == "PoolTime"]
+        return {
+            (str(block.get("method", "max")), *(float(np.ravel(block[size])[-1]) for size in ("poolSize", "stride")))
+            for block in blocks
+        }
+
     def stream(self, variable: str) -> str | None:
         """The stream of the nearest layer before a variable that has parameters of one."""
         layer = self._nearest(variable)
-        return None if layer is None else self._stream_of_layer(layer)
+        return None if layer is None else _stream_of_layer(layer)
 
     def parameters_before(self, layer: MatLayer) -> tuple[str, ...]:
         """Parameters of the nearest layer before this one that has parameters of a stream."""
         nearest = self._nearest(layer.inputs[0]) if layer.inputs else None
         return () if nearest is None else nearest.params
-
-    def _stream_of_layer(self, layer: MatLayer) -> str | None:
-        return next((stream for name in layer.params if (stream := self._stream_of(name)) is not None), None)
 
     def _nearest(self, variable: str) -> MatLayer | None:
         waiting, seen = [variable], set[str]()
@@ -87,7 +93,11 @@ class Wiring:
             if layer is None or name in seen:
                 continue
             seen.add(name)
-            if self._stream_of_layer(layer) is not None:
+            if _stream_of_layer(layer) is not None:
                 return layer
             waiting += layer.inputs
         return None
+
+
+def _stream_of_layer(layer: MatLayer) -> str | None:
+    return next((stream for name in layer.params if (stream := stream_of(name)) is not None), None)

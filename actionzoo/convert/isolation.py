@@ -15,11 +15,11 @@ FAILED = 3
 """Exit code of a process whose work raised an exception, which it has printed."""
 
 
-class AloneError(Exception):
+class IsolationError(Exception):
     """The work raised an exception, crashed, or needed more than it may. The message is a reason, without the file."""
 
 
-def run_alone(function: str, *arguments: str | int | float, seconds: float, memory: int) -> None:
+def run_isolated(function: str, *arguments: str | int | float, seconds: float, memory: int) -> None:
     """Call a function in a new process of Python.
 
     Args:
@@ -29,7 +29,7 @@ def run_alone(function: str, *arguments: str | int | float, seconds: float, memo
         memory: bytes of address space that it may have; Windows sets no such limit, and macOS does not hold to it.
 
     Raises:
-        AloneError: it did not end well.
+        IsolationError: it did not end well.
     """
     command = [sys.executable, "-P", "-c", f"from {__name__} import main; main()", function, str(memory)]
     environment = {
@@ -47,13 +47,13 @@ def run_alone(function: str, *arguments: str | int | float, seconds: float, memo
             env=environment,
         )
     except subprocess.TimeoutExpired as error:
-        raise AloneError(f"reading it does not end within {seconds:.0f} s") from error
+        raise IsolationError(f"reading it does not end within {seconds:.0f} s") from error
     if done.returncode == FAILED:
-        raise AloneError(done.stdout.decode("utf-8", "replace").strip())
+        raise IsolationError(done.stdout.decode("utf-8", "replace").strip())
     if done.returncode < 0:
-        raise AloneError(f"reading it ends in a crash ({_signal_name(-done.returncode)})")
+        raise IsolationError(f"reading it ends in a crash ({_signal_name(-done.returncode)})")
     if done.returncode > 0:
-        raise AloneError(f"reading it ends in a crash (exit code {done.returncode})")
+        raise IsolationError(f"reading it ends in a crash (exit code {done.returncode})")
 
 
 def main() -> None:

@@ -1,30 +1,47 @@
-"""Makes the files of a model that ships with the package."""
+"""The files of a model that ships with the package, and its table in the catalog."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+import tomli_w
+
+from actionzoo.convert.openvino import convert
 from actionzoo.hub.cache import sha256_of
 from actionzoo.hub.download import MODEL_FILE
 from actionzoo.hub.keras_models import save_model
-from actionzoo.hub.openvino import convert
 from actionzoo.hub.resolve import IR_FILES
 from actionzoo.video.spec import InputSpec
 
+if TYPE_CHECKING:
+    import keras
 
-def export_bundle(model: Any, spec: InputSpec, folder: str | Path) -> dict[str, str]:
-    """Writes `model.keras`, `openvino.xml` and `openvino.bin` into `folder`; gives the sha256 of each by name.
+
+def export_bundle(model: keras.Model, spec: InputSpec, folder: str | Path) -> dict[str, str]:
+    """Write `model.keras`, `openvino.xml` and `openvino.bin`.
 
     The weights are rounded to f16 first, in the model itself, so that both engines compute with the same numbers, the
     `.keras` file packs to little more than half and the `.bin` file stores two bytes a weight.
+
+    Args:
+        model: a functional model of one output.
+        spec: its input spec.
+        folder: where the files go; made if it is missing.
+
+    Returns:
+        The sha256 of each file by its name.
+
+    Raises:
+        OutputError: a file cannot be written.
+        ModelError: the model cannot be converted for OpenVINO.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     model.set_weights([weight.astype("float16").astype(weight.dtype) for weight in model.get_weights()])
     save_model(model, spec, folder / MODEL_FILE)
-    convert(model, folder, half=True)
+    convert(model, folder / IR_FILES[0], half=True)
     return {name: sha256_of(folder / name) for name in (MODEL_FILE, *IR_FILES)}
 
 
@@ -40,11 +57,4 @@ def catalog_table(name: str, facts: Mapping[str, str], files: Mapping[str, str])
     "model.keras" = "00"
     <BLANKLINE>
     """
-    lines = [f"[{name}]", 'kind = "embedded"', *(f"{key} = {_quoted(value)}" for key, value in facts.items())]
-    lines += ["", f"[{name}.files]", *(f"{_quoted(file)} = {_quoted(checksum)}" for file, checksum in files.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return tomli_w.dumps({name: {"kind": "embedded", **facts, "files": files}})

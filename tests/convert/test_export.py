@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import actionzoo.hub.export as hub_export
+import actionzoo.convert.export as convert_export
+from actionzoo.convert.export import SUFFIXES, TOLERANCE, default_name, export_model
 from actionzoo.errors import ModelError, OutputError
 from actionzoo.hub import InputSpec, save_model
-from actionzoo.hub.export import SUFFIXES, TOLERANCE, default_name, export_model
 
 FORMATS = [*SUFFIXES]
 SPEC = InputSpec(("push", "hug", "kick"), 64, 48, num_frames=3, stride=2, stack_length=2)
@@ -118,7 +118,7 @@ RUNTIMES: dict[str, Callable[[Path, Clips], np.ndarray]] = {
 
 def require(format: str) -> None:
     """Skips where the extra `export` is not installed."""
-    for package in hub_export._PACKAGES.get(format, ()):
+    for package in convert_export._PACKAGES.get(format, ()):
         pytest.importorskip(package)
 
 
@@ -230,7 +230,7 @@ def test_a_wrong_export_is_an_error_and_leaves_nothing(
 ) -> None:
     """The writer gets the network with one weight changed; everything else is as always."""
     require(format)
-    write, run = hub_export._FORMATS[format]
+    write, run = convert_export.FORMATS[format]
 
     def write_another(model: Any, path: Path, card: str) -> None:
         import keras
@@ -241,7 +241,7 @@ def test_a_wrong_export_is_an_error_and_leaves_nothing(
         other.set_weights(weights)
         write(other, path, card)
 
-    monkeypatch.setitem(hub_export._FORMATS, format, (write_another, run))
+    monkeypatch.setitem(convert_export.FORMATS, format, (write_another, run))
     with pytest.raises(ModelError, match=r"other logits than Keras.*nothing was written"):
         export_model(folder / "tiny.keras", tmp_path / f"net{SUFFIXES[format]}", format)
     assert os.listdir(tmp_path) == []
@@ -254,7 +254,7 @@ def test_a_wrong_export_is_an_error_and_leaves_nothing(
 )
 def test_what_is_a_difference(answer: np.ndarray) -> None:
     files: Any = SimpleNamespace(spec=SPEC, name="net")
-    difference = hub_export._largest_difference(lambda _: answer, Says(1.0), files)
+    difference = convert_export._largest_difference(lambda _: answer, Says(1.0), files)
     assert not difference <= TOLERANCE
 
 
@@ -273,7 +273,7 @@ def test_what_litert_cannot_do(tmp_path: Path) -> None:
 def test_logits_that_are_not_finite_cannot_be_compared() -> None:
     files: Any = SimpleNamespace(spec=SPEC, name="net")
     with pytest.raises(ModelError, match="not finite"):
-        hub_export._largest_difference(lambda _: np.full((1, 3), np.inf, np.float32), Says(np.inf), files)
+        convert_export._largest_difference(lambda _: np.full((1, 3), np.inf, np.float32), Says(np.inf), files)
 
 
 class Says:
@@ -316,7 +316,7 @@ def test_a_full_disk(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise RuntimeError(f"{{{{node SaveV2}}}} part-0; {reason} [Op:SaveV2]")  # as TensorFlow words it
 
     with monkeypatch.context() as patch:
-        patch.setitem(hub_export._FORMATS, "savedmodel", (fail, fail))
+        patch.setitem(convert_export.FORMATS, "savedmodel", (fail, fail))
         with pytest.raises(OutputError, match=rf"cannot be written: {reason}$"):
             export_model(folder / "tiny.keras", tmp_path / "net", "savedmodel")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
@@ -340,7 +340,7 @@ def test_all_files_get_their_names_or_none(folder: Path, tmp_path: Path, monkeyp
 
 
 def test_a_missing_package(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(hub_export._PACKAGES, "onnx", ("no_such_package",))
+    monkeypatch.setitem(convert_export._PACKAGES, "onnx", ("no_such_package",))
     with pytest.raises(ModelError, match=r"no_such_package; run: pip install 'actionzoo\[export\]'"):
         export_model(folder / "tiny.keras", tmp_path / "net.onnx", "onnx")
 
