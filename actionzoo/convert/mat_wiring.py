@@ -71,8 +71,7 @@ class Wiring:
         """Method, window and stride, in frames, of all pooling over time."""
         blocks = [layer.block for layer in self._layers if kind_of(layer) == "PoolTime"]
         return {
-            (str(block.get("method", "max")), *(float(np.ravel(block[size])[-1]) for size in ("poolSize", "stride")))
-            for block in blocks
+            (str(block.get("method", "max")), _frames(block["poolSize"]), _frames(block["stride"])) for block in blocks
         }
 
     def stream(self, variable: str) -> str | None:
@@ -101,3 +100,8 @@ class Wiring:
 
 def _stream_of_layer(layer: MatLayer) -> str | None:
     return next((stream for name in layer.params if (stream := stream_of(name)) is not None), None)
+
+
+def _frames(size: object) -> float:
+    """The last number of a size: its extent over time."""
+    return float(np.ravel(size)[-1])
