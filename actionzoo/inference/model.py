@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from actionzoo.convert.openvino import is_converted
 from actionzoo.errors import ModelError, source_name
 from actionzoo.hub.keras_file import check_spec
 from actionzoo.hub.keras_models import load_keras
-from actionzoo.hub.openvino import is_converted
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window
 from actionzoo.inference.clips import Clip, checked_windows, cut_clips
