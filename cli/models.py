@@ -40,11 +40,6 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.callback()
-def _group() -> None:
-    """List and describe the networks."""
-
-
 @app.command("list")
 def list_(
     pattern: Annotated[

@@ -40,11 +40,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="A name of `weights list`.")]
 
 
-@app.callback()
-def _group() -> None:
-    """List, fetch, check, import and publish trained weights."""
-
-
 @app.command("list")
 def list_(
     pattern: Annotated[

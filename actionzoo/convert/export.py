@@ -33,7 +33,7 @@ from actionzoo.convert.runtimes import FORMATS, Clips, Run, load_openvino_as_it_
 from actionzoo.errors import ActionzooError, ModelError, OutputError
 from actionzoo.hub.keras_file import MEMBER
 from actionzoo.hub.keras_models import load_keras, silent
-from actionzoo.hub.resolve import ModelFiles, resolve_model
+from actionzoo.hub.resolve import HasFiles, ModelFiles, resolve_model
 from actionzoo.video.spec import InputSpec
 
 if TYPE_CHECKING:
@@ -54,11 +54,15 @@ _HOLDS = {
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: `path`, the `size` of all its files in bytes, and the largest `difference` from Keras.
+    """What was written.
 
-    The difference is that of the logits, divided by the largest logit, where the runtime computes in f32. `by_itself`
-    is the precision that the runtime takes on this machine where it is told none, and the difference in it, if that is
-    another one: OpenVINO's `compile_model` takes bf16 where the processor has it.
+    Attributes:
+        path: the file or folder.
+        size: of all its files, in bytes.
+        difference: the largest of the logits from Keras', divided by the largest logit, where the runtime computes in
+            f32.
+        by_itself: the precision that the runtime takes on this machine where it is told none, and the difference in it,
+            if that is another one: OpenVINO's `compile_model` takes bf16 where the processor has it.
     """
 
     path: Path
@@ -68,20 +72,22 @@ class Exported:
 
 
 def export_model(
-    model: str | os.PathLike[str] | ModelFiles,
+    model: str | os.PathLike[str] | HasFiles,
     path: str | os.PathLike[str] | None = None,
     format: str = "onnx",
     *,
     offline: bool = False,
 ) -> Exported:
-    """Writes a model in another format, runs what was written and compares its logits with those of Keras.
+    """Write a model in another format, run what was written and compare its logits with those of Keras.
 
     Args:
-        model: what `resolve_model` takes (a catalog name, a `.keras` file, a run folder, `hf://user/repo`), or its
-            answer.
+        model: a catalog name, a `.keras` file, a run folder, `hf://user/repo`, or an `actionzoo.Model`.
         path: the folder (savedmodel) or file to write, which must not exist yet; `default_name` unless given.
         format: `"savedmodel"`, `"onnx"`, `"openvino"` or `"litert"`.
         offline: never use the network.
+
+    Returns:
+        What was written.
 
     Raises:
         ModelError: the model cannot be loaded or converted, a package is missing, or the answers differ by more than
@@ -95,7 +101,7 @@ def export_model(
     if format not in SUFFIXES:
         raise ValueError(f"format is one of {', '.join(SUFFIXES)}, not {format!r}")
     _check_packages(format)
-    files = model if isinstance(model, ModelFiles) else resolve_model(model, offline=offline)
+    files = resolve_model(model, offline=offline)
     place = Path(path if path is not None else default_name(files.name, format))
     _check_name(place, format)
     loaded = load_keras(files)

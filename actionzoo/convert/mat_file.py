@@ -67,7 +67,9 @@ class MatNetwork:
 def read_network(path: str | Path) -> MatNetwork:
     """The network in a `.mat` file, in its variable `net` or in variables of its own.
 
-    Raises ModelNotFoundError if there is no such file, WeightsError if it is damaged or holds no network.
+    Raises:
+        ModelNotFoundError: there is no such file.
+        WeightsError: it is damaged, or holds no network.
     """
     path = Path(path)
     try:

@@ -97,11 +97,16 @@ def exclusive_conversion() -> Iterator[None]:
 
 
 def openvino_source(files: ModelFiles) -> Path | tuple[bytes, bytes]:
-    """What OpenVINO reads the model from: the path of an XML file with its weights beside it, or the content of both.
+    """What OpenVINO reads a model from.
 
     A model that comes without is converted once and kept in the cache folder under the sha256 of its weights; a
-    conversion that is not what was written is made again. If none can be kept, it serves this process alone. Raises
-    ModelError if the model cannot be converted.
+    conversion that is not what was written is made again. If none can be kept, it serves this process alone.
+
+    Returns:
+        The path of an XML file with its weights beside it, or the content of both.
+
+    Raises:
+        ModelError: the model cannot be converted.
     """
     shipped = files.openvino_ir()
     if shipped is not None:

@@ -73,7 +73,8 @@ def load_weights(model: keras.Model, network: str, weights: str, *, offline: boo
     if not _is_of_images(weights):
         return _load_from(model, trained_network(weights, offline=offline), weights)
     base = NETWORKS[network].base
-    path = imagenet_file(base, offline=offline) if weights == IMAGENET else Path(weights)
+    entry = find_entry(f"{base}{TAG}") if weights == IMAGENET else None
+    path = fetch_weights(entry, offline=offline) if entry else Path(weights)
     return load_imagenet(model, base, read_tensors(path), source=str(path))
 
 
@@ -120,8 +121,9 @@ def builder_options(network: str, weights: str, options: Mapping[str, Any]) -> d
     """
     if not _is_of_images(weights):
         return dict(options)
-    base = NETWORKS[network].base
-    if base not in (known := imagenet_bases()):
+    base, catalog = NETWORKS[network].base, load_catalog()
+    known = [base for base in STREAM_BASES if f"{base}{TAG}" in catalog]  # small ones first
+    if base not in known:
         raise ValueError(f"There are ImageNet weights for networks on {known}. Received: a network on {base}")
     factor = options.get("channel_factor", 1)
     if factor != 1:
@@ -138,19 +140,12 @@ def builder_options(network: str, weights: str, options: Mapping[str, Any]) -> d
     return {**trained, **options}
 
 
-def imagenet_bases() -> list[str]:
-    """The networks with ImageNet weights, small ones first: those that the catalog has."""
-    catalog = load_catalog()
-    return [base for base in STREAM_BASES if f"{base}{TAG}" in catalog]
-
-
-def imagenet_file(base: str, *, offline: bool = False) -> Path:
-    """The file of a base's ImageNet weights, fetched at its first use. Raises ActionzooError."""
-    return fetch_weights(find_entry(f"{base}{TAG}"), offline=offline)
-
-
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a safetensors file by name. Raises WeightsError."""
+    """The tensors of a safetensors file by name.
+
+    Raises:
+        WeightsError: it is none, damaged, or too large.
+    """
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise WeightsError(f"{path} is larger than weights of a known network; give a file of one")
@@ -166,7 +161,9 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
 def load_imagenet(model: keras.Model, base: str, tensors: Mapping[str, np.ndarray], *, source: str) -> LoadReport:
     """Load a state dict of torchvision's or timm's `base` into both streams of a network, all of it or nothing.
 
-    Raises WeightsError, and ValueError if VGG-16 was built for smaller pictures than its fc6 was trained on.
+    Raises:
+        WeightsError: the state dict does not fit.
+        ValueError: VGG-16 was built for smaller pictures than its fc6 was trained on.
     """
     _check_fc6(model)
     arrays = imagenet_arrays(model, from_torchvision(tensors, base, source=source))

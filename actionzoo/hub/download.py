@@ -31,7 +31,10 @@ logger = logging.getLogger("actionzoo")
 
 
 def parse_address(address: str) -> tuple[str, str]:
-    """Repository and revision of `hf://user/repo[@revision]`. Raises ModelNotFoundError if it is not of that form.
+    """Repository and revision of `hf://user/repo[@revision]`.
+
+    Raises:
+        ModelNotFoundError: the address is not of that form.
 
     >>> parse_address("hf://user/repo@v2")
     ('user/repo', 'v2')
@@ -43,18 +46,29 @@ def parse_address(address: str) -> tuple[str, str]:
 
 
 def fetch(address: str, *, offline: bool = False) -> Path:
-    """The `model.keras` of a hub repository, as a local path. Raises as `fetch_file` does."""
+    """The `model.keras` of a hub repository, as a local path. See `fetch_file`."""
     repo, revision = parse_address(address)
     return fetch_file(repo, revision, MODEL_FILE, address, offline=offline)
 
 
 def fetch_file(repo: str, revision: str, file: str, name: str, *, offline: bool = False) -> Path:
-    """A file of a hub repository, as a local path. `name` is what errors call it.
+    """A file of a hub repository, as a local path.
 
     A cached file is taken without asking the hub: a branch stays as it was when it was first fetched.
 
-    Raises OfflineError, ModelNotFoundError (no such repository, revision or file, or not allowed), ModelError (the
-    hub does not answer), WeightsError (the content is not what the hub announced), OutputError (no room).
+    Args:
+        repo: `user/repo`.
+        revision: a commit, branch or tag.
+        file: its name in the repository.
+        name: what errors call it.
+        offline: never use the network.
+
+    Raises:
+        OfflineError: it is not in the cache and the network is off.
+        ModelNotFoundError: there is no such repository, revision or file, or it may not be read.
+        ModelError: the hub does not answer.
+        WeightsError: the content is not what the hub announced.
+        OutputError: there is no room for it.
     """
     from huggingface_hub import constants
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from actionzoo.errors import WeightsError
+
+if TYPE_CHECKING:
+    import keras
 
 SHOWN = 3
 """Names that an error lists before it only counts."""
@@ -30,13 +33,13 @@ class LoadReport:
     unused: tuple[str, ...]
 
 
-def named_weights(model: Any) -> dict[str, Any]:
+def named_weights(model: keras.Model) -> dict[str, keras.Variable]:
     """The weights of a Keras model as `layer/weight`, such as `appearance_conv1/kernel`, in the order of its layers."""
     return {f"{layer.name}/{weight.name}": weight for layer in model.layers for weight in layer.weights}
 
 
 def load_arrays(
-    model: Any,
+    model: keras.Model,
     arrays: Mapping[str, np.ndarray],
     *,
     new: Iterable[str] = (),
@@ -75,7 +78,11 @@ def load_arrays(
 
 
 def check_finite(arrays: Iterable[tuple[str, np.ndarray]], source: str) -> None:
-    """Raises WeightsError if a number of the arrays, which have names, is not finite. A gigabyte takes a second."""
+    """Check that every number of some arrays, which have names, is finite. A gigabyte takes a second.
+
+    Raises:
+        WeightsError: one is not.
+    """
     broken = [name for name, array in arrays if not _finite(array)]
     if broken:
         raise WeightsError(f"{source}: non-finite numbers in {shortened(broken)}; the file is damaged")

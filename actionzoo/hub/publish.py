@@ -19,7 +19,7 @@ LARGEST_METRICS = 1 << 20
 def push(run: str | Path, address: str, *, licence: str | None = None, private: bool = False) -> str:
     """Upload a model to a hub repository, which is made if there is none, as one commit.
 
-    What goes there: `model.keras`, in which the input spec travels; the same record as `input.json` and the classes
+    What goes there: `model.keras`, in which the input spec travels; the same as `input.json` and the classes
     as `labels.txt`, for other programs; and a card, `README.md`. Nothing else of a run folder is uploaded.
 
     Args:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from actionzoo.errors import ModelNotFoundError, did_you_mean
 from actionzoo.hub.cache import remembered_sha256
@@ -63,13 +64,31 @@ class ModelFiles:
         return self.entry.read(IR_FILES[0]), self.entry.read(IR_FILES[1])
 
 
-def resolve_model(name: str | os.PathLike[str], *, offline: bool = False) -> ModelFiles:
-    """The files that `name` means: a catalog name, a `.keras` file, a folder with a `model.keras`, or `hf://user/repo`.
+class HasFiles(Protocol):
+    """A model that knows its files, such as `actionzoo.Model`."""
 
-    A catalog name goes before a file of the same name; write `./mini` for the file.
+    files: ModelFiles
 
-    Raises ModelNotFoundError, which tells the nearest names that exist; WeightsError; OfflineError; ModelError.
+
+def resolve_model(name: str | os.PathLike[str] | HasFiles, *, offline: bool = False) -> ModelFiles:
+    """The files of a model.
+
+    Args:
+        name: a name of the catalog, a `.keras` file, a folder with a `model.keras`, `hf://user/repo[@revision]`, or an
+            `actionzoo.Model`. A name of the catalog goes before a file of the same name; write `./mini` for the file.
+        offline: never use the network.
+
+    Raises:
+        ModelNotFoundError: there is no such model; tells the nearest names that exist.
+        WeightsError: a file is damaged.
+        OfflineError: it must be fetched and the network is off.
+        ModelError: it cannot be fetched.
+
+    >>> resolve_model("mini").spec.num_frames
+    6
     """
+    if not isinstance(name, str | os.PathLike):
+        return name.files
     name = os.fspath(name)
     if name.startswith("hf://"):
         path = fetch(name, offline=offline)

@@ -42,9 +42,11 @@ MAX_PACKING = 100
 
 
 def check_keras_file(path: Path, name: str) -> None:
-    """Raises WeightsError, which calls it `name`, if a `.keras` file would take far more memory than its network needs.
+    """Check that a `.keras` file takes no more memory than its network needs.
 
-    Raises also what zipfile, h5py, json and Keras raise for damaged files.
+    Raises:
+        WeightsError: it would take far more. Calls the file `name`.
+        Exception: what zipfile, h5py, json and Keras raise for damaged files.
     """
     with zipfile.ZipFile(path) as archive:
         member = archive.getinfo(WEIGHTS)
@@ -68,7 +70,11 @@ def check_keras_file(path: Path, name: str) -> None:
 
 
 def check_hdf5(file: IO[bytes] | Path, size: int, name: str) -> None:
-    """Raises WeightsError if arrays of an HDF5 file of this size lie elsewhere, or unpack to more than it has."""
+    """Check that the arrays of an HDF5 file of this size lie in it, and unpack to no more than it has.
+
+    Raises:
+        WeightsError: they do not.
+    """
     with h5py.File(file, "r") as content:
         total = 0
         for item in _datasets(content, name):

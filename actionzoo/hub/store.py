@@ -126,7 +126,11 @@ def _tensors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def read_pin(entry: CatalogEntry) -> Pin | None:
-    """What was written down when the file was first fetched. Raises WeightsError if that is damaged."""
+    """What was written down when the file was first fetched.
+
+    Raises:
+        WeightsError: that is damaged.
+    """
     note = _note(entry)
     try:
         return Pin(**json.loads(note.read_text("utf-8")))

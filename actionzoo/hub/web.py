@@ -51,7 +51,10 @@ _LENGTH = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<total>\d+)")
 
 
 def file_name(address: str) -> str:
-    """The file's name at the end of an address, fit for a folder of ours. Raises ModelNotFoundError if there is none.
+    """The file's name at the end of an address, fit for a folder of ours.
+
+    Raises:
+        ModelNotFoundError: there is none.
 
     >>> file_name("http://host/a/net%3D1.mat?download=1")
     'net=1.mat'
@@ -114,7 +117,11 @@ def download(
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """What `work` returns. Raises TimeoutError if that takes longer; it is left alone then."""
+    """What `work` returns.
+
+    Raises:
+        TimeoutError: it takes longer than `seconds`; it is left alone then.
+    """
     done: Future[T] = Future()
 
     def run() -> None:

@@ -9,6 +9,7 @@ import actionzoo.hub.resolve
 from actionzoo.errors import ModelNotFoundError, WeightsError
 from actionzoo.hub import InputSpec, load_catalog, resolve_model
 from actionzoo.hub.cache import cache_folder, sha256_of
+from actionzoo.inference import load_model
 from actionzoo.weights.bundle import catalog_table
 
 SPEC = InputSpec(("push", "hug"), 48, 64)
@@ -112,6 +113,11 @@ def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "actionzoo"
+
+
+def test_a_loaded_model_is_its_files() -> None:
+    model = load_model("mini")
+    assert resolve_model(model) is model.files
 
 
 def test_a_network_is_not_a_model() -> None:
