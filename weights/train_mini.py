@@ -94,7 +94,7 @@ class Draws(keras.utils.PyDataset):
     """Endless batches of random clips; batch `i` depends on the seed and on `i` only."""
 
     def __init__(self, sources: Sequence[tuple[Sequence[DecodedVideo], int]], steps: int, seed: int) -> None:
-        """`sources` are recordings with the number of them that go into each batch."""
+        """`sources` are videos with the number of them that go into each batch."""
         super().__init__(workers=1, max_queue_size=6)
         self.sources, self.steps, self.seed = sources, steps, seed
 
@@ -137,7 +137,7 @@ def train(
 
 
 def scores(model: keras.Model, decoded_videos: Sequence[DecodedVideo]) -> np.ndarray:
-    """Logits of appearance, motion and both, `(recordings, 3, classes)`, averaged over the clips of a recording."""
+    """Logits of appearance, motion and both, `(videos, 3, classes)`, averaged over the clips of a video."""
     network, rows = towers(model), []
     for decoded in decoded_videos:
         clips = [

@@ -51,7 +51,7 @@ def run_isolated(function: str, *arguments: str | int | float, seconds: float, m
     if done.returncode == FAILED:
         raise IsolationError(done.stdout.decode("utf-8", "replace").strip())
     if done.returncode < 0:
-        raise IsolationError(f"reading it ends in a crash ({_signal_name(-done.returncode)})")
+        raise IsolationError(f"reading it ends in a crash ({signal.strsignal(-done.returncode)})")
     if done.returncode > 0:
         raise IsolationError(f"reading it ends in a crash (exit code {done.returncode})")
 
@@ -83,10 +83,3 @@ def _limit(memory: int) -> None:
         for limit, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0)):
             with contextlib.suppress(OSError, ValueError):
                 resource.setrlimit(limit, (most, most))
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
