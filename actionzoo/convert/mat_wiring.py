@@ -7,6 +7,7 @@ the graph is followed from variable to variable. What is found is an option of o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -102,6 +103,6 @@ def _stream_of_layer(layer: MatLayer) -> str | None:
     return next((stream for name in layer.params if (stream := stream_of(name)) is not None), None)
 
 
-def _frames(size: object) -> float:
+def _frames(size: Any) -> float:
     """The last number of a size: its extent over time."""
     return float(np.ravel(size)[-1])
