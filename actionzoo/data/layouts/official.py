@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from actionzoo.data.layouts.class_lists import read_class_names, read_lines
 from actionzoo.data.layouts.found import TEST, TRAIN, Entry, Found, counted, shortened
-from actionzoo.data.layouts.indices import read_class_names, read_lines
 from actionzoo.data.layouts.tree import Tree
 from actionzoo.errors import DataError
 
@@ -20,10 +20,10 @@ _UCF_LIST = re.compile(r"(train|test)list\d+\.txt")
 _HMDB_LIST = re.compile(r"(.+)_test_split1\.txt")
 
 
-def read_official(tree: Tree, split: int) -> Found | None:
+def read_official(tree: Tree, official_split: int) -> Found | None:
     """The videos of UCF101 or HMDB51; `None` if the lists of neither are in the folder or in one below.
 
-    Raises DataError if the set is not whole, or there is no such split.
+    Raises DataError if the set is not whole, or there is no such official split.
     """
     folders: dict[str, list[str]] = {}
     for name in tree.files:
@@ -32,21 +32,21 @@ def read_official(tree: Tree, split: int) -> Found | None:
             folders.setdefault(folder, []).append(file)
     for folder, files in sorted(folders.items()):
         if "classInd.txt" in files and any(map(_UCF_LIST.fullmatch, files)):
-            return _read_ucf101(tree, tree.root / folder, split)
+            return _read_ucf101(tree, tree.root / folder, official_split)
         if classes := [match[1] for match in map(_HMDB_LIST.fullmatch, files) if match]:
-            return _read_hmdb51(tree, tree.root / folder, classes, split)
+            return _read_hmdb51(tree, tree.root / folder, classes, official_split)
     return None
 
 
-def _read_ucf101(tree: Tree, lists: Path, split: int) -> Found:
+def _read_ucf101(tree: Tree, lists: Path, official_split: int) -> Found:
     """`classInd.txt`, `trainlist01.txt`, `testlist01.txt`. They say v_Handstand, files v_HandStand."""
     classes = read_class_names(lists / "classInd.txt")
     known = set(classes)
     files = _by_name(tree, str.lower)
     entries: list[Entry] = []
     missing: list[str] = []
-    for part in (TRAIN, TEST):
-        path = _official(lists / f"{part}list0{split}.txt", split)
+    for split in (TRAIN, TEST):
+        path = _official(lists / f"{split}list0{official_split}.txt", official_split)
         for line, text in enumerate(read_lines(path), start=1):
             name = text.split()[0]
             label, stem = name.partition("/")[0], Path(name).stem
@@ -57,11 +57,11 @@ def _read_ucf101(tree: Tree, lists: Path, split: int) -> Found:
                 missing.append(name)
                 continue
             match = _UCF_GROUP.search(stem)
-            entries.append(Entry(found, label, f"{label}_{match[1]}" if match else None, part, path, line))
+            entries.append(Entry(found, label, f"{label}_{match[1]}" if match else None, split, path, line))
     return _complete(tree, classes, entries, missing)
 
 
-def _read_hmdb51(tree: Tree, lists: Path, names: list[str], split: int) -> Found:
+def _read_hmdb51(tree: Tree, lists: Path, names: list[str], official_split: int) -> Found:
     """`<class>_test_split1.txt` with `name.avi 1` for train, 2 for test and 0 for neither."""
     classes = sorted(names, key=lambda name: (LATER.get(name, name), name not in LATER))
     files = _by_name(tree, lambda stem: stem)
@@ -69,17 +69,18 @@ def _read_hmdb51(tree: Tree, lists: Path, names: list[str], split: int) -> Found
     missing: list[str] = []
     neither = 0
     for label in classes:
-        path = _official(lists / f"{label}_test_split{split}.txt", split)
+        path = _official(lists / f"{label}_test_split{official_split}.txt", official_split)
         for line, text in enumerate(read_lines(path), start=1):
-            file, _, part = text.rpartition(" ")
-            if part not in ("1", "2"):
+            file, _, split = text.rpartition(" ")
+            if split not in ("1", "2"):
                 neither += 1
             elif found := files.get(Path(file).stem):
-                entries.append(Entry(found, label, None, TRAIN if part == "1" else TEST, path, line))
+                entries.append(Entry(found, label, None, TRAIN if split == "1" else TEST, path, line))
             else:
                 missing.append(file)
     whole = _complete(tree, classes, entries, missing)
-    whole.notes += [f"{counted(neither, 'video')} in neither part of split {split}"] if neither else []
+    if neither:
+        whole.notes.append(f"{counted(neither, 'video')} in neither train nor test of official split {official_split}")
     return whole
 
 
@@ -91,9 +92,9 @@ def _complete(tree: Tree, classes: list[str], entries: list[Entry], missing: lis
     return Found(entries, tuple(classes))
 
 
-def _official(path: Path, split: int) -> Path:
+def _official(path: Path, official_split: int) -> Path:
     if not path.is_file():
-        raise DataError(f"there is no official split {split}: {path} is missing")
+        raise DataError(f"there is no official split {official_split}: {path} is missing")
     return path
 
 

@@ -56,6 +56,7 @@ class Table:
         path: of the file.
         rows: the videos.
         labelled: whether there is a label for each.
+        split: which all of the videos are in whose row names none, or `None`.
         by_folder: whether the labels are the names of the folders that the list has the videos in.
         kinetics: whether paths are names that Kinetics' downloaders give, `id_000010_000020`, in an unknown folder.
     """
@@ -65,6 +66,7 @@ class Table:
     labelled: bool = True
     kinetics: bool = False
     by_folder: bool = False
+    split: str | None = None
 
 
 class NotAListError(DataError):
