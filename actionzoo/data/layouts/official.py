@@ -42,61 +42,49 @@ def _read_ucf101(tree: Tree, lists: Path, official_split: int) -> Found:
     """`classInd.txt`, `trainlist01.txt`, `testlist01.txt`. They say v_Handstand, files v_HandStand."""
     classes = read_class_names(lists / "classInd.txt")
     known = set(classes)
-    files = _by_name(tree, str.lower)
-    entries: list[Entry] = []
-    missing: list[str] = []
+    listed: list[Entry] = []
     for split in (TRAIN, TEST):
         path = _official(lists / f"{split}list0{official_split}.txt", official_split)
         for line, text in enumerate(read_lines(path), start=1):
             name = text.split()[0]
-            label, stem = name.partition("/")[0], Path(name).stem
+            label, match = name.partition("/")[0], _UCF_GROUP.search(Path(name).stem)
             if label not in known:
                 raise DataError(f"{lists}: {name} is of no class of classInd.txt")
-            found = files.get(stem.lower())
-            if found is None:
-                missing.append(name)
-                continue
-            match = _UCF_GROUP.search(stem)
-            entries.append(Entry(found, label, f"{label}_{match[1]}" if match else None, split, path, line))
-    return _complete(tree, classes, entries, missing)
+            listed.append(Entry(name, label, f"{label}_{match[1]}" if match else None, split, path, line))
+    return _located(tree, classes, listed, str.lower)
 
 
 def _read_hmdb51(tree: Tree, lists: Path, names: list[str], official_split: int) -> Found:
     """`<class>_test_split1.txt` with `name.avi 1` for train, 2 for test and 0 for neither."""
     classes = sorted(names, key=lambda name: (LATER.get(name, name), name not in LATER))
-    files = _by_name(tree, lambda stem: stem)
-    entries: list[Entry] = []
-    missing: list[str] = []
-    neither = 0
+    listed: list[Entry] = []
     for label in classes:
         path = _official(lists / f"{label}_test_split{official_split}.txt", official_split)
         for line, text in enumerate(read_lines(path), start=1):
-            file, _, split = text.rpartition(" ")
-            if split not in ("1", "2"):
-                neither += 1
-            elif found := files.get(Path(file).stem):
-                entries.append(Entry(found, label, None, TRAIN if split == "1" else TEST, path, line))
-            else:
-                missing.append(file)
-    whole = _complete(tree, classes, entries, missing)
-    if neither:
-        whole.notes.append(f"{counted(neither, 'video')} in neither train nor test of official split {official_split}")
-    return whole
+            name, _, number = text.rpartition(" ")
+            listed.append(Entry(name, label, None, {"1": TRAIN, "2": TEST}.get(number), path, line))
+    used = [entry for entry in listed if entry.split]
+    found = _located(tree, classes, used, str)
+    if neither := len(listed) - len(used):
+        found.notes.append(f"{counted(neither, 'video')} in neither train nor test of official split {official_split}")
+    return found
 
 
-def _complete(tree: Tree, classes: list[str], entries: list[Entry], missing: list[str]) -> Found:
-    if missing:
+def _located(tree: Tree, classes: list[str], listed: list[Entry], spelled: Callable[[str], str]) -> Found:
+    """The videos of official lists with their places; `spelled` gives what a list and the files have in common.
+
+    Raises DataError if some are missing.
+    """
+    there = {spelled(os.path.splitext(video.rpartition("/")[2])[0]): tree.path(video) for video in tree.videos}
+    stems = [spelled(Path(entry.path).stem) for entry in listed]
+    if missing := [entry.path for entry, stem in zip(listed, stems, strict=True) if stem not in there]:
         raise DataError(
             f"{tree.root} lacks {shortened(missing)} of its official lists; the numbers would not be comparable"
         )
-    return Found(entries, tuple(classes))
+    return Found([entry._replace(path=there[stem]) for entry, stem in zip(listed, stems, strict=True)], tuple(classes))
 
 
 def _official(path: Path, official_split: int) -> Path:
     if not path.is_file():
         raise DataError(f"there is no official split {official_split}: {path} is missing")
     return path
-
-
-def _by_name(tree: Tree, key: Callable[[str], str]) -> dict[str, str]:
-    return {key(os.path.splitext(video.rpartition("/")[2])[0]): tree.path(video) for video in tree.videos}

@@ -39,7 +39,7 @@ SAMPLE = 100
 
 
 class Row(NamedTuple):
-    """A video of a list; what the list does not say is empty."""
+    """A video of a list, with the values of `COLUMNS`; what the list does not say is empty."""
 
     line: int
     path: str
@@ -138,12 +138,13 @@ def _with_header(path: Path, text: str, delimiter: str, columns: Mapping[str, in
     rows = []
     for line, cells in lines[1:]:
         values = {name: cells[place] if place < len(cells) else "" for name, place in columns.items()}
-        name = _kinetics_name(values) if kinetics else values["path"]
-        if not name or (labelled and not values["label"]) or any(cells[width:]):
+        if kinetics:
+            values["path"] = _kinetics_name(values)
+        if not values["path"] or (labelled and not values["label"]) or any(cells[width:]):
             raise DataError(
                 f"{path}, line {line}: there must be a path and a label, and no more than the {width} columns"
             )
-        rows.append(Row(line, name, values.get("label", ""), values.get("group", ""), values.get("split", "")))
+        rows.append(Row(line, *(values.get(column, "") for column in COLUMNS)))
     return _filled(Table(path, rows, labelled, kinetics))
 
 
@@ -256,7 +257,7 @@ def _from_records(path: Path, records: list[tuple[int, Any]]) -> Table:
             )
         if "template" in keys:  # Something-Something's, with [something]
             plain["label"] = plain["label"].replace("[", "").replace("]", "")
-        rows.append(Row(line, *(plain.get(column, "") for column in ("path", "label", "group", "split"))))
+        rows.append(Row(line, *(plain.get(column, "") for column in COLUMNS)))
     return _filled(Table(path, rows, labelled))
 
 
