@@ -14,7 +14,7 @@ help:
 	@echo "make test-slow  kills of trainings and of builds at every single write, which takes minutes"
 	@echo "make test-newest  the wheel with the newest release of everything, for each Python from 3.11 to 3.13 that is there"
 	@echo "make test-lowest  tests with the oldest release of everything that pyproject.toml allows"
-	@echo "make test-s3    tests of shards on object stores, which need TensorFlow 2.17, in an environment of their own"
+	@echo "make test-s3    tests of shards on object stores with TensorFlow 2.17 and tensorflow-io, in an environment of their own"
 	@echo "make benchmark  flow and prediction against OpenCV and torch: the example clip, or real ones in DATA=folder"
 	@echo "make docs       the pages and the Python API as a site in build/docs/site"
 	@echo "make dist       the wheel and the source distribution in dist/, checked"
@@ -72,7 +72,7 @@ $(VENV)-s3/installed: pyproject.toml constraints-s3.txt | $(VENV)/created
 	@echo "Installing actionzoo with TensorFlow 2.17 into $(VENV)-s3 (once)"
 	@$(BIN)/python -m venv --clear $(VENV)-s3
 	@$(VENV)-s3/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-s3.txt \
-	    --editable '.[cluster,io]' 'moto[server]' pytest
+	    --editable '.[cluster,io,tfio]' 'moto[s3]' flask flask-cors pytest
 	@touch $@
 
 $(VENV)/created:

@@ -16,7 +16,7 @@ import cv2
 import keras
 import numpy as np
 
-from actionzoo.data.batched_flow import BatchedTVL1
+from actionzoo.models.tvl1_layer import BatchedTVL1
 from actionzoo.video.reader import read_frames
 from actionzoo.video.tvl1 import TVL1
 from benchmarks._clips import EXAMPLE, shrink

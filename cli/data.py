@@ -77,7 +77,9 @@ def check(
 @app.command("build")
 def build(
     data: Videos,
-    out: Annotated[str, typer.Argument(metavar="OUT", show_default=False, help="A folder, or s3://bucket/path.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", show_default=False, help="A folder, or an address such as s3://bucket/path.")
+    ],
     model: Annotated[
         str | None,
         typer.Option(
@@ -173,16 +175,16 @@ def _facts(dataset: VideoDataset, checked: list[Checked]) -> dict[str, Any]:
 def _print_summary(dataset: VideoDataset, checked: list[Checked]) -> None:
     """A line for every class, and what can be said of all."""
     console = standard_console()
-    parts = [part for part in SPLITS if any(video.split == part for video in dataset.videos)]
-    table = columns(console, "class", "videos", "minutes", "groups", *parts, whole=("class",))
+    splits = [split for split in SPLITS if any(video.split == split for video in dataset.videos)]
+    table = columns(console, "class", "videos", "minutes", "groups", *splits, whole=("class",))
     held: dict[int, list[tuple[Any, Checked]]] = defaultdict(list)
     for video, found in zip(dataset.videos, checked, strict=True):
         held[video.class_index].append((video, found))
-    for label, name in enumerate(dataset.classes):
-        own = held[label]
+    for class_index, name in enumerate(dataset.classes):
+        own = held[class_index]
         groups = {video.group for video, _ in own if video.group is not None}
         minutes = sum(found.seconds for _, found in own) / 60
-        counts = [sum(video.split == part for video, _ in own) for part in parts]
+        counts = [sum(video.split == split for video, _ in own) for split in splits]
         table.add_row(printable(name), str(len(own)), f"{minutes:.1f}", str(len(groups) or "-"), *map(str, counts))
     print_table(console, table)
     typer.echo(_summary(dataset, checked))
@@ -207,5 +209,5 @@ def _summary(dataset: VideoDataset, checked: list[Checked]) -> str:
         text += f"; {_range(frames)} frames, {_range(heights)} pixels high, {_range(rates)} a second"
     text += f"; {len(checked) - len(good)} broken" if len(good) < len(checked) else "; all good"
     if all(video.group is None and video.split is None for video in dataset.videos):
-        text += "\nno groups are known: videos of one person or place may end up in both parts; name them with --group"
+        text += "\nno groups are known: videos of one person or place may end up in both splits; name them with --group"
     return text

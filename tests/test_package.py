@@ -51,7 +51,7 @@ HEAVY = {
     "torch",
 }
 """What a function may import, to keep it out of start-up."""
-OPTIONAL = {"ai_edge_litert", "dask", "distributed", "onnx", "onnxruntime", "tensorflow_io", "tf2onnx"}
+OPTIONAL = {"ai_edge_litert", "dask", "distributed", "fsspec", "onnx", "onnxruntime", "tensorflow_io", "tf2onnx"}
 """What a function may import because it need not be installed."""
 
 
@@ -105,7 +105,7 @@ def test_rooms_of_one_level_form_no_circle() -> None:
 def test_every_package_that_is_imported_is_asked_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    requirements = project["dependencies"] + extras["export"] + extras["cluster"] + extras["io"]
+    requirements = project["dependencies"] + extras["export"] + extras["cluster"] + extras["tfio"] + extras["io"]
     asked_for = {re.split(r"[<>=\[;]", requirement)[0] for requirement in requirements}
     provided_by = metadata.packages_distributions()
     imported = {

@@ -1,4 +1,4 @@
-"""Clips of a recording: random ones to learn from, with one draw for both streams and all frames, and plain ones.
+"""Clips of a decoded video: random ones to learn from, with one draw for both streams and all frames, and plain ones.
 
 A draw chooses the start and the stride of the frames, a part of the picture, a mirror image (which negates u) and, for
 small sets, brightness, contrast and colour of the frames, strength of the flow, and a slight motion of the camera.
@@ -27,7 +27,7 @@ MULTI_SCALE = (256, 224, 192, 168)
 """Sides of the papers' multi-scale crops, height and width drawn independently (multiScaleRegular in their code)."""
 
 CORNER_SIDES = (0.75, 1.25)
-"""Range of the sides of the crops without centre, in parts of the input's (f25noCtr in their code)."""
+"""Range of the sides of the crops without centre, as shares of the input's (f25noCtr in their code)."""
 
 CORNER_SHARE = 0.25
 """How far into the free space, from one of two corners, such a crop begins: both axes alike."""
@@ -112,7 +112,7 @@ def random_clip(
 def plain_clip(
     decoded: DecodedVideo, spec: ClipSpec, size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The clip in the middle of a recording, as it is: padded if it is smaller than `size`, else its centre.
+    """The clip in the middle of a video, as it is: padded if it is smaller than `size`, else its centre.
 
     Arguments and result as those of `random_clip`.
     """
@@ -135,7 +135,7 @@ def _random_centres(frames: int, spec: ClipSpec, rng: np.random.Generator, jitte
 def _random_zoom(
     source: tuple[int, int], size: tuple[int, int], rng: np.random.Generator, how: Augmentation
 ) -> NDArray[np.float64]:
-    """Matrix `(2, 3)` from a pixel of the recording to a pixel of the padded, augmented input."""
+    """Matrix `(2, 3)` from a pixel of the decoded video to a pixel of the padded, augmented input."""
     (source_height, source_width), (height, width) = source, size
     zoom, shape = rng.uniform(*how.zoom), np.exp(rng.uniform(-how.shape, how.shape) / 2)
     scale_x, scale_y = zoom * shape, zoom / shape
@@ -153,17 +153,17 @@ def _random_zoom(
 def _random_crop(
     source: tuple[int, int], size: tuple[int, int], rng: np.random.Generator, how: Augmentation
 ) -> NDArray[np.float64]:
-    """Matrix `(2, 3)` from a pixel of the recording to a pixel of one of the papers' crops, scaled to the input."""
+    """Matrix `(2, 3)` from a pixel of the decoded video to a pixel of one of the papers' crops, scaled to the input."""
     if how.crop == "multi_scale":
-        parts = rng.choice(MULTI_SCALE, 2) / PAPERS_SIDE
+        shares = rng.choice(MULTI_SCALE, 2) / PAPERS_SIDE
         down, right = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5)][rng.integers(5)]
     else:
-        parts = rng.uniform(*CORNER_SIDES, 2)
+        shares = rng.uniform(*CORNER_SIDES, 2)
         down, right = rng.uniform(0, CORNER_SHARE, 2)
         if rng.random() < 0.5:
             down, right = 1 - down, 1 - right
     # A crop is no larger than the frame.
-    height, width = (min(part * side, whole) for part, side, whole in zip(parts, size, source, strict=True))
+    height, width = (min(share * side, whole) for share, side, whole in zip(shares, size, source, strict=True))
     top, left = down * (source[0] - height), right * (source[1] - width)
     scale_y, scale_x = size[0] / height, size[1] / width
     matrix = np.array(

@@ -7,14 +7,11 @@ comes last.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import hashlib
 import json
 import logging
 import math
-import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +22,7 @@ import filelock
 import numpy as np
 
 from actionzoo.data.dataset import LabeledVideo, VideoDataset
-from actionzoo.data.decoded import DecodedVideo, decode_timed_video
+from actionzoo.data.decoded import DecodedVideo, Progress, decode_timed_video
 from actionzoo.data.shards import (
     FOOTER,
     MANIFEST,
@@ -39,8 +36,9 @@ from actionzoo.data.shards import (
     unsealed,
 )
 from actionzoo.data.spread import spread
-from actionzoo.data.storage import Storage, in_bytes, open_storage
+from actionzoo.data.storage import Storage, in_bytes, is_address, open_storage
 from actionzoo.errors import DataError, OutputError, VideoError
+from actionzoo.files import make_folder
 from actionzoo.video.spec import VideoFormat
 
 logger = logging.getLogger("actionzoo")
@@ -53,8 +51,6 @@ SHARDS = 128
 
 SAMPLES, TRIED = 3, 20
 """Videos that are encoded to tell how long it will take and how much room, and how many are tried to find so many."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def build(
 
     Args:
         dataset: the videos.
-        out: a folder, or `s3://bucket/path`.
+        out: a folder, or an address such as `s3://bucket/path` (`actionzoo.data.storage.OBJECT_STORES`).
         video_format: size, rate and flow of what is kept.
         workers: processes on this machine; more than one need Dask.
         scheduler: address of a Dask cluster to use instead, whose machines see the same files.
@@ -109,18 +105,18 @@ def build(
         progress: called with the number of shards that are there, and of all.
 
     Raises:
-        DataError: none of the videos can be read, or `out` holds a build of other videos or of another form.
+        DataError: none of the videos can be read, or `out` holds a build of other videos or of another format.
         OutputError: `out` cannot be written or has no room; Dask is missing or does not answer.
     """
     storage = open_storage(out)
     with _alone(storage):
-        there = set(storage.names())
-        tasks = _tasks(storage, there, dataset, video_format, estimated)
+        before = storage.names()
+        tasks = _plan(storage, dataset, video_format, estimated)
         with spread(workers, scheduler) as run:
             if progress is not None:
                 progress(0, len(tasks))
-            for done, (name, made) in enumerate(run(_ensure_elsewhere, tasks), start=1):
-                if made and _facts_name(name) in there:
+            for done, (name, made) in enumerate(run(ensure_shard, tasks), start=1):
+                if made and _facts_name(name) in before:
                     logger.warning("%s/%s was damaged or missing; it was made again", storage.place, name)
                 if progress is not None:
                     progress(done, len(tasks))
@@ -139,13 +135,13 @@ def ensure_shard(task: _Task) -> tuple[str, bool]:
     Raises:
         OutputError: it cannot be written.
     """
-    made = not _whole(open_storage(task.place), task)
+    made = not _is_whole(open_storage(task.place), task)
     if made:
         _build_shard(task)
     return task.name, made
 
 
-def _whole(storage: Storage, task: _Task) -> bool:
+def _is_whole(storage: Storage, task: _Task) -> bool:
     """Whether a shard is there and is, byte for byte, what its facts say."""
     try:
         facts = unsealed(storage.read(_facts_name(task.name)))
@@ -169,23 +165,10 @@ def _build_shard(task: _Task) -> None:
         encoded.append(data)
         records.append(asdict(facts))
     content = frame_records(encoded)
-    shard = {
-        "file": task.name,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "records": records,
-        "failed": failed,
-    }
-    storage = open_storage(task.place)
+    storage, digest = open_storage(task.place), hashlib.sha256(content).hexdigest()
+    shard = {"file": task.name, "bytes": len(content), "sha256": digest, "records": records, "failed": failed}
     storage.write(task.name, content)
     storage.write(_facts_name(task.name), sealed(shard))
-
-
-def _ensure_elsewhere(task: _Task) -> tuple[str, bool]:
-    """`ensure_shard` in a worker of Dask's, which then ends without running what S3's client leaves for the end."""
-    if multiprocessing.parent_process() is not None and task.place.startswith("s3://"):
-        atexit.register(os._exit, 0)
-    return ensure_shard(task)
 
 
 def _encoded(
@@ -203,56 +186,59 @@ def _facts_name(shard: str) -> str:
     return f"{Path(shard).stem}.json"
 
 
-def _tasks(
-    storage: Storage,
-    there: set[str],
-    dataset: VideoDataset,
-    video_format: VideoFormat,
-    estimated: Callable[[Estimate], None] | None,
-) -> list[_Task]:
-    """The shards to make: as planned before, or as planned now."""
-    identity = _identity(dataset, video_format)
+def _plan(
+    storage: Storage, dataset: VideoDataset, video_format: VideoFormat, estimated: Callable[[Estimate], None] | None
+) -> tuple[_Task, ...]:
+    """The shards to make: as planned before, or as planned now, and written down."""
+    identity, there = _identity(dataset, video_format), storage.names()
     if PLAN in there:
-        try:
-            plan = unsealed(storage.read(PLAN))
-        except ValueError as error:
-            raise DataError(
-                f"{storage.place}/{PLAN} is damaged ({error}); remove {storage.place}, or give another place"
-            ) from error
+        plan = _read_plan(storage)
         if plan["identity"] != identity:
             raise DataError(
-                f"{storage.place} holds shards of other videos, or of another form; give another place, or remove it"
+                f"{storage.place} holds shards of other videos, or of another format; give another place, or remove it"
             )
+    elif MANIFEST in there:
+        raise DataError(f"{storage.place} holds shards whose plan is lost; give another place")
     else:
-        if MANIFEST in there:
-            raise DataError(f"{storage.place} holds shards whose plan is lost; give another place")
-        each, seconds = _sampled(dataset, video_format)
-        found = Estimate(each * len(dataset.videos), seconds * len(dataset.videos))
-        if estimated is not None:
-            estimated(found)
-        free = storage.free()
-        if free is not None and found.size > free:
-            room = f"about {in_bytes(found.size)} are needed and {in_bytes(free)} free"
-            raise OutputError(f"{storage.place} has no room for these shards: {room}")
-        step = max(1, min(SHARD_BYTES // each, math.ceil(len(dataset.videos) / SHARDS)))
+        size = _estimate(storage, dataset, video_format, estimated).size // len(dataset.videos)
+        step = max(1, min(SHARD_BYTES // size, math.ceil(len(dataset.videos) / SHARDS)))
         plan = {"identity": identity, "videos_a_shard": step}
         storage.write(PLAN, sealed(plan))
     step, videos = int(plan["videos_a_shard"]), dataset.videos
-    count = math.ceil(len(videos) / step)
-    return [
+    return tuple(
         _Task(
-            storage.place,
-            f"shard-{number:05d}.tfrecord",
-            videos[number * step : (number + 1) * step],
-            dataset.classes,
-            video_format,
+            storage.place, f"shard-{number:05d}.tfrecord", videos[begin : begin + step], dataset.classes, video_format
         )
-        for number in range(count)
-    ]
+        for number, begin in enumerate(range(0, len(videos), step))
+    )
+
+
+def _read_plan(storage: Storage) -> dict[str, Any]:
+    try:
+        return unsealed(storage.read(PLAN))
+    except ValueError as error:
+        raise DataError(
+            f"{storage.place}/{PLAN} is damaged ({error}); remove {storage.place}, or give another place"
+        ) from error
+
+
+def _estimate(
+    storage: Storage, dataset: VideoDataset, video_format: VideoFormat, estimated: Callable[[Estimate], None] | None
+) -> Estimate:
+    """What the build will take, by trying a few videos. Raises OutputError if there is no room for it."""
+    size, seconds = _sampled(dataset, video_format)
+    found = Estimate(size * len(dataset.videos), seconds * len(dataset.videos))
+    if estimated is not None:
+        estimated(found)
+    free = storage.free()
+    if free is not None and found.size > free:
+        room = f"about {in_bytes(found.size)} are needed and {in_bytes(free)} free"
+        raise OutputError(f"{storage.place} has no room for these shards: {room}; make room, or give another place")
+    return found
 
 
 def _identity(dataset: VideoDataset, video_format: VideoFormat) -> str:
-    """What is to be built, in a few letters: another set, another form or a changed file have others."""
+    """What is to be built, in a few letters: another set, another format or a changed file have others."""
     rows = [
         [str(video.path), video.class_index, video.group, video.split, *_state(video.path)] for video in dataset.videos
     ]
@@ -299,18 +285,12 @@ def _built(place: str, facts: Sequence[dict[str, Any]]) -> Built:
 @contextlib.contextmanager
 def _alone(storage: Storage) -> Iterator[None]:
     """Keeps a second build out of a folder. Object stores have no such lock."""
-    if storage.place.startswith("s3://"):
+    if is_address(storage.place):
         yield
         return
-    lock = filelock.FileLock(Path(storage.place) / ".lock", timeout=0)
+    make_folder(Path(storage.place))
     try:
-        Path(storage.place).mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        with filelock.FileLock(Path(storage.place) / ".lock", timeout=0):
+            yield
     except filelock.Timeout:
         raise OutputError(f"another build is at work in {storage.place}; wait for it, or give another folder") from None
-    except OSError as error:
-        raise OutputError(f"cannot write {storage.place}: {error.strerror or error}") from error
-    try:
-        yield
-    finally:
-        lock.release()

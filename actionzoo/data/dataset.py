@@ -1,6 +1,6 @@
-"""LabeledVideo videos: which there are, what they show, and which of them may be learned from.
+"""Labelled videos: which there are, what they show, and which of them may be learned from.
 
-Read are class folders, with folders of parts and of groups; lists in any dialect; and the official lists of UCF101,
+Read are class folders, with folders of splits and of groups; lists in any dialect; and the official lists of UCF101,
 HMDB51, Kinetics, Something-Something and Jester. Videos of one group (a person, a place, one long recording) stay
 together in any split made here: a network that has seen one of them has seen the others.
 """
@@ -8,12 +8,14 @@ together in any split made here: a network that has seen one of them has seen th
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,8 @@ from actionzoo.data.layouts.found import SPLITS, TEST, TRAIN, Entry, Found, coun
 from actionzoo.data.layouts.lists import read_list, read_metadata, read_only_list, read_split_lists
 from actionzoo.data.layouts.official import read_official
 from actionzoo.data.layouts.tree import Tree, survey
-from actionzoo.errors import DataError, OutputError
+from actionzoo.errors import DataError
+from actionzoo.files import write_atomic
 
 __all__ = ["TEST", "TRAIN", "LabeledVideo", "VideoDataset", "read_dataset", "split_by_group", "write_csv"]
 
@@ -94,7 +97,7 @@ def read_dataset(
     r"""Find out what `data` is, and read it.
 
     Args:
-        data: a folder with a folder of videos for every class, also within or around folders named after parts (train,
+        data: a folder with a folder of videos for every class, also within or around folders named after splits (train,
             val, test) or groups; a list of videos with columns for path and label and, if known, group and split; a
             folder with such lists; or the folder of a data set with its official lists.
         official_split: which of the official splits of UCF101 and HMDB51, 1 to 3.
@@ -116,7 +119,7 @@ def read_dataset(
     else:
         found = _read_folder(path, official_split, expression)
     _refuse_twice(found)
-    dataset = _annotations(found)
+    dataset = _dataset(found)
     _check(dataset, data)
     return dataset if expression is None else _grouped(dataset, path, expression)
 
@@ -145,7 +148,7 @@ def _read_unlisted(tree: Tree, group: re.Pattern[str] | None) -> Found:
     return found if len({entry.label for entry in found.entries}) > 1 else read_only_list(tree) or found
 
 
-def _annotations(found: Found) -> VideoDataset:
+def _dataset(found: Found) -> VideoDataset:
     names = {label: label for label in {entry.label for entry in found.entries}}
     if found.classes is None:  # an accent is one character in some names, and two in those that macOS wrote
         names = {label: unicodedata.normalize("NFC", label) for label in names}
@@ -157,24 +160,28 @@ def _annotations(found: Found) -> VideoDataset:
 
 
 def split_by_group(dataset: VideoDataset, *, test: float = 0.2, seed: int = 0) -> VideoDataset:
-    """Put whole groups into "train" and "test", about the share `test` of every class's videos into the latter.
+    """Put whole groups into "train" and "test".
 
     A video without a group is a group of its own. Groups come in an order that `seed` draws, and go into the test as
-    long as each of their classes has room there. Both parts have videos of every class.
+    long as each of their classes has room there. Both splits have videos of every class.
 
-    Raises DataError if whole groups cannot be shared out so.
+    Args:
+        dataset: the videos; what splits they are in does not count.
+        test: share of the videos of every class for the test, about.
+        seed: of the order.
+
+    Raises:
+        DataError: whole groups cannot be shared out so.
     """
     if not 0 < test < 1:
         raise ValueError(f"test is a share above 0 and below 1, not {test}")
     names = [video.group if video.group is not None else f"\0{video.path}" for video in dataset.videos]
-    groups: dict[str, dict[int, int]] = defaultdict(dict)
+    groups: dict[str, Counter[int]] = defaultdict(Counter)
     for name, video in zip(names, dataset.videos, strict=True):
-        held = groups[name]
-        held[video.class_index] = held.get(video.class_index, 0) + 1
+        groups[name][video.class_index] += 1
     chosen = _test_groups(groups, test, seed)
-    for part in (chosen, groups.keys() - chosen):
-        seen = {label for name in part for label in groups[name]}
-        if lacking := [name for label, name in enumerate(dataset.classes) if label not in seen]:
+    for split in (chosen, groups.keys() - chosen):
+        if lacking := _lacking(dataset, {index for name in split for index in groups[name]}):
             raise DataError(f"videos of {shortened(lacking)} are of too few groups to have some for the test")
     videos = (
         LabeledVideo(video.path, video.class_index, video.group, TEST if name in chosen else TRAIN)
@@ -184,53 +191,46 @@ def split_by_group(dataset: VideoDataset, *, test: float = 0.2, seed: int = 0) -
 
 
 def write_csv(dataset: VideoDataset, path: str | Path) -> None:
-    """Write videos with their groups and parts as a CSV that `read_dataset` reads, beside its place, then renamed.
+    """Write videos with their groups and splits as a CSV that `read_dataset` reads, atomically.
 
     Paths are relative to the file's folder where they lie below it. Raises OutputError.
     """
     path = Path(path)
-    folders, below = _Folders(), os.path.join(os.path.realpath(path.parent), "")
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            for video in dataset.videos:
-                name = folders.real(str(video.path)).removeprefix(below).replace(os.sep, "/")
-                writer.writerow([name, dataset.classes[video.class_index], video.group or "", video.split or ""])
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    real, below = _real_paths(), os.path.join(os.path.realpath(path.parent), "")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for video in dataset.videos:
+        name = real(str(video.path)).removeprefix(below).replace(os.sep, "/")
+        writer.writerow([name, dataset.classes[video.class_index], video.group or "", video.split or ""])
+    write_atomic(path, text.getvalue())
 
 
 def _test_groups(groups: Mapping[str, Mapping[int, int]], test: float, seed: int) -> set[str]:
     """The groups for the test; `groups` tells how many videos of each class they have."""
-    whole: dict[int, int] = defaultdict(int)
-    holders: dict[int, list[str]] = defaultdict(list)
     order = sorted(groups)
     np.random.default_rng(seed).shuffle(order)
+    whole: Counter[int] = Counter()
+    holders: dict[int, list[str]] = defaultdict(list)
     for name in order:
-        for label, count in groups[name].items():
-            whole[label] += count
-            holders[label].append(name)
-    wanted = {label: test * count for label, count in whole.items()}
+        whole.update(groups[name])
+        for index in groups[name]:
+            holders[index].append(name)
     chosen: set[str] = set()
-    taken: dict[int, int] = defaultdict(int)
+    taken: Counter[int] = Counter()
 
     def take(name: str) -> None:
         chosen.add(name)
-        for label, count in groups[name].items():
-            taken[label] += count
+        taken.update(groups[name])
 
     for name in order:
-        if all(taken[label] + count / 2 <= wanted[label] for label, count in groups[name].items()):
+        if all(taken[index] + count / 2 <= test * whole[index] for index, count in groups[name].items()):
             take(name)
-    for label in whole:  # of which every group alone is more than the test should have
-        if not taken[label]:
+    for index in whole:  # of which every group alone is more than the test should have
+        if not taken[index]:
             spare = [
                 name
-                for name in holders[label]
+                for name in holders[index]
                 if all(taken[own] + count < whole[own] for own, count in groups[name].items())
             ]
             if spare:
@@ -260,9 +260,13 @@ def _grouped(dataset: VideoDataset, path: Path, expression: re.Pattern[str]) -> 
     return replace(dataset, videos=tuple(videos))
 
 
+def _lacking(dataset: VideoDataset, there: Collection[int]) -> list[str]:
+    """The names of the classes that are not among `there`."""
+    return [name for index, name in enumerate(dataset.classes) if index not in there]
+
+
 def _check(dataset: VideoDataset, data: object) -> None:
-    there = {video.class_index for video in dataset.videos}
-    if empty := [name for label, name in enumerate(dataset.classes) if label not in there]:
+    if empty := _lacking(dataset, {video.class_index for video in dataset.videos}):
         raise DataError(f"{data}: no videos of {shortened(empty)}; add some, or remove the class")
     if len(dataset.classes) < 2:
         only = f" ({dataset.classes[0]})" if dataset.classes else ""
@@ -272,23 +276,21 @@ def _check(dataset: VideoDataset, data: object) -> None:
 
 def _refuse_twice(found: Found) -> None:
     """Refuse a set that names one file twice, in whatever way links spell it."""
-    folders = _Folders()
+    real = _real_paths()
     seen: dict[str, Entry] = {}
     for entry in found.entries:
-        first = seen.setdefault(folders.real(entry.path), entry)
+        first = seen.setdefault(real(entry.path), entry)
         if first is not entry:
             where, before = (f"{one.source}, line {one.line}" if one.source else one.path for one in (entry, first))
             raise DataError(f"{where}: names {entry.path} more than once, first in {before}")
 
 
-class _Folders:
-    """Tells where files lie in truth; asks the system once for each folder."""
+def _real_paths() -> Callable[[str], str]:
+    """What tells where a file lies in truth, and asks the system once for each folder."""
+    real_folder = cache(os.path.realpath)
 
-    def __init__(self) -> None:
-        self._real: dict[str, str] = {}
+    def real(path: str) -> str:
+        folder, name = os.path.split(path)
+        return os.path.join(real_folder(folder), name)
 
-    def real(self, path: str) -> str:
-        folder = path[: path.rfind(os.sep) + 1]
-        if folder not in self._real:
-            self._real[folder] = os.path.join(os.path.realpath(folder), "")
-        return self._real[folder] + path[len(folder) :]
+    return real

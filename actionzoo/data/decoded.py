@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class DecodedVideo:
-    """One video in one form, before padding.
+    """One video in one `VideoFormat`, before padding.
 
     Attributes:
         name: the file's name.
@@ -63,7 +63,7 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, index: int) -> DecodedVideo:
-        """The recording of `videos[index]`. Raises VideoError or DataError."""
+        """The decoded `videos[index]`. Raises VideoError or DataError."""
 
     def digest(self, index: int) -> str | None:
         """What the content of `videos[index]` is known by, wherever it lies; `None` if it cannot be read."""
@@ -84,7 +84,16 @@ def content_digest(path: Path) -> str:
 
 
 def decode_video(path: Path, class_index: int, video_format: VideoFormat) -> DecodedVideo:
-    """Decode one video once and compute its flow. Raises VideoError."""
+    """Decode one video and compute its flow.
+
+    Args:
+        path: of the video.
+        class_index: of its class.
+        video_format: size, rate and method of flow.
+
+    Raises:
+        VideoError: it cannot be used.
+    """
     return decode_timed_video(path, class_index, video_format)[0]
 
 
@@ -113,7 +122,7 @@ class VideoSource:
         return len(self.videos)
 
     def read(self, index: int) -> DecodedVideo:
-        """The recording of `videos[index]`. Raises VideoError, and OutputError if the cache cannot be written."""
+        """The decoded `videos[index]`. Raises VideoError, and OutputError if the cache cannot be written."""
         video = self.videos[index]
         name, key = video.path.name, self._key(video.path)
         arrays = self._cache.load(key, name)
@@ -171,7 +180,7 @@ class Subset:
         return len(self._indices)
 
     def read(self, index: int) -> DecodedVideo:
-        """The recording of `videos[index]`. Raises what the source raises."""
+        """The decoded `videos[index]`. Raises what the source raises."""
         return self._source.read(self._indices[index])
 
     def digest(self, index: int) -> str | None:

@@ -7,8 +7,6 @@ import errno
 import json
 import logging
 import os
-import secrets
-import shutil
 import tempfile
 import threading
 import time
@@ -21,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionzoo.errors import OutputError
+from actionzoo.files import remove, replacing
 
 logger = logging.getLogger("actionzoo")
 
@@ -29,7 +28,6 @@ KINDS = {"frames": np.uint8, "flow": np.float16}
 """The arrays of an entry, each a file of its bytes."""
 
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
-PART = ".part-"
 LEFT_S = 86400.0
 """An unfinished entry that is older than so many seconds is of a process that was killed."""
 
@@ -40,7 +38,7 @@ Arrays = tuple[NDArray[np.uint8], NDArray[np.float16]]
 class DecodedVideoCache:
     """A folder of entries, and one of this user alone for when the folder belongs to somebody else.
 
-    An entry is a folder of its own, written beside its place and then renamed, with the checksum of each of its files.
+    An entry is a folder of its own, written atomically, with the checksum of each of its files.
     Its arrays are mapped into memory; a process reads them through for their checksums when it first uses them.
     """
 
@@ -94,10 +92,10 @@ class DecodedVideoCache:
                 "%s: what the cache keeps of it in %s is damaged (%s); decoding it again", name, place, error
             )
         self._checked.discard(place)
-        aside = _beside(place)
+        aside = place.with_name(f".{place.name}-damaged-{os.getpid()}")
         with contextlib.suppress(FileNotFoundError):  # another process removed it
             place.rename(aside)
-            shutil.rmtree(aside, ignore_errors=True)
+            remove(aside)
         return None
 
     def _read(self, place: Path) -> Arrays:
@@ -118,20 +116,16 @@ class DecodedVideoCache:
             self._swept.add(folder)
             _sweep(folder)
         place = folder / key
-        beside = _beside(place)
-        beside.mkdir()
         try:
-            for kind, array in content.items():
-                (beside / kind).write_bytes(np.ascontiguousarray(array).data)
-            facts = {kind: {"shape": array.shape, "crc32": _checksum(array)} for kind, array in content.items()}
-            (beside / ENTRY).write_text(json.dumps(facts), "utf-8")
-            try:
-                beside.rename(place)
-            except OSError:
-                if not place.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            with replacing(place) as beside:
+                beside.mkdir()
+                for kind, array in content.items():
+                    (beside / kind).write_bytes(np.ascontiguousarray(array).data)
+                facts = {kind: {"shape": array.shape, "crc32": _checksum(array)} for kind, array in content.items()}
+                (beside / ENTRY).write_text(json.dumps(facts), "utf-8")
+        except OSError:
+            if not place.is_dir():
+                raise
         arrays = self._intact(place, name)
         if arrays is None:
             raise OSError(errno.EIO, f"{place} does not hold what was written")
@@ -168,14 +162,9 @@ def _checksum(array: NDArray[Any]) -> int:
     return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
-def _beside(place: Path) -> Path:
-    """An unused name; unlike a temporary folder's, its mode is what the user's mask allows others to read."""
-    return place.with_name(f"{PART}{secrets.token_hex(8)}")
-
-
 def _sweep(folder: Path) -> None:
-    """Remove what killed processes left unfinished."""
-    for left in folder.glob(f"{PART}*"):
+    """Remove what killed processes left unfinished, beside the places of entries."""
+    for left in folder.glob(".*-*"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > LEFT_S:
-                shutil.rmtree(left, ignore_errors=True)
+                remove(left)

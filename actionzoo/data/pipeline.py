@@ -42,17 +42,17 @@ class BatchSchedule:
     shuffled: bool = True
 
     @property
-    def steps_an_epoch(self) -> int:
+    def steps_per_epoch(self) -> int:
         return math.ceil(self.videos / self.batch_size)
 
     def place(self, step: int, column: int) -> tuple[int, float]:
         """Index of a video and its share of the batch's loss.
 
-        >>> plan = BatchSchedule(videos=3, batch_size=2, shuffled=False)
-        >>> [plan.place(step, column) for step in range(2) for column in range(2)]
+        >>> schedule = BatchSchedule(videos=3, batch_size=2, shuffled=False)
+        >>> [schedule.place(step, column) for step in range(2) for column in range(2)]
         [(0, 0.5), (1, 0.5), (2, 1.0), (0, 0.0)]
         """
-        epoch, step = divmod(step, self.steps_an_epoch)
+        epoch, step = divmod(step, self.steps_per_epoch)
         position = step * self.batch_size + column
         real = min(self.batch_size, self.videos - step * self.batch_size)
         share = 1 / real if position < self.videos else 0.0
@@ -70,6 +70,14 @@ def _permutation(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
 class ClipDataset:
     """Clips of a source by their places, as a tf.data.Dataset.
 
+    Args:
+        source: the videos.
+        spec: frames of a clip, their stride, flow fields of a stack.
+        size: (height, width) of the model's input, in pixels.
+        schedule: which video each place shows.
+        augmentation: how far random clips may go; without it, clips are plain ones.
+        streams: those that elements have.
+
     Attributes:
         error: what a video raised that could not be read, as tf.data passes on its text only.
     """
@@ -79,26 +87,25 @@ class ClipDataset:
         source: Source,
         spec: ClipSpec,
         size: tuple[int, int],
-        plan: BatchSchedule,
+        schedule: BatchSchedule,
         augmentation: Augmentation | None = None,
         streams: tuple[str, ...] = ("appearance", "motion"),
     ) -> None:
-        """`size` is the (height, width) of the model's input; without an augmentation clips are plain ones."""
-        self.source, self.spec, self.size, self.plan = source, spec, size, plan
+        self.source, self.spec, self.size, self.schedule = source, spec, size, schedule
         self.augmentation, self.streams = augmentation, streams
         self.error: BaseException | None = None
 
     def clip(self, step: int, column: int) -> tuple[Clip, int, float]:
-        """The clip at a place, the label of its video, and its share of the loss. Raises VideoError, DataError."""
-        index, share = self.plan.place(step, column)
+        """The clip at a place, the index of its class, and its share of the loss. Raises VideoError, DataError."""
+        index, share = self.schedule.place(step, column)
         return self._draw(self.source.read(index), step, column), self.source.videos[index].class_index, share
 
     def dataset(self, steps: range, columns: range, batch: int | None = None) -> Any:
         """Some columns of the batches of these steps, in elements of `batch` clips (default: all columns).
 
         An element is `({"appearance": (batch, time, height, width, 3), "motion": (batch, time, height, width, 2*L)},
-        labels (batch,) int32, shares (batch,) float32)`, with the streams that were asked for. Shares add up to one
-        over the whole batch of a step.
+        indices of classes (batch,) int32, shares (batch,) float32)`, with the streams that were asked for. Shares add
+        up to one over the whole batch of a step.
         """
         import tensorflow as tf
 
@@ -110,12 +117,12 @@ class ClipDataset:
         @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it leaves files behind
         def load(place: Any) -> Any:
             kinds = (*[tf.float32] * len(self.streams), tf.int32, tf.float32)
-            *clip, label, share = tf.numpy_function(lambda number: self._load(*locate(number)), [place], kinds)
+            *clip, class_index, share = tf.numpy_function(lambda number: self._load(*locate(number)), [place], kinds)
             for stream, tensor in zip(self.streams, clip, strict=True):
                 tensor.set_shape(self._shape(stream))
-            label.set_shape(())
+            class_index.set_shape(())
             share.set_shape(())
-            return dict(zip(self.streams, clip, strict=True)), label, share
+            return dict(zip(self.streams, clip, strict=True)), class_index, share
 
         clips = places.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return clips.batch(batch or len(columns), drop_remainder=True).prefetch(2)
@@ -127,14 +134,14 @@ class ClipDataset:
     def _draw(self, decoded: DecodedVideo, step: int, column: int) -> Clip:
         if self.augmentation is None:
             return plain_clip(decoded, self.spec, self.size)
-        rng = np.random.default_rng((self.plan.seed, step, column))
+        rng = np.random.default_rng((self.schedule.seed, step, column))
         return random_clip(decoded, self.spec, self.size, rng, self.augmentation)
 
     def _load(self, step: int, column: int) -> tuple[Any, ...]:
         try:
-            clip, label, share = self.clip(step, column)
+            clip, class_index, share = self.clip(step, column)
         except BaseException as error:
             self.error = error
             raise
         both = dict(zip(("appearance", "motion"), clip, strict=True))
-        return *(both[stream] for stream in self.streams), np.int32(label), np.float32(share)
+        return *(both[stream] for stream in self.streams), np.int32(class_index), np.float32(share)

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from actionzoo.data.dataset import LabeledVideo
 from actionzoo.data.decoded import DecodedVideo
-from actionzoo.data.storage import Storage, open_storage
+from actionzoo.data.storage import Storage, is_address, open_storage
 from actionzoo.errors import DataError, OutputError
 from actionzoo.hub.keras_models import silent
 from actionzoo.video.flow import decode_flow, encode_flow
@@ -122,7 +122,7 @@ def record_facts(
 
 def open_shards(place: str | Path) -> ShardSource | None:
     """The shards at a place, or `None` if it is no place of shards. Raises what ShardSource raises."""
-    if str(place).startswith("s3://") or (Path(place) / MANIFEST).is_file():
+    if is_address(place) or (Path(place) / MANIFEST).is_file():
         return ShardSource(place)
     if (Path(place) / PLAN).is_file():
         raise DataError(f"{place} holds shards that are not finished; start `actionzoo data build` again")
@@ -165,12 +165,12 @@ class ShardSource:
         return [(facts.seconds, facts.frames / facts.seconds) for _, facts in self._records if facts.seconds > 0]
 
     def read(self, index: int) -> DecodedVideo:
-        """The recording of `videos[index]`, whose pictures are decoded when they are asked for.
+        """`videos[index]`, whose pictures are decoded when they are asked for.
 
         Raises DataError if the record is damaged or missing.
         """
         file, facts = self._records[index]
-        data = self._storage.read(file, facts.offset, facts.length)
+        data = self._storage.read_range(file, facts.offset, facts.length)
         if hashlib.blake2b(data, digest_size=16).hexdigest() != facts.digest:
             raise DataError(
                 f"{self._storage.place}/{file} is damaged at {facts.name}; start `actionzoo data build` again"
@@ -188,7 +188,7 @@ class ShardSource:
         return self._records[index][1].digest
 
     def _flow(self, pair: tuple[bytes, bytes]) -> NDArray[np.float16]:
-        codes = [cv2.imdecode(np.frombuffer(part, np.uint8), cv2.IMREAD_GRAYSCALE) for part in pair]
+        codes = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) for data in pair]
         return decode_flow(np.stack(codes, axis=-1), self.bound).astype(np.float16)
 
 

@@ -1,23 +1,36 @@
-"""Where shards lie: a folder, or a bucket of an object store. An object appears whole or not at all."""
+"""Where shards lie: a folder, or a place on an object store. An object appears whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from actionzoo.errors import DataError, OutputError
+from actionzoo.errors import ActionzooError, DataError, OutputError
+from actionzoo.files import remove, write_atomic
 
+OBJECT_STORES = ("s3", "gs", "az", "hf")
+"""Schemes of addresses: Amazon's S3 and all that speak like it, Google, Azure, and Hugging Face."""
+
+INSTALL = "pip install 'actionzoo[io]'"
+ADVICE = "check the address and your credentials (of S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile)"
 WAIT_S = 5.0
 """Seconds for an object store to answer at all."""
 
-INSTALL = "pip install 'actionzoo[io]' 'tensorflow<2.18'"
-BOUNDS = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "2", "S3_REQUEST_TIMEOUT_MSEC": "10000"}
-"""Without these the client tries a dead or unwilling server for minutes."""
+ENDPOINTS = ("S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+"""Environment variables with the address of an S3 server of one's own, the first of them before others."""
+
+READ_S, ATTEMPTS = 20.0, 3
+"""Seconds of silence in an answer, and how often a request is made, before a request to S3 has failed."""
+
+_UNFINISHED = re.compile(r"\.(manifest|plan|shard-\d+)\.(json|tfrecord)-[0-9a-f]{8}")
 
 
 class Storage(Protocol):
@@ -28,14 +41,22 @@ class Storage(Protocol):
     def write(self, name: str, content: bytes) -> None:
         """Put an object there, in place of one of that name. Raises OutputError."""
 
-    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-        """An object, or a part of it. Raises DataError."""
+    def read(self, name: str) -> bytes:
+        """An object. Raises DataError."""
 
-    def names(self) -> list[str]:
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """`length` bytes of an object, from `offset` on. Raises DataError."""
+
+    def names(self) -> set[str]:
         """The objects that are there. Raises DataError."""
 
     def free(self) -> int | None:
         """Bytes that can still be written, or `None` where nobody knows."""
+
+
+def is_address(place: object) -> bool:
+    """Whether a place is an address, such as `s3://bucket/path`, and no folder."""
+    return "://" in str(place)
 
 
 def in_bytes(count: float) -> str:
@@ -51,16 +72,22 @@ def in_bytes(count: float) -> str:
 
 
 def open_storage(place: str | os.PathLike[str]) -> Storage:
-    """The storage at a folder or an address `s3://bucket/path`; nothing is made there yet.
+    """The storage at a folder or an address; nothing is written there yet.
 
-    Raises OutputError if the object store cannot be used: what it takes is not installed, or it does not answer.
+    Args:
+        place: a folder, or `s3://bucket/path`, `gs://...`, `az://...`, `hf://datasets/user/repo/path`.
+
+    Raises:
+        OutputError: the object store cannot be used: what it needs is not installed, or it does not answer.
     """
     text = os.fspath(place)
-    if text.startswith("s3://"):
-        return _Bucket(text.rstrip("/"))
-    if "://" in text:
-        raise OutputError(f"{text}: shards go into a folder or to s3://bucket/path")
-    return _Folder(Path(text))
+    if not is_address(text):
+        return _Folder(Path(text))
+    scheme = text.partition("://")[0]
+    if scheme not in OBJECT_STORES:
+        known = ", ".join(f"{name}://" for name in OBJECT_STORES)
+        raise OutputError(f"{text}: not an object store; give a folder, or an address that begins with {known}")
+    return _ObjectStore(text.rstrip("/"), _s3_options() if scheme == "s3" else {})
 
 
 class _Folder:
@@ -69,118 +96,121 @@ class _Folder:
         self._path = path
 
     def write(self, name: str, content: bytes) -> None:
-        place = self._path / name
-        beside = place.with_name(f".{name}.{os.getpid()}.part")
-        try:
-            self._path.mkdir(parents=True, exist_ok=True)
-            with beside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(place)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise OutputError(f"cannot write {place}: {error.strerror or error}") from error
+        write_atomic(self._path / name, content)
 
-    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+    def read(self, name: str) -> bytes:
+        return self.read_range(name, 0, -1)
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
         try:
             with (self._path / name).open("rb") as file:
                 file.seek(offset)
-                return file.read(-1 if length is None else length)
+                return file.read(length)
         except OSError as error:
             raise DataError(f"cannot read {self._path / name}: {error.strerror or error}") from error
 
-    def names(self) -> list[str]:
-        if not self._path.is_dir():
-            return []
-        for left in self._path.glob(".*.part"):  # of a process that was killed
-            if not _alive(left.name.rsplit(".", 2)[1]):
-                left.unlink(missing_ok=True)
-        return sorted(entry.name for entry in self._path.iterdir() if not entry.name.startswith("."))
+    def names(self) -> set[str]:
+        there = {path.name for path in self._path.glob("*")}
+        for name in filter(_UNFINISHED.fullmatch, there):  # of a process that was killed while it wrote
+            remove(self._path / name)
+        return {name for name in there if not name.startswith(".")}
 
     def free(self) -> int | None:
         there = next(folder for folder in (self._path, *self._path.absolute().parents) if folder.is_dir())
         return shutil.disk_usage(there).free
 
 
-def _alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (OSError, ValueError):
-        return False
-    return True
+class _ObjectStore:
+    """An object store as fsspec has it, which tries a request again that failed on the way."""
 
-
-class _Bucket:
-    """Through TensorFlow's file systems, of which tensorflow-io brings that for S3."""
-
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, options: dict[str, Any]) -> None:
         self.place = place
-        for name, value in BOUNDS.items():
-            os.environ.setdefault(name, value)
-        _check_endpoint(place)
         try:
-            import tensorflow as tf
-            import tensorflow_io
+            import fsspec
 
-            del tensorflow_io
-            tf.io.gfile.exists(place)
+            self._files, self._root = fsspec.url_to_fs(place, **options)
         except ImportError as error:
-            raise OutputError(f"{place} needs tensorflow-io; {INSTALL}") from error
-        except tf.errors.UnimplementedError as error:
-            raise OutputError(f"{place}: tensorflow-io does not work with this TensorFlow; {INSTALL}") from error
-        except tf.errors.OpError:  # what is wrong, the first reading or writing says
-            pass
-        self._tf: Any = tf
+            raise OutputError(f"{place}: {error}; for S3, {INSTALL}") from error
 
     def write(self, name: str, content: bytes) -> None:
-        try:
-            with self._tf.io.gfile.GFile(f"{self.place}/{name}", "wb") as file:
-                file.write(content)
-        except self._tf.errors.OpError as error:
-            raise OutputError(f"cannot write {self.place}/{name}: {_reason(error)}") from error
+        with _reported(f"cannot write {self.place}/{name}", OutputError):
+            self._files.pipe_file(f"{self._root}/{name}", content)
 
-    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-        try:
-            with self._tf.io.gfile.GFile(f"{self.place}/{name}", "rb") as file:
-                file.seek(offset)
-                return bytes(file.read(-1 if length is None else length))
-        except self._tf.errors.OpError as error:
-            raise DataError(f"cannot read {self.place}/{name}: {_reason(error)}") from error
+    def read(self, name: str) -> bytes:
+        with _reported(f"cannot read {self.place}/{name}", DataError):
+            return bytes(self._files.cat_file(f"{self._root}/{name}"))
 
-    def names(self) -> list[str]:
-        try:
-            return sorted(name.rstrip("/") for name in self._tf.io.gfile.listdir(self.place))
-        except self._tf.errors.NotFoundError:
-            return []
-        except self._tf.errors.OpError as error:
-            raise DataError(f"cannot list {self.place}: {_reason(error)}") from error
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        with _reported(f"cannot read {self.place}/{name}", DataError):
+            if self.place.startswith("s3://") and (gfile := _tensorflow_s3()) is not None:
+                with gfile.GFile(f"{self.place}/{name}", "rb") as file:
+                    file.seek(offset)
+                    return bytes(file.read(length))
+            return bytes(self._files.cat_file(f"{self._root}/{name}", start=offset, end=offset + length))
+
+    def names(self) -> set[str]:
+        with _reported(f"cannot list {self.place}", DataError):
+            self._files.invalidate_cache()
+            try:
+                return {path.rpartition("/")[2] for path in self._files.ls(self._root, detail=False)}
+            except FileNotFoundError:
+                return set()
 
     def free(self) -> int | None:
         return None
 
 
-def _check_endpoint(place: str) -> None:
-    """Raises OutputError if the object store does not answer; its client would try for long."""
-    endpoint = os.environ.get("S3_ENDPOINT", "https://s3.amazonaws.com")
+@contextlib.contextmanager
+def _reported(what: str, kind: type[ActionzooError]) -> Iterator[None]:
+    """Raises errors of an object store as those of this package."""
+    try:
+        yield
+    except Exception as error:  # the clients of object stores have no class of errors in common
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        if isinstance(error, FileNotFoundError):
+            reason = f"not found ({reason})"
+        raise kind(f"{what}: {reason}; {ADVICE}") from error
+
+
+def _s3_options() -> dict[str, Any]:
+    """What the client of S3 is told. Raises OutputError if a server of one's own does not answer."""
+    tries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
+    options: dict[str, Any] = {"config_kwargs": {"connect_timeout": WAIT_S, "read_timeout": READ_S, "retries": tries}}
+    if variable := next(filter(os.environ.get, ENDPOINTS), None):
+        _check_endpoint(variable, os.environ[variable])
+        options["endpoint_url"] = os.environ[variable]
+    return options
+
+
+def _check_endpoint(variable: str, endpoint: str) -> None:
+    """Raises OutputError if a server does not answer, at once: the client would try for minutes."""
     parts = urlsplit(endpoint)
     if not parts.scheme or not parts.hostname:
-        raise OutputError(f"S3_ENDPOINT is an address such as http://host:9000, not {endpoint!r}")
-    lacking = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not os.environ.get(name)]
-    if lacking:
-        raise OutputError(f"{place} needs the environment variables {' and '.join(lacking)}")
+        raise OutputError(f"{variable} is {endpoint!r}; give an address such as http://host:9000")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     with contextlib.closing(kind(parts.hostname, parts.port, timeout=WAIT_S)) as connection:
         try:
             connection.request("HEAD", "/")
             connection.getresponse().read()  # any answer will do
         except (OSError, http.client.HTTPException) as error:
-            raise OutputError(
-                f"{endpoint} does not answer ({error or type(error).__name__}); check S3_ENDPOINT"
-            ) from error
+            reason = error or type(error).__name__
+            raise OutputError(f"{endpoint} does not answer ({reason}); check {variable}") from error
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())[:200]
-    hint = "; check the bucket and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
-    return f"{text or type(error).__name__}{hint}"
+@functools.cache
+def _tensorflow_s3() -> Any:
+    """`tf.io.gfile` where tensorflow-io has taught it S3, as with TensorFlow 2.16 and 2.17; else `None`."""
+    try:
+        import tensorflow_io
+
+        del tensorflow_io
+    except ImportError:
+        return None
+    import tensorflow as tf
+
+    # Without these, tensorflow-io does not know the server, and tries one that is gone for minutes.
+    if variable := next(filter(os.environ.get, ENDPOINTS), None):
+        os.environ["S3_ENDPOINT"] = os.environ[variable]
+    for name, value in {"S3_REQUEST_TIMEOUT_MSEC": f"{READ_S * 1000:.0f}", "AWS_MAX_ATTEMPTS": f"{ATTEMPTS}"}.items():
+        os.environ.setdefault(name, value)
+    return tf.io.gfile if "s3" in tf.io.gfile.get_registered_schemes() else None

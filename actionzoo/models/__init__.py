@@ -34,6 +34,7 @@ from actionzoo.models.keras_style import (
 )
 from actionzoo.models.kernels import cross_modality_kernel, inflate_kernel
 from actionzoo.models.registry import create_model
+from actionzoo.models.tvl1_layer import BatchedTVL1
 from actionzoo.names import list_models
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "AppearanceResNet101",
     "AppearanceResNet152",
     "AppearanceVGG16",
+    "BatchedTVL1",
     "MotionResNet18",
     "MotionResNet50",
     "MotionResNet101",

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
-import secrets
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from actionzoo.errors import OutputError
+from actionzoo.files import make_folder, replacing
 from actionzoo.puppets.actions import ACTIONS
-from actionzoo.puppets.render import PuppetClip, render
+from actionzoo.puppets.render import render
 from actionzoo.video.writer import VideoWriter
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One clip to draw, and where it goes."""
-
-    path: Path
-    action: str
-    seed: int
-    height: int
-    fps: float
-    point_light: bool
-    with_flow: bool
 
 
 def clip_seed(seed: int, index: int) -> int:
@@ -84,70 +74,43 @@ def write_dataset(
         ['kick_0000.mp4']
     """
     jobs = [
-        _Job(
-            Path(out) / action / f"{action}_{index:04d}.mp4",
-            action, clip_seed(seed, index), height, fps, point_light, with_flow,
-        )
+        (Path(out) / action / f"{action}_{index:04d}.mp4", action, clip_seed(seed, index))
         for action in actions
         for index in range(clips)
-    ]  # fmt: skip
-    for folder in {job.path.parent for job in jobs}:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot be made: {error.strerror}; choose another folder") from error
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
-    if workers <= 1:
-        for done, job in enumerate(jobs):
-            _write(job)
+    ]
+    for folder in {path.parent for path, *_ in jobs}:
+        make_folder(folder)
+    write = partial(_write, height=height, fps=fps, point_light=point_light, with_flow=with_flow)
+    with contextlib.ExitStack() as stack:
+        run: Callable[..., Iterable[None]] = map
+        if (processes := min(workers or os.cpu_count() or 1, len(jobs))) > 1:
+            # Not forked: threads that the caller has started (TensorFlow, OpenCV) would be left behind half-alive.
+            spawn = multiprocessing.get_context("spawn")
+            pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,))
+            stack.callback(pool.shutdown, cancel_futures=True)
+            run = pool.map
+        for done, _ in enumerate(run(write, jobs), start=1):
             if progress:
-                progress(done + 1, len(jobs))
-    else:
-        _write_all(jobs, workers, progress)
-    return [job.path for job in jobs]
+                progress(done, len(jobs))
+    return [path for path, *_ in jobs]
 
 
-def _write_all(jobs: list[_Job], workers: int, progress: Callable[[int, int], None] | None) -> None:
-    # Not forked: the caller may have started threads (TensorFlow, OpenCV), which a fork would leave behind half-alive.
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        try:
-            running = [pool.submit(_write, job) for job in jobs]
-            for done, future in enumerate(as_completed(running)):
-                future.result()
-                if progress:
-                    progress(done + 1, len(jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _write(job: _Job) -> None:
-    """Render one clip to its file."""
-    clip = render(
-        job.action,
-        job.seed,
-        height=job.height,
-        fps=job.fps,
-        point_light=job.point_light,
-        with_flow=job.with_flow,
-    )
+def _write(job: tuple[Path, str, int], **how: Any) -> None:
+    """Render one clip, of (path, action, seed), to its file."""
+    path, action, seed = job
+    clip = render(action, seed, **how)
     if clip.flow is not None:
-        _write_flow(clip, job.path.with_suffix(".npz"))
-    with VideoWriter(job.path, clip.fps, clip.frames.shape[1:3]) as video:
+        _write_flow(clip.flow, path.with_suffix(".npz"))
+    with VideoWriter(path, clip.fps, clip.frames.shape[1:3]) as video:
         for frame in clip.frames:
             video.write(frame)
 
 
-def _write_flow(clip: PuppetClip, path: Path) -> None:
-    assert clip.flow is not None
-    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part.npz")
+def _write_flow(flow: NDArray[np.float32], path: Path) -> None:
     try:
-        np.savez_compressed(beside, flow=clip.flow.astype(np.float16))
-        beside.replace(path)
+        with replacing(path) as beside, beside.open("wb") as file:
+            np.savez_compressed(file, flow=flow.astype(np.float16))
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be written ({error.strerror}); choose another folder or make room"
+            f"cannot write {path}: {error.strerror or error}; make room, or give another folder"
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)

@@ -101,7 +101,7 @@ class Loop:
         """What the network makes of clips that it does not learn from. Raises as `train`."""
         since, waiting = time.perf_counter(), 0.0
         rows = []
-        for _, element, waited in self._elements(batches, range(batches.plan.steps_an_epoch)):
+        for _, element, waited in self._elements(batches, range(batches.schedule.steps_per_epoch)):
             rows.append([float(value) for value in self._test(*element)])
             waiting += waited
         losses, right, clips = np.array(rows).T
@@ -110,10 +110,10 @@ class Loop:
 
     def _elements(self, batches: ClipDataset, steps: range) -> Iterator[tuple[int, Any, float]]:
         """Each step with its clips on their devices, and the seconds that it took to get them."""
-        size = batches.plan.batch_size // self.strategy.num_replicas_in_sync
+        size = batches.schedule.batch_size // self.strategy.num_replicas_in_sync
 
         def for_worker(context: Any) -> Any:
-            own = batches.plan.batch_size // context.num_input_pipelines
+            own = batches.schedule.batch_size // context.num_input_pipelines
             first = context.input_pipeline_id * own
             return batches.dataset(steps, range(first, first + own), size)
 

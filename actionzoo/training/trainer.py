@@ -71,7 +71,7 @@ class Training:
             )
             self._batches = self._clips(train, augmentation(self.recipe), self.recipe.seed)
             self._validation = self._clips(held, None, 0) if len(held) else None
-            self._epoch_steps = self._batches.plan.steps_an_epoch
+            self._epoch_steps = self._batches.schedule.steps_per_epoch
             self._steps = self.recipe.epochs * self._epoch_steps
             self._loop = Loop(self._network, self.recipe, self._steps, strategy)
         self._history: list[dict[str, Any]] = []

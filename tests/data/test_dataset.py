@@ -72,7 +72,7 @@ def test_csv_and_back(tmp_path: Path) -> None:
     assert read_dataset(tmp_path / "again.csv") == found
     assert {entry.name for entry in tmp_path.iterdir()} == {"a, b.mp4", "c.mp4", "clips.csv", "again.csv"}
     with pytest.raises(OutputError, match="cannot write"):
-        write_csv(found, tmp_path / "nowhere" / "clips.csv")
+        write_csv(found, tmp_path / "clips.csv" / "in a file.csv")
 
 
 def test_kinetics(tmp_path: Path) -> None:

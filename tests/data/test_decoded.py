@@ -67,7 +67,7 @@ def test_a_video_is_decoded_once_until_it_changes(folder: Path, monkeypatch: pyt
     shutil.copy(folder / "bend" / "0.mp4", folder / "wave" / "0.mp4")
     source(folder).read(1)
     assert len(decoded) == 3
-    assert not list((folder.parent / "cache").glob(".part*"))
+    assert not list((folder.parent / "cache").glob(".*"))
 
 
 def test_a_video_of_one_frame(folder: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_kill_at_any_write_leaves_a_good_cache(folder: Path, caplog: pytest.Lo
     shutil.rmtree(folder.parent / "cache")
     with killed_at(sys.maxsize, folder.parent) as count:
         source(folder).read(1)
-    assert "rename" in count.seen
+    assert "replace" in count.seen
     for moment in range(1, len(count.seen) + 1):
         shutil.rmtree(folder.parent / "cache")
         with killed_at(moment, folder.parent), pytest.raises(Killed):
@@ -182,11 +182,11 @@ def test_a_kill_at_any_write_leaves_a_good_cache(folder: Path, caplog: pytest.Lo
 
 def test_what_killed_processes_left_is_removed_after_a_day(folder: Path) -> None:
     cache = folder.parent / "cache"
-    for name, age in ((".part-old", 2 * 86400), (".part-new", 60)):
+    for name, age in ((".part-old", 2 * 86400), (".0f1e-0123abcd", 2 * 86400), (".0f1e-4567cdef", 60)):
         (cache / name).mkdir(parents=True)
         os.utime(cache / name, (time.time() - age, time.time() - age))
     source(folder).read(0)
-    assert {path.name for path in cache.glob(".part*")} == {".part-new"}
+    assert {path.name for path in cache.glob(".*")} == {".0f1e-4567cdef"}
 
 
 @pytest.fixture

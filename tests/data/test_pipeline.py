@@ -40,40 +40,40 @@ class Drawn:
         return DecodedVideo(f"{index}.mp4", index % 2, frames, rng.normal(size=(8, 10, 14, 2)).astype(np.float16))
 
 
-def batches(plan: BatchSchedule, how: Augmentation | None = None, broken: int | None = None) -> ClipDataset:
-    return ClipDataset(Drawn(broken), SPEC, SIZE, plan, how)
+def batches(schedule: BatchSchedule, how: Augmentation | None = None, broken: int | None = None) -> ClipDataset:
+    return ClipDataset(Drawn(broken), SPEC, SIZE, schedule, how)
 
 
 @pytest.mark.parametrize(("videos", "size"), [(5, 2), (7, 3), (4, 4), (9, 1), (3, 8)])
 def test_an_epoch_shows_every_video_once(videos: int, size: int) -> None:
-    plan = BatchSchedule(videos, size, seed=1)
+    schedule = BatchSchedule(videos, size, seed=1)
     for epoch in range(3):
-        first = epoch * plan.steps_an_epoch
+        first = epoch * schedule.steps_per_epoch
         seen: Counter[int] = Counter()
-        for step in range(first, first + plan.steps_an_epoch):
-            places = [plan.place(step, column) for column in range(size)]
+        for step in range(first, first + schedule.steps_per_epoch):
+            places = [schedule.place(step, column) for column in range(size)]
             assert sum(share for _, share in places) == pytest.approx(1)
             shares = {share for _, share in places if share}
             assert len(shares) == 1  # the videos of a batch count alike
             seen.update(index for index, share in places if share)
         assert seen == Counter(range(videos))
     orders = [
-        [plan.place(step, 0)[0] for step in range(e * plan.steps_an_epoch, (e + 1) * plan.steps_an_epoch)]
+        [schedule.place(step, 0)[0] for step in range(e * schedule.steps_per_epoch, (e + 1) * schedule.steps_per_epoch)]
         for e in range(6)
     ]
-    assert plan.steps_an_epoch == 1 or len({tuple(order) for order in orders}) > 1
+    assert schedule.steps_per_epoch == 1 or len({tuple(order) for order in orders}) > 1
 
 
 def test_a_dataset_holds_the_clips_of_its_places() -> None:
-    plan = BatchSchedule(5, 2, seed=3)
+    schedule = BatchSchedule(5, 2, seed=3)
     how = Augmentation()
-    elements = list(batches(plan, how).dataset(range(1, 4), range(2)).as_numpy_iterator())
+    elements = list(batches(schedule, how).dataset(range(1, 4), range(2)).as_numpy_iterator())
     assert len(elements) == 3
     for step, (clips, labels, shares) in enumerate(elements, start=1):
         assert clips["appearance"].shape == (2, 2, *SIZE, 3)
         assert clips["motion"].shape == (2, 2, *SIZE, 6)
         for column in range(2):
-            index, share = plan.place(step, column)
+            index, share = schedule.place(step, column)
             assert (labels[column], shares[column]) == (index % 2, np.float32(share))
             rng = np.random.default_rng((3, step, column))
             expected = random_clip(Drawn().read(index), SPEC, SIZE, rng, how)
@@ -82,13 +82,13 @@ def test_a_dataset_holds_the_clips_of_its_places() -> None:
 
 
 def test_workers_share_a_batch_and_a_later_start_goes_on() -> None:
-    plan = BatchSchedule(5, 4, seed=3)
-    whole = list(batches(plan, Augmentation()).dataset(range(4), range(4)).as_numpy_iterator())
+    schedule = BatchSchedule(5, 4, seed=3)
+    whole = list(batches(schedule, Augmentation()).dataset(range(4), range(4)).as_numpy_iterator())
     halves = [
-        list(batches(plan, Augmentation()).dataset(range(4), columns, batch=1).as_numpy_iterator())
+        list(batches(schedule, Augmentation()).dataset(range(4), columns, batch=1).as_numpy_iterator())
         for columns in (range(2), range(2, 4))
     ]
-    later = list(batches(plan, Augmentation()).dataset(range(2, 4), range(4)).as_numpy_iterator())
+    later = list(batches(schedule, Augmentation()).dataset(range(2, 4), range(4)).as_numpy_iterator())
     for step in range(4):
         parts = [half[2 * step + place] for half in halves for place in range(2)]
         joined = np.concatenate([part[0]["motion"] for part in parts])
@@ -97,8 +97,8 @@ def test_workers_share_a_batch_and_a_later_start_goes_on() -> None:
 
 
 def test_without_augmentation_clips_are_plain_and_in_order() -> None:
-    plan = BatchSchedule(5, 5, shuffled=False)
-    ((clips, labels, _),) = batches(plan).dataset(range(1), range(5)).as_numpy_iterator()
+    schedule = BatchSchedule(5, 5, shuffled=False)
+    ((clips, labels, _),) = batches(schedule).dataset(range(1), range(5)).as_numpy_iterator()
     assert labels.tolist() == [0, 1, 0, 1, 0]
     np.testing.assert_array_equal(clips["motion"][3], plain_clip(Drawn().read(3), SPEC, SIZE)[1])
 

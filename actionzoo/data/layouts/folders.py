@@ -1,8 +1,9 @@
 """Folders named after classes, and which level of folders that is.
 
-Beside the classes there may be a level of parts (train, val, test) and one of groups (people, places, recordings), in
-any order. Part folders are known by their names. Of the others, the level whose folders are numbered alike (person01,
-person02) is that of groups, and so is one whose names do not come back below another folder of the level above.
+Beside the classes there may be a level of splits (train, val, test) and one of groups (people, places, recordings), in
+any order. Folders of splits are known by their names. Of the others, the level whose folders are numbered alike
+(person01, person02) is that of groups, and so is one whose names do not come back below another folder of the level
+above.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from actionzoo.data.layouts.tree import Tree, left_out
 from actionzoo.errors import DataError
 
 DEEPEST = 4
-"""Levels of folders among which parts are looked for."""
+"""Levels of folders among which splits are looked for."""
 
 CROSSED = 0.5
 """Share of all pairs of an upper and a lower name above which neither level can be told from the other."""
@@ -45,7 +46,7 @@ def read_folders(tree: Tree, group: re.Pattern[str] | None) -> Found:
         tree: the set.
         group: what names a video's group; decides where two levels could be that of the classes.
 
-    Raises DataError if there are no class folders, or two levels that both could be, or parts of unknown names.
+    Raises DataError if there are no class folders, or two levels that both could be, or splits of unknown names.
     """
     held: dict[Folder, list[str]] = defaultdict(list)
     for video in tree.videos:
@@ -79,20 +80,20 @@ def _names(folders: list[Folder], level: int) -> set[str]:
 
 
 def _split_level(tree: Tree, folders: list[Folder]) -> int | None:
-    """The level whose folders are all named after parts. Raises DataError if all but some are."""
+    """The level whose folders are all named after splits. Raises DataError if all but some are."""
     for level in range(DEEPEST):
         names = _names(folders, level)
         if 2 * sum(len(folder) > level for folder in folders) < len(folders):
             return None  # a folder here and there that goes deeper
-        parts = {name: split_of(name) for name in names}
-        known = {part for part in parts.values() if part}
-        if names and None not in parts.values():
+        splits = {name: split_of(name) for name in names}
+        known = {split for split in splits.values() if split}
+        if names and None not in splits.values():
             return level
         inner = {split_in(name) for name in names}
         if not known and None not in inner and len(inner) == len(names) > 1:  # videos_train, videos_val
             return level
-        others = sorted(name for name, part in parts.items() if part is None)
-        holds = any(len(folder) > level + 1 and parts[folder[level]] for folder in folders) or level == 1
+        others = sorted(name for name, split in splits.items() if split is None)
+        holds = any(len(folder) > level + 1 and splits[folder[level]] for folder in folders) or level == 1
         if level < 2 and holds and (len(known) > 1 or (known and len(others) == 1)):
             raise unknown_split(tree.root, others[0])
     return None

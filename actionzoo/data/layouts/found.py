@@ -1,4 +1,4 @@
-"""What the readers of all layouts give back, and the names that parts of a set go by."""
+"""What the readers of all layouts give back, and the names that splits go by."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SPLITS = {
     VALIDATION: ("valid", "validate", "validation", "dev"),
     TEST: ("testing", "eval", "evaluation"),
 }
-"""The parts of a set and what else they are called, as Hugging Face's datasets and Kinetics have it."""
+"""The splits, and what else they are called, as Hugging Face's datasets and Kinetics have it."""
 
 SHOWN = 3
 """Names that a message lists before it only counts."""
 
-_SPLIT_OF = {name: part for part, others in SPLITS.items() for name in (part, *others)}
+_SPLIT_OF = {name: split for split, others in SPLITS.items() for name in (split, *others)}
 
 
 class Entry(NamedTuple):
@@ -62,7 +62,7 @@ class Found:
 
 @lru_cache
 def split_of(name: str) -> str | None:
-    """The part that is meant by a name, or `None` if that is no name of a part.
+    """The split that is meant by a name, or `None` if that is no name of a split.
 
     >>> split_of("Validation"), split_of("kick")
     ('val', None)
@@ -71,7 +71,7 @@ def split_of(name: str) -> str | None:
 
 
 def split_in(name: str) -> str | None:
-    """The part that a word in a longer name means, or `None` if none or more than one do.
+    """The split that a word in a longer name means, or `None` if none or more than one do.
 
     >>> split_in("jester-v1-validation"), split_in("train_and_test")
     ('val', None)
@@ -81,8 +81,8 @@ def split_in(name: str) -> str | None:
 
 
 def unknown_split(place: object, name: str) -> DataError:
-    """The error for a name that no part goes by."""
-    known = ", ".join(f"{part} ({', '.join(others)})" for part, others in SPLITS.items())
+    """The error for a name that no split goes by."""
+    known = ", ".join(f"{split} ({', '.join(others)})" for split, others in SPLITS.items())
     return DataError(f"{place}: {name!r} is not a split; the splits are {known}")
 
 

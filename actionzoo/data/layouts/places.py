@@ -26,11 +26,11 @@ class Places:
         self._tails: dict[str, list[str]] = {}
         self._listed: dict[tuple[Path, str], dict[str, str]] = {}
 
-    def paths(self, table: Table, part: str | None) -> list[str | None]:
+    def paths(self, table: Table) -> list[str | None]:
         """The path of each video of a list, from the list's folder, else from the set's; `None` for those not there.
 
         Where that finds few, a video is looked for whose path ends as the list says, for lists that name videos from a
-        folder of another place. Of several it is the one in the folder of the video's part.
+        folder of another place. Of several it is the one in the folder of the video's split.
 
         Raises DataError if there are several videos that a name could be.
         """
@@ -39,13 +39,13 @@ class Places:
             for folder in dict.fromkeys((table.path.parent, self._root)):
                 paths = [path or self._at(folder, row.path) for path, row in zip(paths, table.rows, strict=True)]
         if None in paths and (self._tree or 2 * paths.count(None) > len(paths)):
-            paths = [path or self._by_tail(table, row, part) for path, row in zip(paths, table.rows, strict=True)]
+            paths = [path or self._by_tail(table, row) for path, row in zip(paths, table.rows, strict=True)]
         return paths
 
     def names_any(self, table: Table) -> bool:
         """Whether one or more of the first videos of a list are there."""
         try:
-            return any(self.paths(replace(table, rows=table.rows[:SAMPLE]), None))
+            return any(self.paths(replace(table, rows=table.rows[:SAMPLE])))
         except DataError:  # there are several
             return True
 
@@ -69,15 +69,15 @@ class Places:
             self._listed[folder, below] = {_keys(name)[0]: path for name, path in names.items()} | names
         return self._listed[folder, below]
 
-    def _by_tail(self, table: Table, row: Row, part: str | None) -> str | None:
-        part = split_of(row.split) or part
+    def _by_tail(self, table: Table, row: Row) -> str | None:
+        split = split_of(row.split) or table.split
         try:
-            found = self._ending(row.path, part)
-            return found or (self._ending(row.path[:-KINETICS_TIMES], part) if table.kinetics else None)
+            found = self._ending(row.path, split)
+            return found or (self._ending(row.path[:-KINETICS_TIMES], split) if table.kinetics else None)
         except DataError as error:
             raise DataError(f"{table.path}, line {row.line}: {error}") from error
 
-    def _ending(self, name: str, part: str | None) -> str | None:
+    def _ending(self, name: str, split: str | None) -> str | None:
         """The video whose path ends with `name`, or is itself its end."""
         if self._tree is None:
             self._tree = survey(self._root)
@@ -91,8 +91,8 @@ class Places:
             for video in self._tails.get(names[-1], [])
             if all(own == told for own, told in zip(video.split("/")[-2::-1], names[-2::-1], strict=False))
         ]
-        if len(found) > 1 and part:
-            found = [video for video in found if part in map(split_in, video.split("/")[:-1])] or found
+        if len(found) > 1 and split:
+            found = [video for video in found if split in map(split_in, video.split("/")[:-1])] or found
         if len(found) > 1:
             raise DataError(f"{name} may be {shortened(found)}")
         return self._tree.path(found[0]) if found else None

@@ -39,7 +39,7 @@ SAMPLE = 100
 
 
 class Row(NamedTuple):
-    """A video of a list; what the list does not say is empty."""
+    """A video of a list, with the values of `COLUMNS`; what the list does not say is empty."""
 
     line: int
     path: str
@@ -56,6 +56,7 @@ class Table:
         path: of the file.
         rows: the videos.
         labelled: whether there is a label for each.
+        split: which all of the videos are in whose row names none, or `None`.
         by_folder: whether the labels are the names of the folders that the list has the videos in.
         kinetics: whether paths are names that Kinetics' downloaders give, `id_000010_000020`, in an unknown folder.
     """
@@ -65,6 +66,7 @@ class Table:
     labelled: bool = True
     kinetics: bool = False
     by_folder: bool = False
+    split: str | None = None
 
 
 class NotAListError(DataError):
@@ -136,12 +138,13 @@ def _with_header(path: Path, text: str, delimiter: str, columns: Mapping[str, in
     rows = []
     for line, cells in lines[1:]:
         values = {name: cells[place] if place < len(cells) else "" for name, place in columns.items()}
-        name = _kinetics_name(values) if kinetics else values["path"]
-        if not name or (labelled and not values["label"]) or any(cells[width:]):
+        if kinetics:
+            values["path"] = _kinetics_name(values)
+        if not values["path"] or (labelled and not values["label"]) or any(cells[width:]):
             raise DataError(
                 f"{path}, line {line}: there must be a path and a label, and no more than the {width} columns"
             )
-        rows.append(Row(line, name, values.get("label", ""), values.get("group", ""), values.get("split", "")))
+        rows.append(Row(line, *(values.get(column, "") for column in COLUMNS)))
     return _filled(Table(path, rows, labelled, kinetics))
 
 
@@ -254,7 +257,7 @@ def _from_records(path: Path, records: list[tuple[int, Any]]) -> Table:
             )
         if "template" in keys:  # Something-Something's, with [something]
             plain["label"] = plain["label"].replace("[", "").replace("]", "")
-        rows.append(Row(line, *(plain.get(column, "") for column in ("path", "label", "group", "split"))))
+        rows.append(Row(line, *(plain.get(column, "") for column in COLUMNS)))
     return _filled(Table(path, rows, labelled))
 
 

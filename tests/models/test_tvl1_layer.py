@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from actionzoo.data.batched_flow import BatchedTVL1, TVL1Flow
+from actionzoo.models.tvl1_layer import BatchedTVL1, TVL1Flow
 from actionzoo.puppets import render
 from actionzoo.video.tvl1 import TVL1
 
@@ -21,7 +22,7 @@ EXACT = TVL1(epsilon=0)
 CODE = """
 import sys
 import numpy as np
-from actionzoo.data.batched_flow import BatchedTVL1
+from actionzoo.models.tvl1_layer import BatchedTVL1
 given = np.load(sys.argv[1])
 np.save(sys.argv[2], BatchedTVL1(batch=5)(given["first"], given["second"]))
 """
@@ -53,6 +54,11 @@ def flow(pairs: tuple[Frames, Frames]) -> NDArray[np.float32]:
 
 def one_by_one(pairs: tuple[Frames, Frames], settings: TVL1 = EXACT) -> NDArray[np.float32]:
     return np.stack([settings.calc(*pair) for pair in zip(*pairs, strict=True)])
+
+
+def of_layer(settings: TVL1) -> dict[str, float]:
+    """The layer has all of them but one."""
+    return {name: value for name, value in asdict(settings).items() if name != "epsilon"}
 
 
 def assert_same(flow: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
@@ -91,7 +97,7 @@ def test_batches_with_a_remainder_give_what_one_gives(
     ids=["coarse", "different"],
 )
 def test_settings_count(pairs: tuple[Frames, Frames], flow: NDArray[np.float32], settings: TVL1) -> None:
-    found = BatchedTVL1(settings, batch=5)(*pairs)
+    found = BatchedTVL1(5, **of_layer(settings))(*pairs)
     assert_same(found, one_by_one(pairs, settings))
     assert np.abs(found - flow).mean() > 0.01
 
@@ -113,16 +119,19 @@ def test_no_pairs_have_no_flow() -> None:
 
 def test_frames_that_do_not_fit_are_refused() -> None:
     frames = np.zeros((2, 30, 40), np.uint8)
+    with pytest.raises(ValueError, match="at least 1"):
+        BatchedTVL1(warps=0)
     for others in (frames[:1], frames[:, :20], frames.astype(np.float32), frames[0]):
         with pytest.raises(ValueError, match="one shape"):
             BatchedTVL1(batch=5)(frames, others)
 
 
 def test_the_layer_comes_back_from_its_configuration() -> None:
-    layer = TVL1Flow(TVL1(scales=2, warps=3))
+    layer = TVL1Flow(scales=2, warps=3)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert isinstance(again, TVL1Flow)
-    assert (again.settings, again.name, again.compute_dtype) == (layer.settings, layer.name, "float32")
+    assert (again.get_config(), again.compute_dtype) == (layer.get_config(), "float32")
+    assert of_layer(TVL1(scales=2, warps=3)).items() <= again.get_config().items()  # with the same defaults
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])

@@ -1,30 +1,30 @@
-"""TV-L1 optical flow of many pairs of frames at once, on whatever device Keras computes on.
+"""TV-L1 optical flow of many pairs of frames at once, as a layer, on whatever device Keras computes on.
 
 The method, and the papers that it is from, are described in `actionzoo.video.tvl1`; here it is in operations on whole
-pictures. All pairs do all warps of all levels: `epsilon`, which ends a level early, is not used. Otherwise the flow is
-that of `TVL1(epsilon=0)`, up to rounding. No step is a matrix product, as a GPU would round its factors to TF32.
+pictures. All pairs do all warps of all levels. Otherwise the flow is that of `actionzoo.video.tvl1.TVL1(epsilon=0)`, up
+to rounding. No step is a matrix product, as a GPU would round its factors to TF32.
 
 What is done to u and to v is one operation, on `(2, pairs, height, width)`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-import cv2
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from actionzoo.video.tvl1 import TIGHTENING, TVL1
-
-__all__ = ["BatchedTVL1", "TVL1Flow"]
-
 PAIRS, PIXELS = 32, 2**21
 """What a batch has by default at most: 24 pairs of 256x340. A pixel takes about 150 bytes on the device."""
+
+TIGHTENING = 1 / 6
+"""What is left of theta at the last warp of a level."""
+
+SMALLEST = 16
+"""Pixels of the shorter side of a level, at least; the finest may be smaller."""
 
 Y, X = 2, 3
 """The axes of `(2, pairs, height, width)`."""
@@ -39,30 +39,34 @@ class BatchedTVL1:
     JAX and TensorFlow compile by XLA; torch runs the operations one by one.
 
     Args:
-        settings: of TV-L1; `epsilon` is not used.
         batch: pairs at a time, which all take memory on the device; by default up to 32, of 2 million pixels
             together. The last batch is filled up, so that nothing is compiled anew.
+        **settings: of `TVL1Flow`.
 
     >>> frames = np.random.default_rng(0).integers(0, 256, (3, 12, 16), np.uint8)
-    >>> flow = BatchedTVL1(TVL1(warps=1), batch=2)(frames[:-1], frames[1:])
-    >>> flow.shape
+    >>> BatchedTVL1(batch=2, warps=1)(frames[:-1], frames[1:]).shape
     (2, 12, 16, 2)
-    >>> bool(np.allclose(flow[1], TVL1(warps=1).calc(frames[1], frames[2]), atol=1e-3))
-    True
     """
 
-    def __init__(self, settings: TVL1 | None = None, batch: int | None = None) -> None:
+    def __init__(self, batch: int | None = None, **settings: Any) -> None:
         if batch is not None and batch < 1:
             raise ValueError(f"batch is at least 1, not {batch}")
-        self.settings = settings or TVL1()
         self.batch = batch
+        self._layer = TVL1Flow(**settings)
         self._models: dict[tuple[int, int], keras.Model] = {}
 
     def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The flow `(pairs, height, width, 2)`, in pixels, from grey frames `(pairs, height, width)` to others.
+        """Compute the flow of pairs of frames; for a video, those of `frames[:-1]` and `frames[1:]`.
 
-        Of all frames of a video, the flow is that from `frames[:-1]` to `frames[1:]`. Raises ValueError for frames that
-        are not uint8, or not as many or as large as the others.
+        Args:
+            first: grey frames `(pairs, height, width)` uint8.
+            second: the frames that follow them, of the same shape.
+
+        Returns:
+            The flow `(pairs, height, width, 2)` float32, in pixels.
+
+        Raises:
+            ValueError: frames are not uint8, or not as many or as large as the others, or have no pixel.
         """
         if first.shape != second.shape or first.ndim != 3 or {first.dtype, second.dtype} != {np.dtype(np.uint8)}:
             raise ValueError("first and second must be uint8 of one shape, (pairs, height, width)")
@@ -72,26 +76,51 @@ class BatchedTVL1:
         batch = self.batch or max(1, min(PAIRS, PIXELS // (height * width)))
         flow = np.empty((pairs, height, width, 2), np.float32)
         for begin in range(0, pairs, batch):
-            parts = [frames[begin : begin + batch] for frames in (first, second)]
-            missing = (0, batch - len(parts[0])), (0, 0), (0, 0)
-            filled = self._model(height, width).predict_on_batch([np.pad(part, missing) for part in parts])
-            flow[begin : begin + batch] = filled[: len(parts[0])]
+            chosen = [frames[begin : begin + batch] for frames in (first, second)]
+            missing = (0, batch - len(chosen[0])), (0, 0), (0, 0)
+            filled = self._model(height, width).predict_on_batch([np.pad(frames, missing) for frames in chosen])
+            flow[begin : begin + batch] = filled[: len(chosen[0])]
         return flow
 
     def _model(self, height: int, width: int) -> keras.Model:
         if (height, width) not in self._models:
             frames = [keras.Input((height, width), dtype="uint8", name=name) for name in ("first", "second")]
-            self._models[height, width] = keras.Model(frames, TVL1Flow(self.settings)(*frames))
+            self._models[height, width] = keras.Model(frames, self._layer(*frames))
         return self._models[height, width]
 
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class TVL1Flow(keras.layers.Layer):
-    """The flow `(pairs, height, width, 2)`, in pixels, from grey frames `(pairs, height, width)`, 0..255, to others."""
+    """The flow `(pairs, height, width, 2)`, in pixels, from grey frames `(pairs, height, width)`, 0..255, to others.
 
-    def __init__(self, settings: TVL1, **kwargs: Any) -> None:
+    Args:
+        tau: step of the dual variables.
+        lambda_: weight of brightness against smoothness, for frames in 0..255.
+        theta: tie between the steps of brightness and of smoothness, at the first warp of a level.
+        scales: levels of the pyramid, at most; none but the finest has a side below 16 pixels.
+        scale_step: size of a level over that of the next finer one, between 0 and 1.
+        warps: how often a level's frame is warped.
+        iterations: between two warps.
+        **kwargs: of a Keras layer.
+    """
+
+    def __init__(
+        self,
+        tau: float = 0.25,
+        lambda_: float = 0.15,
+        theta: float = 0.3,
+        scales: int = 4,
+        scale_step: float = 0.6,
+        warps: int = 4,
+        iterations: int = 25,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**({"dtype": "float32"} | kwargs))
-        self.settings = settings
+        if min(scales, warps, iterations) < 1 or not 0 < scale_step < 1 or min(tau, lambda_, theta) <= 0:
+            raise ValueError("scales, warps and iterations are at least 1, scale_step is below 1, nothing is below 0")
+        self.tau, self.lambda_, self.theta = tau, lambda_, theta
+        self.scales, self.scale_step = scales, scale_step
+        self.warps, self.iterations = warps, iterations
 
     def call(self, first: Any, second: Any) -> Any:
         pyramid = self._pyramid(ops.cast(ops.stack([first, second]), "float32"))
@@ -103,24 +132,24 @@ class TVL1Flow(keras.layers.Layer):
     def _pyramid(self, frames: Any) -> list[Any]:
         """Both frames of all pairs, `(2, pairs, height, width)`, at every scale, the finest first."""
         levels = [frames]
-        for size in self.settings.sizes(*frames.shape[Y:])[1:]:
-            levels.append(_resized(levels[-1], size, cv2.INTER_AREA))
+        for level in range(1, self.scales):
+            size = tuple(round(side * self.scale_step**level) for side in frames.shape[Y:])
+            if min(size) >= SMALLEST:
+                levels.append(_resized(levels[-1], size))
         return levels
 
     def _solve(self, frames: Any, state: State) -> State:
         """The state at the end of a level, from that at its start."""
-        settings = self.settings
         samples = _samples(frames[1])
-        tightening = TIGHTENING ** (np.arange(settings.warps) / max(settings.warps - 1, 1))
-        thetas = _constant(settings.theta * tightening)
+        thetas = _constant(self.theta * TIGHTENING ** (np.arange(self.warps) / max(self.warps - 1, 1)))
 
         def warp(number: Any, state: State) -> State:
             theta = thetas[number]
-            data = _linearised(frames[0], samples, state[0], settings.lambda_ * theta)
-            flow, dual_x, dual_y = _iterated(state, data, settings.iterations, theta, settings.tau / theta)
+            data = _linearised(frames[0], samples, state[0], self.lambda_ * theta)
+            flow, dual_x, dual_y = _iterated(state, data, self.iterations, theta, self.tau / theta)
             return _median(flow), dual_x, dual_y
 
-        return ops.fori_loop(0, settings.warps, warp, state)
+        return ops.fori_loop(0, self.warps, warp, state)
 
     def compute_output_shape(
         self, first_shape: tuple[int | None, ...], second_shape: tuple[int | None, ...]
@@ -128,11 +157,8 @@ class TVL1Flow(keras.layers.Layer):
         return (*first_shape, 2)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "settings": asdict(self.settings)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> TVL1Flow:
-        return cls(**(config | {"settings": TVL1(**config["settings"])}))
+        names = ("tau", "lambda_", "theta", "scales", "scale_step", "warps", "iterations")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def _samples(frame: Any) -> Any:
@@ -258,7 +284,7 @@ def _refined(state: State, shape: tuple[int, int]) -> State:
     if (rows, columns) == tuple(shape):
         return state
     height, width = shape
-    planes = _resized(ops.concatenate(state), shape, cv2.INTER_LINEAR)
+    planes = _resized(ops.concatenate(state), shape)
     flow = planes[:2] * _constant([[[[width / columns]]], [[[height / rows]]]])
     # As there is no gradient across the last column and row, there is nothing of its dual variables there.
     dual_x = _padded(_cut(planes[2:4], X, None, -1), X, (0, 1))
@@ -266,10 +292,10 @@ def _refined(state: State, shape: tuple[int, int]) -> State:
     return flow, dual_x, dual_y
 
 
-def _resized(planes: Any, shape: tuple[int, int], interpolation: int) -> Any:
-    """As `cv2.resize` does, of `(planes, pairs, height, width)`."""
+def _resized(planes: Any, shape: tuple[int, int]) -> Any:
+    """`(planes, pairs, height, width)` resized: shrunk by means over areas, enlarged linearly, as OpenCV does both."""
     for axis, size in zip((Y, X), shape, strict=True):
-        places, weights = _taps(planes.shape[axis], size, interpolation)
+        places, weights = _taps(planes.shape[axis], size)
         along = (-1,) + (1,) * (X - axis)
         planes = sum(
             _constant(weight.reshape(along)) * ops.take(planes, place, axis=axis)
@@ -279,12 +305,20 @@ def _resized(planes: Any, shape: tuple[int, int], interpolation: int) -> Any:
 
 
 @cache
-def _taps(source: int, target: int, interpolation: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _taps(source: int, target: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Which pixels of a line of `source` make up each of `target` pixels, and their weights: both `(taps, target)`.
 
-    Resizing is linear and treats rows and columns alike, so it is known from what becomes of single bright pixels.
+    >>> [array.tolist() for array in _taps(4, 2)]
+    [[[0, 2], [1, 3]], [[0.5, 0.5], [0.5, 0.5]]]
     """
-    matrix = cv2.resize(np.eye(source, dtype=np.float32), (source, target), interpolation=interpolation)
+    scale, pixels = source / target, np.arange(source)
+    if target < source:
+        edges = np.arange(target + 1)[:, None] * scale
+        matrix = (np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)) / scale
+    else:
+        centres = np.clip((np.arange(target) + 0.5) * scale - 0.5, 0, source - 1)
+        matrix = 1 - np.abs(centres[:, None] - pixels)
+    matrix = np.where(matrix > 1e-6, matrix, 0)
     taps = int(np.count_nonzero(matrix, axis=1).max())
-    places = np.sort(np.argsort(-np.abs(matrix), axis=1, kind="stable")[:, :taps], axis=1)
-    return places.T.astype(np.int32), np.ascontiguousarray(np.take_along_axis(matrix, places, axis=1).T)
+    places = np.sort(np.argsort(-matrix, axis=1, kind="stable")[:, :taps], axis=1)
+    return places.T.astype(np.int32), np.take_along_axis(matrix, places, axis=1).T.astype(np.float32)

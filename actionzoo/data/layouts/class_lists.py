@@ -18,7 +18,7 @@ _NUMBERED = re.compile(r"(\d+)[\s,;:]+(\S.*)")
 
 
 @dataclass(frozen=True)
-class Index:
+class ClassList:
     """The names of classes in the order of their numbers, and the file that has them."""
 
     path: Path
@@ -44,7 +44,7 @@ class Index:
         return {label: self.names[int(label) - first] for label, _ in labels}
 
 
-def class_index(folders: Sequence[Path], lists: Collection[Path] = ()) -> Index | None:
+def find_class_list(folders: Sequence[Path], lists: Collection[Path] = ()) -> ClassList | None:
     """The first file with the names of classes in some folders, `lists` apart; `None` if there is none."""
     for folder in folders:
         try:
@@ -61,7 +61,7 @@ def class_index(folders: Sequence[Path], lists: Collection[Path] = ()) -> Index 
                     raise
                 continue  # labels of something else
             if names and not any(map(is_video_name, names)):
-                return Index(path, tuple(names))
+                return ClassList(path, tuple(names))
     return None
 
 
