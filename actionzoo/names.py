@@ -24,9 +24,7 @@ TWO_STREAM = Paper(
     "NIPS'14", "Simonyan, Zisserman", "Two-Stream Convolutional Networks for Action Recognition in Videos"
 )
 FUSION = Paper(
-    "CVPR'16",
-    "Feichtenhofer, Pinz, Zisserman",
-    "Convolutional Two-Stream Network Fusion for Video Action Recognition",
+    "CVPR'16", "Feichtenhofer, Pinz, Zisserman", "Convolutional Two-Stream Network Fusion for Video Action Recognition"
 )
 ST_RESNET = Paper(
     "NIPS'16", "Feichtenhofer, Pinz, Wildes", "Spatiotemporal Residual Networks for Video Action Recognition"

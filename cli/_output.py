@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from actionzoo.errors import ActionzooError, OutputError
+from actionzoo.errors import ActionzooError
+from actionzoo.files import cannot_write, replacing_output
 
 _OUT_OF_MEMORY = ("OutOfMemoryError", "ResourceExhaustedError")
 """What torch and TensorFlow call it."""
@@ -115,10 +115,12 @@ def standard_output(*, utf8: bool) -> TextIO:
 
 @contextmanager
 def output_file(path: Path) -> Iterator[TextIO]:
-    """A text file that appears whole, under its name, when the block ends, and not at all if the block raises.
+    """A text file that is written atomically: it gets its name when the block ends, and is gone if the block raises.
 
-    It is written beside its place and renamed. Something that is not a plain file (a pipe, `/dev/stdout`) is written to
-    directly. Raises OutputError, for a missing folder or permission before the block starts.
+    What is not a regular file (a pipe, `/dev/stdout`) is written to directly.
+
+    Raises:
+        OutputError: the file cannot be written; a missing folder or permission shows before the block starts.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "answer.txt"
@@ -129,27 +131,12 @@ def output_file(path: Path) -> Iterator[TextIO]:
     >>> path.read_text()
     'push'
     """
-    place = Path(os.path.realpath(path))  # a link stays a link
     try:
-        if place.is_dir():
-            raise OutputError(f"{path}: is a folder; name a file")
-        direct = place.exists() and not stat.S_ISREG(place.stat().st_mode)
-        beside = place if direct else place.with_name(f".actionzoo-{os.urandom(4).hex()}.part")
-        out = beside.open("w" if direct else "x", encoding="utf-8", errors="backslashreplace", newline="\n")
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    try:
-        with out:
+        direct = path.exists() and not path.is_file() and not path.is_dir()
+        with (
+            nullcontext(path) if direct else replacing_output(path) as place,
+            place.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as out,
+        ):
             yield out
-        if not direct:
-            beside.replace(place)
     except OSError as error:
-        raise _cannot_write(path, error) from error
-    finally:
-        if not direct:
-            with suppress(OSError):
-                beside.unlink()
-
-
-def _cannot_write(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written: {error.strerror or error}")
+        raise cannot_write(path, error) from error

@@ -45,10 +45,7 @@ def flow(
             "replaced.",
         ),
     ],
-    method: Annotated[
-        FlowMethod,
-        typer.Option(help="tvl1: the papers' choice; dis: the fastest."),
-    ] = "tvl1",
+    method: Annotated[FlowMethod, typer.Option(help="tvl1: the papers' choice; dis: the fastest.")] = "tvl1",
     format: Annotated[
         Format | None, typer.Option(show_default=False, help="What to write. [default: what OUT ends in, or jpeg]")
     ] = None,

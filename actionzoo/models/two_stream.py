@@ -14,15 +14,7 @@ import keras
 from actionzoo.models import inputs
 from actionzoo.models.arguments import by_stream, check_choice
 from actionzoo.models.bases import SCORES, Base, get_base
-from actionzoo.models.fusion import (
-    CONV_INITS,
-    JOINS,
-    TOWER_AVERAGES,
-    average_towers,
-    join,
-    join_scores,
-    tower_shares,
-)
+from actionzoo.models.fusion import CONV_INITS, JOINS, TOWER_AVERAGES, average_towers, join, join_scores, tower_shares
 from actionzoo.models.towers import Step, Tower
 
 FUSIONS = ("late", *JOINS)

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from actionzoo.errors import BrokenVideoError, VideoNotFoundError
 
-__all__ = ["camera_pictures", "open_camera"]
-
 _SILENT = 0
 
 

@@ -11,8 +11,6 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, Protocol
 
-__all__ = ["IndexEntry", "broken_promise"]
-
 _SLACK = 16
 """Bytes that a file may be shorter than its header says: some writers count the header twice."""
 

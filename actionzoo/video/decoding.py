@@ -20,8 +20,6 @@ from actionzoo.video.containers import broken_promise
 from actionzoo.video.opening import OpenVideo, broken, check_size, damage
 from actionzoo.video.timing import Clock, frame_rate
 
-__all__ = ["Damaged", "pictures"]
-
 Packet: TypeAlias = "av.Packet[VideoStream]"
 
 Damaged: TypeAlias = Callable[[BrokenVideoError], None]

@@ -20,16 +20,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "METHODS",
-    "decode_flow",
-    "encode_flow",
-    "flip_encoded",
-    "flow_stream",
-    "flow_to_colour",
-    "optical_flow",
-]
-
 
 class _Algorithm(Protocol):
     """What computes the flow `(height, width, 2)` of a pair of grey frames `(height, width)`, with so many threads."""
@@ -164,11 +154,7 @@ class _FlowPool:
     """Threads that each own one algorithm object; OpenCV and numba release Python's lock while they compute."""
 
     def __init__(
-        self,
-        method: str,
-        workers: int | None,
-        busy: Callable[[float], None] | None = None,
-        pairs: int | None = None,
+        self, method: str, workers: int | None, busy: Callable[[float], None] | None = None, pairs: int | None = None
     ) -> None:
         """`pairs` is their number where it is known."""
         if method not in _BUILDERS:

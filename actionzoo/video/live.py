@@ -9,9 +9,9 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from types import TracebackType
 
-from actionzoo.video.reader import Frame, Size, Source, read_frames
-
-__all__ = ["Live", "live"]
+from actionzoo.video.opening import Source
+from actionzoo.video.picture import Size
+from actionzoo.video.reader import Frame, read_frames
 
 _STOP_WAIT_S = 2.0
 

@@ -14,8 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from actionzoo.errors import NotAVideoError, source_name
 
-__all__ = ["Frames", "open_memory"]
-
 
 class Frames:
     """The decoded pictures of a video, `(frames, height, width, 3)` uint8 RGB, and how many are shown a second.

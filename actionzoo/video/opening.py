@@ -29,8 +29,6 @@ from actionzoo.video.memory import Frames, open_memory
 if TYPE_CHECKING:
     from actionzoo.video.stills import FrameFolder
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "OpenVideo", "Source", "camera_number", "check_size", "is_stream", "open_video"]
-
 Source: TypeAlias = "int | str | os.PathLike[str] | bytes | BinaryIO | Frames | FrameFolder"
 """A file, a folder of numbered pictures, an address (http, https, rtsp, rtsps), or the number of a camera; a video
 file's bytes, or one that is open for reading them from its beginning on; or decoded pictures."""
@@ -154,10 +152,7 @@ def _open_file(source: Source) -> AbstractContextManager[BinaryIO]:
 def _open_container(source: Source, file: BinaryIO) -> av.container.InputContainer:
     try:
         return _opened(
-            file,
-            format=_format_of(source),
-            container_options={"protocol_whitelist": "none"},
-            buffer_size=1 << 16,
+            file, format=_format_of(source), container_options={"protocol_whitelist": "none"}, buffer_size=1 << 16
         )
     except av.error.FFmpegError:
         raise _why_not_a_video(source, file) from None
@@ -198,11 +193,7 @@ def _open_address(address: str, scheme: str) -> av.container.InputContainer:
         options |= {"rtsp_transport": "tcp", "fflags": "nobuffer"}
     begun = time.monotonic()
     try:
-        return _opened(
-            address,
-            container_options=options,
-            timeout=NETWORK_TIMEOUT_S,
-        )
+        return _opened(address, container_options=options, timeout=NETWORK_TIMEOUT_S)
     except (av.error.FFmpegError, OSError) as error:
         if time.monotonic() - begun >= NETWORK_TIMEOUT_S:
             raise VideoNotFoundError(address, f"cannot be opened: {_NO_ANSWER.format(NETWORK_TIMEOUT_S)}") from None

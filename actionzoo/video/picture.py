@@ -15,8 +15,6 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-__all__ = ["Converter", "Geometry", "Size", "wanted_size"]
-
 Size: TypeAlias = tuple[int, int] | Callable[[tuple[int, int]], tuple[int, int]]
 """(height, width) in pixels, or a function that makes it from the (height, width) that a player shows."""
 

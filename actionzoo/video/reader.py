@@ -24,8 +24,6 @@ from actionzoo.video.picture import Converter, Geometry, Size, wanted_size
 from actionzoo.video.stills import Stills, open_stills
 from actionzoo.video.timing import declared_duration, frame_rate, on_grid
 
-__all__ = ["Damaged", "Frame", "Size", "Source", "VideoInfo", "probe", "read_frames"]
-
 _T = TypeVar("_T")
 _Seen = Callable[[float], None]
 
@@ -118,10 +116,7 @@ def _read_file(
         return
     with open_video(source) as video:
         yield from _converted(
-            pictures(video, damaged),
-            lambda first: Converter(first, size, Geometry.of(video.stream, first)),
-            fps,
-            seen,
+            pictures(video, damaged), lambda first: Converter(first, size, Geometry.of(video.stream, first)), fps, seen
         )
 
 

@@ -23,10 +23,7 @@ def fit_size(source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int
     """
     (height, width), (target_height, target_width) = source, target
     scale = min(target_height / height, target_width / width)
-    return (
-        min(max(round(height * scale), 1), target_height),
-        min(max(round(width * scale), 1), target_width),
-    )
+    return (min(max(round(height * scale), 1), target_height), min(max(round(width * scale), 1), target_width))
 
 
 def input_size(source: tuple[int, int], target: tuple[int, int], rule: str) -> tuple[int, int]:

@@ -23,8 +23,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ClipSpec", "clip_centres", "flip", "gather_clip", "spread_centres", "stack_indices", "views", "windows"]
-
 
 @dataclass(frozen=True)
 class ClipSpec:

@@ -18,8 +18,6 @@ from PIL import Image, ImageSequence, UnidentifiedImageError
 from actionzoo.errors import BrokenVideoError, NotAVideoError
 from actionzoo.video.opening import MAX_PIXELS, Source
 
-__all__ = ["FOLDER_FPS", "FrameFolder", "Stills", "is_frame_folder", "open_stills"]
-
 FOLDER_FPS = 25.0
 """Frames a second of a folder of pictures where nobody says another rate, as FFmpeg has it."""
 

@@ -10,8 +10,6 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-__all__ = ["Clock", "declared_duration", "frame_rate", "on_grid"]
-
 _T = TypeVar("_T")
 _JUMP_BACK_S = 1.0
 _JUMP_AHEAD_S = 3600.0

@@ -29,8 +29,6 @@ from numpy.typing import NDArray
 from actionzoo.video import tvl1_kernels as kernels
 from actionzoo.video.tvl1_kernels import LANES, PLANES, PUX, PUY, PVX, PVY, Planes, U, V, zeros
 
-__all__ = ["TVL1", "Memory"]
-
 TIGHTENING = 1 / 6
 """What is left of theta at the last warp of a level."""
 
@@ -86,11 +84,7 @@ class TVL1:
             raise ValueError(f"epsilon is at least 0, not {self.epsilon}")
 
     def calc(
-        self,
-        first: NDArray[np.uint8],
-        second: NDArray[np.uint8],
-        threads: int = 1,
-        memory: Memory | None = None,
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int = 1, memory: Memory | None = None
     ) -> NDArray[np.float32]:
         """The flow `(height, width, 2)`, in pixels, from one grey frame `(height, width)` to the next.
 

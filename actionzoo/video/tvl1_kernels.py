@@ -19,8 +19,6 @@ from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["LANES", "PLANES", "PUX", "PUY", "PVX", "PVY", "Planes", "U", "V", "iterate", "linearise", "sample", "zeros"]
-
 Planes = NDArray[np.float32]
 """One number a pixel, `(height, width)`, or several."""
 
