@@ -1,8 +1,8 @@
 """Decoding packets to frames with their times, and noticing that frames are missing or wrong.
 
-Signs of damage are: a container that declares more data than the file holds, a packet that the demuxer marks as corrupt,
-an error of the decoder, a frame that it had to conceal, an index with more frames than were decoded, and, in streams
-without sizes or an index (MPEG-TS, MPEG-PS), a jump of the times.
+Signs of damage are: a container that declares more data than the file holds, a packet that the demuxer marks as
+corrupt, an error of the decoder, a frame that it had to conceal, an index with more frames than were decoded, and, in
+streams without sizes or an index (MPEG-TS, MPEG-PS), a jump of the times.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Optical flow by name, its 8-bit coding and its colour coding.
 
-A flow field has the displacement of each pixel from one frame to the next: `(height, width, 2)` float32, u pixels to the
-right and v pixels down.
+A flow field has the displacement of each pixel from one frame to the next: `(height, width, 2)` float32, u pixels to
+the right and v pixels down.
 """
 
 from __future__ import annotations
@@ -237,8 +237,8 @@ _opencv_threads = 1
 def _single_threaded_opencv() -> Iterator[None]:
     """Turns OpenCV's own threads off while any pair is computed.
 
-    Pairs in parallel keep all cores busy, while the serial parts of a single pair would not; and no field depends on how
-    OpenCV divides a frame among its threads.
+    Pairs in parallel keep all cores busy, while the serial parts of a single pair would not; and no field depends on
+    how OpenCV divides a frame among its threads.
     """
     global _opencv_users, _opencv_threads
     with _opencv_lock:

@@ -50,7 +50,8 @@ def input_size(source: tuple[int, int], target: tuple[int, int], rule: str) -> t
 def short_size(original: tuple[int, int], short_side: int) -> tuple[int, int]:
     """The (height, width) at which the papers compute flow, for a video of `original` (height, width).
 
-    The short side becomes `short_side` pixels, the aspect ratio is kept, and both sides are rounded down to even numbers.
+    The short side becomes `short_side` pixels, the aspect ratio is kept, and both sides are rounded down to even
+    numbers.
 
     >>> short_size((240, 320), 256)
     (256, 340)

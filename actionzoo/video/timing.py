@@ -46,8 +46,8 @@ def declared_duration(container: InputContainer, stream: VideoStream) -> float |
 class Clock:
     """Computes the times of frames, from 0 on, from their timestamps.
 
-    Containers round timestamps (Matroska to 1 ms). A time that close to a multiple of 1 / rate becomes that multiple, so
-    that a video has the same times in every container.
+    Containers round timestamps (Matroska to 1 ms). A time that close to a multiple of 1 / rate becomes that multiple,
+    so that a video has the same times in every container.
 
     Args:
         rate: the nominal frames per second.

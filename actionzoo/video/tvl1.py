@@ -2,13 +2,13 @@
 
 The flow (u, v) from frame I0 to frame I1 minimises the sum over all pixels of |grad u| + |grad v| + lambda |rho|, where
 rho = I1(x + u, y + v) - I0 is the change of brightness. As in the paper, and in the description by Sanchez, Meinhardt
-and Facciolo (IPOL 2013), I1 is warped and rho linearised several times on each level of a pyramid; each time, steps that
-reduce |rho| alternate with steps that reduce the total variation, whose dual variables are p.
+and Facciolo (IPOL 2013), I1 is warped and rho linearised several times on each level of a pyramid; each time, steps
+that reduce |rho| alternate with steps that reduce the total variation, whose dual variables are p.
 
 Some parts go beyond the paper; `benchmarks/flow.py` measures the result. The dual variables are projected onto the unit
 disc (Wedel et al. 2009, section 3.2) instead of being divided by 1 + tau/theta |grad u|, and are kept from level to
-level. The coupling theta between the two kinds of step is tightened from warp to warp: loose, to find large motion, then
-tight, to suppress noise. A median filter follows every warp (Sun, Roth and Black 2010).
+level. The coupling theta between the two kinds of step is tightened from warp to warp: loose, to find large motion,
+then tight, to suppress noise. A median filter follows every warp (Sun, Roth and Black 2010).
 
 The loops over pixels are in `actionzoo.video.tvl1_kernels`.
 """

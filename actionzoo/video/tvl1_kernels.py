@@ -1,8 +1,9 @@
 """The loops of TV-L1 over pixels, compiled by numba, and the memory layout of their arrays.
 
-`iterate`, which takes most of the time, does all iterations of a warp in one sweep over the rows: iteration k follows one
-row behind iteration k - 1, so that a row is loaded into the cache once. It is vectorised explicitly: LLVM's automatic
-vectorisation checks before every row that no two of the ten planes overlap, which took up to half of the time.
+`iterate`, which takes most of the time, does all iterations of a warp in one sweep over the rows: iteration k follows
+one row behind iteration k - 1, so that a row is loaded into the cache once. It is vectorised explicitly: LLVM's
+automatic vectorisation checks before every row that no two of the ten planes overlap, which took up to half of the
+time.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ Planes = NDArray[np.float32]
 """One number per pixel, `(height, width)`, or several."""
 
 LANES = 16
-"""Numbers in the widest vector of today's processors. Rows are padded to a multiple of it, so that there is no remainder
-loop, and by one vector on either side, so that the first pixel is aligned."""
+"""Numbers in the widest vector of today's processors. Rows are padded to a multiple of it, so that there is no
+remainder loop, and by one vector on either side, so that the first pixel is aligned."""
 
 # Planes of the state `(height + 1, 6, width and padding)`: the flow, and the dual variables of each of its two parts.
 # Pixel (y, x) is at [y + 1, :, x + LANES]; row 0 and the columns before the first pixel are borders, where the dual
@@ -54,8 +55,8 @@ def zeros(*shape: int) -> Planes:
 def _compiled(signature: str) -> Callable[[_KernelT], _KernelT]:
     """Compile for these types at import, and cache the machine code on disk if possible.
 
-    Numba caches it beside this file or in the user's cache folder, for this processor and this source. If neither can be
-    written, or the cache is damaged, the code is compiled anew in every process.
+    Numba caches it beside this file or in the user's cache folder, for this processor and this source. If neither can
+    be written, or the cache is damaged, the code is compiled anew in every process.
     """
 
     def compile_kernel(kernel: _KernelT) -> _KernelT:
@@ -185,8 +186,8 @@ def linearise(
 ) -> None:
     """The data term around the flow in `state`, of rows top to bottom. `step` is lambda theta.
 
-    It is zero where the flow leaves the frame or brightness does not vary: total variation alone decides there. Each row
-    takes three loops: the positions, the interpolated samples, and the data term.
+    It is zero where the flow leaves the frame or brightness does not vary: total variation alone decides there. Each
+    row takes three loops: the positions, the interpolated samples, and the data term.
     """
     height, width = first.shape
     flat = samples.reshape(-1)
