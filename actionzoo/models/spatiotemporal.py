@@ -166,7 +166,7 @@ def _filters(clip: keras.KerasTensor, kind: str, init: str) -> resnet.OverTime:
         )
     identity = InflatedIdentity(init)
     return resnet.OverTime(
-        behind=lambda x, name: TemporalConv(x.shape[-1], use_bias=True, kernel_initializer=identity, name=name)(
+        after=lambda x, name: TemporalConv(x.shape[-1], use_bias=True, kernel_initializer=identity, name=name)(
             [x, clip]
         )
     )

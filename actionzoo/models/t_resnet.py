@@ -85,7 +85,7 @@ def _scores(
     for stage, index in spec.units():
         over_time = None
         if index in (0, 2) or not spec.bottleneck:
-            over_time = _block_beside(tower.clip, _start(init, blocks))
+            over_time = _parallel_block(tower.clip, _start(init, blocks))
             blocks += 1
         tower.x = resnet.unit(tower.x, spec, stage, index, tower.stream, over_time=over_time)
         tower.x = resnet.relu(tower.x, stage, index, tower.stream)
@@ -93,7 +93,7 @@ def _scores(
     return tower.scores(num_classes, over_time="max")
 
 
-def _block_beside(clip: keras.KerasTensor, start: keras.initializers.Initializer) -> resnet.OverTime:
+def _parallel_block(clip: keras.KerasTensor, start: keras.initializers.Initializer) -> resnet.OverTime:
     """The temporal residual block of one unit."""
 
     def block(x: keras.KerasTensor, channels: int, stride: int, name: str) -> keras.KerasTensor:
@@ -101,7 +101,7 @@ def _block_beside(clip: keras.KerasTensor, start: keras.initializers.Initializer
         x = TemporalConv(channels, use_bias=True, spatial_stride=stride, kernel_initializer=start, name=name)([x, clip])
         return ChannelScale(0.01, name=f"{name}_scale")(x)
 
-    return resnet.OverTime(beside=block)
+    return resnet.OverTime(parallel=block)
 
 
 def _start(init: str, block: int) -> keras.initializers.Initializer:
