@@ -1,4 +1,4 @@
-"""Text for people and for programs: safe to print, and whole or not there at all."""
+"""Text for people and for programs: safe to print, and written atomically."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from actionzoo.errors import ActionzooError
 from actionzoo.files import cannot_write, replacing_output
 
 _OUT_OF_MEMORY = ("OutOfMemoryError", "ResourceExhaustedError")
-"""What torch and TensorFlow call it."""
+"""Names of this error in torch and TensorFlow."""
 
 
 def printable(text: object) -> str:
-    r"""One line that a terminal shows as it is: control characters and undecodable bytes are written as escapes.
+    r"""One line that is safe on a terminal: control characters and undecodable bytes are escaped.
 
     >>> print(printable("café\x1b[31m\nb"))
     café\x1b[31m\nb
@@ -30,7 +30,7 @@ def printable(text: object) -> str:
 
 
 def debugging() -> bool:
-    """Whether the user wants tracebacks: ACTIONZOO_DEBUG=1."""
+    """Whether tracebacks are wanted: ACTIONZOO_DEBUG=1."""
     return os.environ.get("ACTIONZOO_DEBUG") == "1"
 
 
@@ -44,23 +44,23 @@ _VERBOSITY = _Verbosity()
 
 
 def set_verbosity(*, quiet: bool, verbose: bool) -> None:
-    """What `--quiet` and `--verbose` say, for the command that runs."""
+    """Sets `--quiet` and `--verbose` for the command that runs."""
     _VERBOSITY.quiet, _VERBOSITY.verbose = quiet, verbose
 
 
 def shows_progress() -> bool:
-    """Whether bars are wanted, and can be shown: stderr is a terminal."""
+    """Whether progress bars are shown: unless `--quiet`, on a terminal."""
     return not _VERBOSITY.quiet and sys.stderr is not None and sys.stderr.isatty()
 
 
 def note(text: object) -> None:
-    """Prints a message that is no result on stderr, unless `--quiet`."""
+    """Prints a message on stderr, unless `--quiet`."""
     if not _VERBOSITY.quiet:
         _say(text)
 
 
 def detail(text: object) -> None:
-    """Prints what only `--verbose` shows, on stderr."""
+    """Prints a message on stderr, with `--verbose`."""
     if _VERBOSITY.verbose:
         _say(text)
 
@@ -102,11 +102,11 @@ def warn(text: str) -> None:
 
 
 def standard_output(*, utf8: bool) -> TextIO:
-    r"""Standard output that never fails on a character; `utf8` for formats that are UTF-8 whatever the locale says.
+    r"""Standard output that never fails on a character; `utf8` for formats that are UTF-8 whatever the locale.
 
-    A character that cannot be encoded is printed as `\udc80`: inside a JSON string that is the character again.
+    A character that cannot be encoded is printed as `\udc80`: a valid escape in a JSON string.
     """
-    if sys.stdout is None:  # closed by who started us
+    if sys.stdout is None:  # closed by the parent process
         return io.StringIO()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8" if utf8 else None, errors="backslashreplace")
