@@ -22,6 +22,7 @@ from actionzoo.models.arguments import check_choice
 from actionzoo.models.temporal import FoldTime, UnfoldTime
 
 JOINS = ("sum", "max", "concat", "conv", "bilinear")
+_STOCK_JOINS = {"sum": layers.Add, "max": layers.Maximum, "concat": layers.Concatenate}
 TOWER_AVERAGES = ("logits", "softmax")
 
 
@@ -139,12 +140,8 @@ def join(
         `(batch * time, height, width, channels)`; for bilinear fusion `(batch * time, D * D)`.
     """
     pair = [appearance, motion]
-    if how == "sum":
-        return layers.Add(name=name)(pair)
-    if how == "max":
-        return layers.Maximum(name=name)(pair)
-    if how == "concat":
-        return layers.Concatenate(name=name)(pair)
+    if how in _STOCK_JOINS:
+        return _STOCK_JOINS[how](name=name)(pair)
     if how == "bilinear":
         return BilinearFusion(dtype="float32", name=name)(pair)
     x = layers.Concatenate(name=f"{name}_concat")(pair)
@@ -178,7 +175,7 @@ def join_scores(
     classes = appearance.shape[-1]
     pair = [appearance, motion]
     if how in ("sum", "max"):
-        return (layers.Add if how == "sum" else layers.Maximum)(dtype="float32", name="logits")(pair)
+        return _STOCK_JOINS[how](dtype="float32", name="logits")(pair)
     stack = BilinearFusion if how == "bilinear" else layers.Concatenate
     joined = stack(dtype="float32", name="fusion_logits")(pair)
     start = FusionKernel(init) if how == "conv" else "glorot_uniform"

@@ -13,59 +13,44 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-
-class _Algorithm(Protocol):
-    """Computes the flow `(height, width, 2)` from one grey frame `(height, width)` to the next."""
-
-    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]: ...
+if TYPE_CHECKING:
+    from actionzoo.video.reader import Frame
 
 
-class HasImage(Protocol):
-    """Anything with an image, `(height, width, 3)` uint8, such as a `video.reader.Frame`."""
-
-    @property
-    def image(self) -> NDArray[np.uint8]: ...
+_Algorithm = Callable[[NDArray[np.uint8], NDArray[np.uint8], int], NDArray[np.float32]]
+"""Computes the flow `(height, width, 2)` from one grey frame `(height, width)` to the next, in that many threads."""
 
 
-_FrameT = TypeVar("_FrameT", bound=HasImage)
-
-
-class _OpenCV:
+def _opencv(algorithm: Any) -> _Algorithm:
     """An algorithm of OpenCV, which computes a pair in one thread."""
 
-    def __init__(self, algorithm: Any) -> None:
-        self._algorithm = algorithm
-
-    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
+    def compute(first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
         height, width = first.shape
-        flow = self._algorithm.calc(_padded(first), _padded(second), None)
+        flow = algorithm.calc(_padded(first), _padded(second), None)
         return np.ascontiguousarray(flow[:height, :width])
+
+    return compute
 
 
 def _dis(preset: int, finest_scale: int | None = None) -> _Algorithm:
     algorithm = cv2.DISOpticalFlow.create(preset)
     if finest_scale is not None:
         algorithm.setFinestScale(finest_scale)
-    return _OpenCV(algorithm)
+    return _opencv(algorithm)
 
 
-class _TVL1:
-    """Our TV-L1 with its defaults."""
+def _tvl1() -> _Algorithm:
+    from actionzoo.video.tvl1 import TVL1, Memory  # imports numba, which takes half a second
 
-    def __init__(self) -> None:
-        from actionzoo.video.tvl1 import TVL1, Memory  # imports numba, which takes half a second
-
-        self._algorithm, self._memory = TVL1(), Memory()
-
-    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
-        return self._algorithm.calc(first, second, threads, self._memory)
+    return partial(TVL1().calc, memory=Memory())
 
 
 _BUILDERS: dict[str, Callable[[], _Algorithm]] = {
@@ -74,9 +59,9 @@ _BUILDERS: dict[str, Callable[[], _Algorithm]] = {
     "dis-fast": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_FAST),
     "dis-medium": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
     "dis-fine": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM, finest_scale=0),
-    "farneback": lambda: _OpenCV(cv2.FarnebackOpticalFlow.create()),
-    "tvl1": _TVL1,
-    "tvl1-opencv": lambda: _OpenCV(cv2.optflow.DualTVL1OpticalFlow.create()),
+    "farneback": lambda: _opencv(cv2.FarnebackOpticalFlow.create()),
+    "tvl1": _tvl1,
+    "tvl1-opencv": lambda: _opencv(cv2.optflow.DualTVL1OpticalFlow.create()),
 }
 
 METHODS = tuple(_BUILDERS)
@@ -124,16 +109,16 @@ def optical_flow(frames: NDArray[np.uint8], method: str = "dis", workers: int | 
 
 
 def flow_stream(
-    frames: Iterable[_FrameT],
+    frames: Iterable[Frame],
     method: str = "dis",
     workers: int | None = None,
     ahead: int | None = None,
     busy: Callable[[float], None] | None = None,
-) -> Generator[tuple[_FrameT, NDArray[np.float32] | None], None, None]:
+) -> Generator[tuple[Frame, NDArray[np.float32] | None]]:
     """Compute the flow of a stream of frames in parallel, while the caller works on earlier ones.
 
     Args:
-        frames: anything with an `image`, `(height, width, 3)` uint8 RGB.
+        frames: their images are `(height, width, 3)` uint8 RGB.
         method: a name of `METHODS`.
         workers: number of threads, by default one per core.
         ahead: frames, at most, that are read beyond the one that is returned; by default twice the workers.
@@ -152,8 +137,8 @@ def flow_stream(
     """
     with _FlowPool(method, workers, busy) as pool:
         ahead = 2 * pool.workers if ahead is None else max(1, ahead)
-        waiting: deque[tuple[_FrameT, Future[NDArray[np.float32]]]] = deque()
-        newest: tuple[_FrameT, NDArray[np.uint8]] | None = None
+        waiting: deque[tuple[Frame, Future[NDArray[np.float32]]]] = deque()
+        newest: tuple[Frame, NDArray[np.uint8]] | None = None
         for frame in frames:
             grey = _grey(frame.image)
             if newest is not None:
@@ -199,7 +184,7 @@ class _FlowPool:
         if algorithm is None:
             algorithm = self._own.algorithm = self._build()
         with _single_threaded_opencv():
-            flow = algorithm.calc(first, second, self._threads_a_pair)
+            flow = algorithm(first, second, self._threads_a_pair)
         if self._busy is not None:
             self._busy(time.perf_counter() - since)
         return flow

@@ -38,11 +38,7 @@ class Frames:
         self.fps = float(fps)
         self.images = self._checked_array(images) if isinstance(images, np.ndarray) else self._checked_list(images)
         self.height, self.width = self.images[0].shape[:2]
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds from the start of the first frame to the end of the last."""
-        return len(self.images) / self.fps
+        self.duration_s = len(self.images) / self.fps
 
     def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Each frame, after its time in seconds."""

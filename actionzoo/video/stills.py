@@ -32,15 +32,13 @@ class Stills(Protocol):
         height: in pixels.
         width: in pixels.
         fps: frames per second.
+        duration_s: from the start of the first frame to the end of the last, in seconds.
     """
 
     height: int
     width: int
     fps: float
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds from the start of the first frame to the end of the last."""
+    duration_s: float
 
     def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Each frame, `(height, width, 3)` uint8 RGB, after its time in seconds."""
@@ -114,13 +112,10 @@ class FrameFolder:
         if not self._paths:
             raise NotAVideoError(folder, "has no numbered images; name a folder of img_00001.jpg and so on")
         self.height, self.width = self._picture(self._paths[0]).shape[:2]
+        self.duration_s = len(self._paths) / fps
 
     def __str__(self) -> str:
         return str(self._folder)
-
-    @property
-    def duration_s(self) -> float:
-        return len(self._paths) / self.fps
 
     def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         for index, path in enumerate(self._paths):
@@ -151,16 +146,11 @@ class _AnimatedWebP:
         self._path = path
         with self._opened() as image:
             self.width, self.height = image.size
-            if self.width * self.height > MAX_PIXELS:
-                self._count, self._seconds = 1, 1.0
-            else:
-                self._count = getattr(image, "n_frames", 1)
-                self._seconds = sum(_duration_s(frame) for frame in ImageSequence.Iterator(image))
-        self.fps = self._count / self._seconds
-
-    @property
-    def duration_s(self) -> float:
-        return self._seconds
+            count, self.duration_s = 1, 1.0
+            if self.width * self.height <= MAX_PIXELS:  # others are refused, without decoding them
+                count = getattr(image, "n_frames", 1)
+                self.duration_s = sum(_duration_s(frame) for frame in ImageSequence.Iterator(image))
+        self.fps = count / self.duration_s
 
     def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         time = 0.0

@@ -165,23 +165,16 @@ class Memory:
         return self._arrays[name][:count].reshape(shape)
 
 
-class _Threads:
+class _Threads(ThreadPoolExecutor):
     """The threads that work on one pair: the caller's, and others."""
 
     def __init__(self, threads: int) -> None:
         self.threads = max(1, threads)
-        self._others = ThreadPoolExecutor(threads - 1, thread_name_prefix="tvl1") if threads > 1 else None
-
-    def __enter__(self) -> _Threads:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._others is not None:
-            self._others.shutdown()
+        super().__init__(max(1, threads - 1), thread_name_prefix="tvl1")  # starts none before it is needed
 
     def run(self, tasks: Sequence[Callable[[], None]]) -> None:
         """Run the tasks, at most one per thread, the first one in the caller's."""
-        waiting = [self._others.submit(task) for task in tasks[1:]] if self._others is not None else []
+        waiting = [self.submit(task) for task in tasks[1:]]
         tasks[0]()
         for other in waiting:
             other.result()
