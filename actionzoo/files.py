@@ -14,19 +14,39 @@ from actionzoo.errors import OutputError
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, parents: bool = True) -> Iterator[Path]:
     """Gives a name beside `path` to write to, a file or a folder, and renames it to `path` when that went well.
 
     Its permissions are those of any new file, so that other users of a cache can read it; those of `tempfile` are not.
-    Missing folders are made. Raises OSError.
+    Missing folders are made, unless `parents` is False. Raises OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if parents:
+        path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name[:32]}-{secrets.token_hex(4)}")
     try:
         yield beside
         os.replace(beside, path)
     finally:
         remove(beside)
+
+
+@contextlib.contextmanager
+def replacing_output(path: Path) -> Iterator[Path]:
+    """Like `replacing`, for a file that a user named: in a folder that exists, and behind the link if it is one.
+
+    Raises OutputError if `path` is a folder, OSError otherwise.
+    """
+    place = Path(os.path.realpath(path))
+    if place.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file in it")
+    with replacing(place, parents=False) as beside:
+        yield beside
+
+
+def cannot_write(path: Path, error: Exception) -> OutputError:
+    """The error that tells why a file was not written."""
+    reason = getattr(error, "strerror", None) or error
+    return OutputError(f"{path}: cannot be written ({reason}); choose another place or make room")
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:

@@ -1,4 +1,4 @@
-"""Every network's name, with what it is and where it comes from: a table that needs no Keras."""
+"""The names of all networks, with a description and the paper of each. Needs no Keras."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from fnmatch import fnmatchcase
 RESNET_DEPTHS = (18, 50, 101, 152)
 
 STREAM_BASES = {"vgg16": "VGG-16", **{f"resnet{depth}": f"ResNet-{depth}" for depth in RESNET_DEPTHS}}
-"""What streams are built on, as networks' names say it and as people do. ResNet-18 is ours, for small machines."""
+"""The base networks of streams: the part of a network's name, and the name in prose. ResNet-18 is ours."""
 
 
 @dataclass(frozen=True)
 class Paper:
-    """Where a system comes from."""
+    """The paper that describes a system.
+
+    Attributes:
+        venue: such as "CVPR'16".
+        authors: family names.
+        title: of the paper.
+    """
 
     venue: str
     authors: str
@@ -24,9 +30,7 @@ TWO_STREAM = Paper(
     "NIPS'14", "Simonyan, Zisserman", "Two-Stream Convolutional Networks for Action Recognition in Videos"
 )
 FUSION = Paper(
-    "CVPR'16",
-    "Feichtenhofer, Pinz, Zisserman",
-    "Convolutional Two-Stream Network Fusion for Video Action Recognition",
+    "CVPR'16", "Feichtenhofer, Pinz, Zisserman", "Convolutional Two-Stream Network Fusion for Video Action Recognition"
 )
 ST_RESNET = Paper(
     "NIPS'16", "Feichtenhofer, Pinz, Wildes", "Spatiotemporal Residual Networks for Video Action Recognition"
@@ -39,14 +43,14 @@ T_RESNET = Paper("CVPR'17", "Feichtenhofer, Pinz, Wildes", "Temporal Residual Ne
 
 @dataclass(frozen=True)
 class Network:
-    """What stands behind a name.
+    """A network of the zoo.
 
     Attributes:
-        system: as its paper calls it.
+        system: the name its paper gives to such networks.
         description: of the network with its default options, in a few words.
-        paper: that describes the system.
-        builder: its function in `actionzoo.models`.
-        base: what its streams are built on, a name of `STREAM_BASES`.
+        paper: the paper that describes the system.
+        builder: the name of its builder in `actionzoo.models`.
+        base: the base network of its streams, a name of `STREAM_BASES`.
     """
 
     system: str
@@ -91,11 +95,14 @@ def _builder_name(system: str, base: str) -> str:
 
 
 NETWORKS: dict[str, Network] = _networks()
-"""All networks by name: system by system in the order of the papers, small ones first."""
+"""All networks by name: system by system in the order of the papers, the smallest first."""
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names of the networks that match a wildcard pattern, in the order of `NETWORKS`.
+    """List the names of networks, in the order of `NETWORKS`.
+
+    Args:
+        pattern: with wildcards, as in `fnmatch`.
 
     >>> list_models("st_mul*")
     ['st_mulnet18', 'st_mulnet50', 'st_mulnet101', 'st_mulnet152']

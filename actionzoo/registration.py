@@ -1,7 +1,7 @@
-"""Makes the layers of our networks known to Keras, whichever of the two is imported first.
+"""Registers our layers with Keras, whichever of the two packages is imported first.
 
-Keras finds a layer that is not its own only once the module with it has been imported. `import actionzoo` itself loads
-no framework, so that waits for Keras.
+Keras finds custom layers only after their module has been imported. `import actionzoo` loads no framework, so that the
+registration waits for Keras.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 LAYERS = "actionzoo.models"
-"""Importing it registers them."""
+"""The module that registers our layers when it is imported."""
 
 
 def register_layers() -> None:
-    """Registers our layers: now if Keras has been imported, otherwise as soon as it is."""
+    """Register our layers: at once if Keras has been imported, otherwise as soon as it is."""
     if "keras" in sys.modules:
         importlib.import_module(LAYERS)
     else:
@@ -26,7 +26,7 @@ def register_layers() -> None:
 
 
 class _AfterKeras(MetaPathFinder):
-    """Leaves finding Keras to the other finders, but has the layers imported behind it; then it is gone."""
+    """Import hook that lets the other finders find Keras, imports our layers after it, and removes itself."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None

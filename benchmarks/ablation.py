@@ -71,35 +71,36 @@ def scores_of(name: str, fold: int, seed: int, data: VideoDataset, work: Path) -
         files = resolve_model(place / "run")
         done = evaluate(files, divided.in_split("test"), Protocol(files.spec, "windows"))
         (place / "scores.npz").write_bytes(done.scores.to_npz())
-        right = (done.scores.answers == done.scores.labels).mean()
-        print(f"{name}, fold {fold + 1}, seed {seed}: {100 * right:.1f} %, {time.time() - since:.0f} s", flush=True)
+        correct = (done.scores.answers == done.scores.labels).mean()
+        print(f"{name}, fold {fold + 1}, seed {seed}: {100 * correct:.1f} %, {time.time() - since:.0f} s", flush=True)
         keras.backend.clear_session()
     return read_scores(place / "scores.npz")
 
 
 def summarise(data: VideoDataset, work: Path) -> dict[str, Any]:
-    """Percent right of each network and of the single streams, with standard errors and differences to late fusion."""
-    right = {name: _right(name, "answer", data, work) for name in NETWORKS}
-    right = {stream: _right("late", stream, data, work) for stream in ("appearance", "motion")} | right
+    """Accuracy in percent of each network and single stream, with standard errors and gains over late fusion."""
+    correct = {name: _correct(name, "answer", data, work) for name in NETWORKS}
+    correct = {stream: _correct("late", stream, data, work) for stream in ("appearance", "motion")} | correct
     groups = np.array([video.group for video in data.videos])
     shown = np.array([data.classes[video.class_index] for video in data.videos])
     rows = {}
-    for name, table in right.items():
-        gain = table.mean(axis=0) - right["late"].mean(axis=0)
+    for name, table in correct.items():
+        gain = table.mean(axis=0) - correct["late"].mean(axis=0)
         rows[name] = {
-            "right": _mean(table.mean(axis=0), groups),
+            "correct": _mean(table.mean(axis=0), groups),
             "without_point": _mean(table.mean(axis=0)[shown != "point"], groups[shown != "point"]),
             "by_seed": [round(100 * float(row.mean()), 1) for row in table],
             "against_late": _mean(gain, groups),
         }
     pairs = {
-        f"{one} - {other}": _mean(right[one].mean(axis=0) - right[other].mean(axis=0), groups) for one, other in PAIRS
+        f"{one} - {other}": _mean(correct[one].mean(axis=0) - correct[other].mean(axis=0), groups)
+        for one, other in PAIRS
     }
     return {"pairs": pairs, "steps": STEPS, "recipe": RECIPE.to_toml(), "networks": rows}
 
 
-def _right(name: str, output: str, data: VideoDataset, work: Path) -> np.ndarray:
-    """Whether each clip is right, `(seeds, clips)` in the order of the data."""
+def _correct(name: str, output: str, data: VideoDataset, work: Path) -> np.ndarray:
+    """Whether each prediction is correct, `(seeds, clips)` in the order of the data."""
     table = np.full((len(SEEDS), len(data.videos)), np.nan)
     order = {str(video.path): place for place, video in enumerate(data.videos)}
     for seed in SEEDS:
@@ -133,7 +134,7 @@ def main() -> None:
         options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     print('| | % of 84 clips | without "point" | against late fusion | seeds |\n|---|---|---|---|---|')
     for name, row in found["networks"].items():
-        cells = [f"{mean:.1f} ± {error:.1f}" for mean, error in (row["right"], row["without_point"])]
+        cells = [f"{mean:.1f} ± {error:.1f}" for mean, error in (row["correct"], row["without_point"])]
         gain = "{:+.1f} ± {:.1f}".format(*row["against_late"])
         print(f"| {name} | {' | '.join(cells)} | {gain} | {', '.join(map(str, row['by_seed']))} |")
     for pair, (gain, error) in found["pairs"].items():

@@ -1,9 +1,9 @@
-"""How a model answers with other flow than it was trained with: the clips of a folder, once with each method.
+"""Accuracy of a model with flow methods other than the one it was trained with, on the clips of a folder.
 
     python -m benchmarks.flow_accuracy FOLDER [--model mini] [--methods dis-fine tvl1 ...]
 
-FOLDER has a folder of clips for each class, as `actionzoo data puppets` writes them. Prints how many clips are right
-with each method, the mean score of the right class, and how many have the top class of the first method.
+FOLDER has a folder of clips for each class, as `actionzoo data puppets` writes them. Prints how many predictions are
+correct with each method, the mean score of the correct class, and how many agree with those of the first method.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from actionzoo.inference import Answer, expand_sources, load_model
 from actionzoo.video.flow import METHODS
 
 
-def right_score(answer: Answer) -> float:
+def correct_score(answer: Answer) -> float:
     """The score of the class that the clip's folder names."""
     truth = Path(answer.source).parent.name
     return next((prediction.score for prediction in answer.predictions if prediction.label == truth), 0.0)
@@ -31,16 +31,16 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=("dis-fine", "tvl1", "dis", "farneback"))
     given = parser.parse_args()
     sources = expand_sources([given.folder])
-    print(f"{given.model}, {len(sources)} clips\n\n{'':<14}{'right':>8}{'':>9}{'score':>8}{'as first':>10}")
+    print(f"{given.model}, {len(sources)} clips\n\n{'':<14}{'correct':>8}{'':>9}{'score':>8}{'as first':>10}")
     first: list[Answer] = []
     for method in given.methods:
         model = load_model(given.model, flow=method, force=True, offline=True)
         answers = [model.predict(source, sys.maxsize) for source in sources]
         first = first or answers
-        right = sum(answer.label == Path(answer.source).parent.name for answer in answers)
-        score = statistics.fmean(right_score(answer) for answer in answers)
+        correct = sum(answer.label == Path(answer.source).parent.name for answer in answers)
+        score = statistics.fmean(correct_score(answer) for answer in answers)
         same = sum(answer.label == other.label for answer, other in zip(answers, first, strict=True))
-        print(f"{method:<14}{right:>8}{right / len(answers):>9.1%}{score:>8.3f}{same:>10}", flush=True)
+        print(f"{method:<14}{correct:>8}{correct / len(answers):>9.1%}{score:>8.3f}{same:>10}", flush=True)
 
 
 if __name__ == "__main__":

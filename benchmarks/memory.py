@@ -1,11 +1,11 @@
 """Peak memory of reading a long video against a short one.
 
-Makes a video of one minute and one of an hour (the same packets over and over), runs each stage over both in a process
-of its own, and prints the peak memory that the system counted for the process. An hour must not take more than a
-minute does, and nothing may take more than 700 MB.
+    python -m benchmarks.memory
+    python -m benchmarks.memory --minutes 1 10 --stages decode flow
 
-    python benchmarks/memory.py
-    python benchmarks/memory.py --minutes 1 10 --stages decode flow
+Makes a video of one minute and one of an hour (the same packets repeated), runs each stage over both in a process of
+its own, and prints the peak memory of the process. An hour must not take more than a minute, and nothing more than 700
+MB.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Whether bf16 answers as f32 does: both on every clip of a folder.
+"""Accuracy of bf16 against f32, on every clip of a folder.
 
-    python benchmarks/precision.py [FOLDER] [--model mini]
+    python -m benchmarks.precision [FOLDER] [--model mini]
 
-Prints for how many clips the top class is the same, how far any score is off, and the seconds the network took; and,
-where the folders carry the names of classes, how many clips each precision has right. bf16 may be a model's default
-(`precision` in the catalog) if the top class is the same on at least 99 % of real clips and no score is off by more
-than 0.02. On a processor without bf16 OpenVINO computes in f32, and the comparison says so.
+Prints for how many clips the top class is the same, the largest difference of a score, and the seconds of the network;
+and, where folders are named after classes, the top-1 accuracy of each precision. bf16 may be a model's default
+(`precision` in the catalog) if the top class is the same on at least 99 % of real clips and no score differs by more
+than 0.02. On a processor without bf16 OpenVINO computes in f32, which is printed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SAME_TOP, SCORE_OFF = 0.99, 0.02
 
 
 def compare(sources: list[str], model: str) -> list[tuple[Answer, Answer]]:
-    """The answers in f32 and in bf16 for every clip that has one."""
+    """The answers in f32 and in bf16 for every clip that can be read."""
     exact, fast = (load_model(model, precision=precision) for precision in ("f32", "bf16"))
     print(f"{model} on {exact.engine}; bf16 is computed in {fast.precision}")
     pairs = []
@@ -58,8 +58,8 @@ def main() -> None:
         seconds = sum(answer.timing_s["model"] for answer in answers)
         labels = {prediction.label for prediction in answers[0].predictions}
         known = [answer for answer in answers if Path(answer.source).parent.name in labels]
-        right = sum(answer.label == Path(answer.source).parent.name for answer in known)
-        accuracy = f", {right} of {len(known)} right" if known else ""
+        correct = sum(answer.label == Path(answer.source).parent.name for answer in known)
+        accuracy = f", {correct} of {len(known)} correct" if known else ""
         print(f"{name:<5} network {seconds:.1f} s{accuracy}")
     agrees = same / len(pairs) >= SAME_TOP and max(off) <= SCORE_OFF
     print("bf16 may be the default" if agrees else "bf16 must not be the default")

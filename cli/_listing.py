@@ -1,4 +1,4 @@
-"""Lists in columns and facts as JSON: with a heading on a terminal, plain elsewhere."""
+"""Lists in columns, and facts as JSON: with a heading on a terminal, plain elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PLAIN_WIDTH = 10_000
 
 
 def standard_console() -> Console:
-    """Standard output; where it is no terminal, lines are as long as they are."""
+    """Standard output; lines are not wrapped where it is not a terminal."""
     out = standard_output(utf8=False)
     return Console(file=out, width=None if out.isatty() else PLAIN_WIDTH, highlight=False)
 
@@ -21,7 +21,7 @@ def standard_console() -> Console:
 def columns(to: Console, *names: str, whole: tuple[str, ...]) -> Table:
     """Columns with a heading on a terminal, and without one elsewhere, for `cut`, `sort` and `awk`.
 
-    Those in `whole` are never broken into lines.
+    Those in `whole` are never wrapped.
     """
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=to.is_terminal, header_style="dim")
     for name in names:
@@ -30,7 +30,7 @@ def columns(to: Console, *names: str, whole: tuple[str, ...]) -> Table:
 
 
 def print_table(to: Console, table: Table) -> None:
-    """Prints a table, without the blanks that fill its last column where no terminal needs them."""
+    """Prints a table; without trailing blanks where standard output is not a terminal."""
     if to.is_terminal:
         to.print(table)
         return
@@ -40,6 +40,6 @@ def print_table(to: Console, table: Table) -> None:
 
 
 def print_json(content: object) -> None:
-    """Prints JSON, in UTF-8 whatever the locale says."""
+    """Prints JSON, in UTF-8 whatever the locale."""
     out = standard_output(utf8=True)
     out.write(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -60,10 +60,7 @@ Step = Annotated[
 
 
 def format_of(given: Format | None, output: Path | None, suffixes: Mapping[str, Format]) -> Format | None:
-    """The format that `--format` names, else that of the suffix of `--output`; None where there is neither.
-
-    Raises BadParameter for a suffix that is in no format.
-    """
+    """The format of `--format`, else that of the suffix of `--output`; None without either. Raises BadParameter."""
     suffix = output.suffix.lower() if output is not None else ""
     if given is not None or not suffix:
         return given

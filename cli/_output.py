@@ -1,25 +1,25 @@
-"""Text for people and for programs: safe to print, and whole or not there at all."""
+"""Text for people and for programs: safe to print, and written atomically."""
 
 from __future__ import annotations
 
 import io
 import os
-import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from actionzoo.errors import ActionzooError, OutputError
+from actionzoo.errors import ActionzooError
+from actionzoo.files import cannot_write, replacing_output
 
 _OUT_OF_MEMORY = ("OutOfMemoryError", "ResourceExhaustedError")
-"""What torch and TensorFlow call it."""
+"""Names of this error in torch and TensorFlow."""
 
 
 def printable(text: object) -> str:
-    r"""One line that a terminal shows as it is: control characters and undecodable bytes are written as escapes.
+    r"""One line that is safe on a terminal: control characters and undecodable bytes are escaped.
 
     >>> print(printable("café\x1b[31m\nb"))
     café\x1b[31m\nb
@@ -30,7 +30,7 @@ def printable(text: object) -> str:
 
 
 def debugging() -> bool:
-    """Whether the user wants tracebacks: ACTIONZOO_DEBUG=1."""
+    """Whether tracebacks are wanted: ACTIONZOO_DEBUG=1."""
     return os.environ.get("ACTIONZOO_DEBUG") == "1"
 
 
@@ -44,23 +44,23 @@ _VERBOSITY = _Verbosity()
 
 
 def set_verbosity(*, quiet: bool, verbose: bool) -> None:
-    """What `--quiet` and `--verbose` say, for the command that runs."""
+    """Sets `--quiet` and `--verbose` for the command that runs."""
     _VERBOSITY.quiet, _VERBOSITY.verbose = quiet, verbose
 
 
 def shows_progress() -> bool:
-    """Whether bars are wanted, and can be shown: stderr is a terminal."""
+    """Whether progress bars are shown: unless `--quiet`, on a terminal."""
     return not _VERBOSITY.quiet and sys.stderr is not None and sys.stderr.isatty()
 
 
 def note(text: object) -> None:
-    """Prints a message that is no result on stderr, unless `--quiet`."""
+    """Prints a message on stderr, unless `--quiet`."""
     if not _VERBOSITY.quiet:
         _say(text)
 
 
 def detail(text: object) -> None:
-    """Prints what only `--verbose` shows, on stderr."""
+    """Prints a message on stderr, with `--verbose`."""
     if _VERBOSITY.verbose:
         _say(text)
 
@@ -102,11 +102,11 @@ def warn(text: str) -> None:
 
 
 def standard_output(*, utf8: bool) -> TextIO:
-    r"""Standard output that never fails on a character; `utf8` for formats that are UTF-8 whatever the locale says.
+    r"""Standard output that never fails on a character; `utf8` for formats that are UTF-8 whatever the locale.
 
-    A character that cannot be encoded is printed as `\udc80`: inside a JSON string that is the character again.
+    A character that cannot be encoded is printed as `\udc80`: a valid escape in a JSON string.
     """
-    if sys.stdout is None:  # closed by who started us
+    if sys.stdout is None:  # closed by the parent process
         return io.StringIO()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8" if utf8 else None, errors="backslashreplace")
@@ -115,10 +115,12 @@ def standard_output(*, utf8: bool) -> TextIO:
 
 @contextmanager
 def output_file(path: Path) -> Iterator[TextIO]:
-    """A text file that appears whole, under its name, when the block ends, and not at all if the block raises.
+    """A text file that is written atomically: it gets its name when the block ends, and is gone if the block raises.
 
-    It is written beside its place and renamed. Something that is not a plain file (a pipe, `/dev/stdout`) is written to
-    directly. Raises OutputError, for a missing folder or permission before the block starts.
+    What is not a regular file (a pipe, `/dev/stdout`) is written to directly.
+
+    Raises:
+        OutputError: the file cannot be written; a missing folder or permission shows before the block starts.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "answer.txt"
@@ -129,27 +131,12 @@ def output_file(path: Path) -> Iterator[TextIO]:
     >>> path.read_text()
     'push'
     """
-    place = Path(os.path.realpath(path))  # a link stays a link
     try:
-        if place.is_dir():
-            raise OutputError(f"{path}: is a folder; name a file")
-        direct = place.exists() and not stat.S_ISREG(place.stat().st_mode)
-        beside = place if direct else place.with_name(f".actionzoo-{os.urandom(4).hex()}.part")
-        out = beside.open("w" if direct else "x", encoding="utf-8", errors="backslashreplace", newline="\n")
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    try:
-        with out:
+        direct = path.exists() and not path.is_file() and not path.is_dir()
+        with (
+            nullcontext(path) if direct else replacing_output(path) as place,
+            place.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as out,
+        ):
             yield out
-        if not direct:
-            beside.replace(place)
     except OSError as error:
-        raise _cannot_write(path, error) from error
-    finally:
-        if not direct:
-            with suppress(OSError):
-                beside.unlink()
-
-
-def _cannot_write(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written: {error.strerror or error}")
+        raise cannot_write(path, error) from error

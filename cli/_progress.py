@@ -1,4 +1,4 @@
-"""How far a command is, on standard error and only where that is a terminal."""
+"""The progress bar of a command, on standard error if that is a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._output import shows_progress
 
 @contextmanager
 def bar(title: str, value: str = "") -> Iterator[Callable[..., None]]:
-    """A bar; call what it gives with how many are done, how many there are and, if it has a name, a value to show."""
+    """A bar. Call what it yields with the number done, the total and, if it has a name, a value to show."""
     columns = [TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     if value:
         columns.append(TextColumn(value + " {task.fields[value]:.2f}"))

@@ -1,4 +1,4 @@
-"""What every command has: `-q` and `-v`, and that an end which Typer would call "Aborted!" reaches `main` as it is."""
+"""What all commands share: `-q` and `-v`, and errors that reach `main` instead of Typer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also say how lon
 
 
 class CarriedError(Exception):
-    """Carries what Typer would handle in its own words out of it; `error` is what a command ended with."""
+    """Carries the `error` that ended a command past Typer, which would print "Aborted!"."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -30,8 +30,8 @@ class CarriedError(Exception):
 
 
 def as_command(function: Callable[..., None]) -> Callable[..., None]:
-    """The function of a command with `--quiet` and `--verbose` as well."""
-    if hasattr(function, "__signature__"):  # it is one already: a group's commands outlive a call of `main`
+    """Adds `--quiet` and `--verbose` to the function of a command."""
+    if hasattr(function, "__signature__"):  # done already: a group's commands outlive a call of `main`
         return function
 
     @wraps(function)
@@ -69,11 +69,11 @@ PARSER_WORDS = (
     (r"Input should be a finite number", "must be a finite number"),
     (r"(is not one of .*)\.$", r"\1"),
 )
-"""What the parser of Typer says of wrong values, and how it is said here."""
+"""Messages of Typer's parser about wrong values, and our wording."""
 
 
 def plain_words(message: str) -> str:
-    """What is wrong with a value, without the words of the parser.
+    """A message about a wrong value, without the jargon of the parser.
 
     >>> plain_words("Value error, 'xml' is not one of 'json', 'csv'.")
     "'xml' is not one of 'json', 'csv'"
@@ -86,7 +86,7 @@ def plain_words(message: str) -> str:
 
 
 def show_usage_error(error: Any) -> int:
-    """Prints what is wrong with the usage, and gives the exit code. Raises any other error as it is."""
+    """Prints a usage error and returns the exit code; raises any other error again."""
     if not hasattr(error, "show"):  # Typer does not name the class
         raise error
     error.message = plain_words(error.message)

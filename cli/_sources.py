@@ -1,4 +1,4 @@
-"""Sources of videos on the command line: which there are, what is wrong with them, how far the work on one is."""
+"""Sources of videos on the command line: expanding and checking them, and progress on one of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actionzoo.inference import Model
 
 Report = Callable[[float, float | None], None]
-"""Takes the seconds of a video that are done, and its duration if known."""
+"""Takes the seconds of a video that are done, and its duration in seconds if it is known."""
 
 
 def with_listed(sources: list[str]) -> Iterator[str]:
@@ -38,7 +38,7 @@ def with_listed(sources: list[str]) -> Iterator[str]:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Raises if there is no source, or one without a name."""
+    """Raises if there is no source, or a source has no name."""
     if not names:
         raise ActionzooError("no sources: the list on standard input is empty")
     if "" in names:
@@ -46,7 +46,7 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def check_source(name: str, *, offline: bool) -> None:
-    """Raises if one source cannot be read, whatever it holds."""
+    """Raises if a source cannot be read, whatever its content."""
     if os.path.isdir(name) and not actionzoo.video.files.is_frame_folder(name):
         raise VideoNotFoundError(name, "holds no videos; name another folder, or the files themselves")
     if offline and actionzoo.inference.sources.is_address(name):
@@ -63,7 +63,7 @@ def check_windows(window: float | None, step: float | None) -> None:
 
 
 def check_step(window: float | None, step: float | None, model: Model) -> None:
-    """Raises if windows would begin closer together than the frames that the model sees."""
+    """Raises if the step of windows is shorter than that of the frames that the model samples."""
     seconds, shortest = window if step is None else step, 1 / model.spec.fps
     if seconds is not None and seconds < shortest:
         raise typer.BadParameter(
@@ -73,7 +73,7 @@ def check_step(window: float | None, step: float | None, model: Model) -> None:
 
 @contextmanager
 def progress_bar(name: str, count: str = "") -> Iterator[Report | None]:
-    """A bar on stderr while the block runs, if stderr is a terminal; it is gone when the block ends."""
+    """A bar on stderr during the block, if stderr is a terminal."""
     if not shows_progress():
         yield None
         return

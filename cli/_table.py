@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ._output import printable
+from ._writers import Writer
 
 if TYPE_CHECKING:
     from actionzoo.inference import Answer, LiveAnswer, Model, Prediction, Window
@@ -18,10 +19,10 @@ UNCERTAIN = "uncertain"
 BAR_WIDTH = 32
 
 
-class TableWriter:
-    """Prints each answer as soon as it is there.
+class TableWriter(Writer):
+    """Prints each answer at once.
 
-    A source's best classes; with `windows`, a line for each window; for `many` sources without windows, a line for each
+    The best classes of a source; with `windows`, a line per window; for `many` sources without windows, a line per
     source. A line has `top_k` classes, side by side.
     """
 
@@ -65,12 +66,6 @@ class TableWriter:
         """Prints one line about a window of a source that may have no end."""
         self._line(window.predictions, Text(""), before=f"{clock(window.start_s)} - {clock(window.end_s)}  ")
 
-    def failure(self, source: str, error: Exception) -> None:
-        """Prints nothing: the reason is on stderr."""
-
-    def end(self) -> None:
-        """Prints nothing: everything is there."""
-
     def _row(self, prediction: Prediction, *, best: bool) -> list[Text]:
         label, style = prediction.label, "bold green" if best else ""
         if label == UNCERTAIN:
@@ -78,7 +73,7 @@ class TableWriter:
         return [Text(printable(label), style=style), Text(percent(prediction.score))]
 
     def _row_with_bar(self, prediction: Prediction, *, best: bool) -> list[Text]:
-        """On a terminal, a bar as long as the score is high."""
+        """On a terminal, with a bar of the length of the score."""
         if not self.terminal:
             return self._row(prediction, best=best)
         mark = "#" if self.console.options.ascii_only else "━"
@@ -105,7 +100,7 @@ class TableWriter:
 
 
 def percent(score: float) -> str:
-    """A score in its seven columns.
+    """A score in seven characters.
 
     >>> percent(0.1234), percent(1)
     (' 12.3 %', '100.0 %')
@@ -114,7 +109,7 @@ def percent(score: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A time in a video.
+    """A time in a video, in minutes and seconds.
 
     >>> clock(5.04), clock(3725)
     ('0:05.0', '1:02:05.0')

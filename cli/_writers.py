@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ._output import printable
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from actionzoo.inference import Answer, LiveAnswer, Prediction, Window
 
 
-class Writer(Protocol):
-    """Takes the results one by one, in the order in which they arrive, and writes them in one format."""
+class Writer:
+    """Takes the results one by one, as they arrive, and writes them in one format, which may leave some out."""
 
     def answer(self, answer: Answer) -> None:
         """Takes the answer about one source."""
@@ -26,14 +26,14 @@ class Writer(Protocol):
         """Takes one window of a source that may have no end."""
 
     def failure(self, source: str, error: Exception) -> None:
-        """Takes the reason why a source has no answer."""
+        """Takes the error of a source that has no answer."""
 
     def end(self) -> None:
-        """Writes what was held back until everything was known."""
+        """Writes what had to wait for the last result."""
 
 
-class JsonLinesWriter:
-    """One object a line, each written at once."""
+class JsonLinesWriter(Writer):
+    """One object per line, each written at once."""
 
     def __init__(self, out: TextIO, model: str) -> None:
         self.out = out
@@ -56,12 +56,9 @@ class JsonLinesWriter:
         self.out.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
         self.out.flush()
 
-    def end(self) -> None:
-        pass
-
 
 class JsonWriter(JsonLinesWriter):
-    """One list of the same objects, written at the end: half a list is no JSON."""
+    """One list of the same objects, written at the end: half a list is not JSON."""
 
     def __init__(self, out: TextIO, model: str) -> None:
         super().__init__(out, model)
@@ -74,10 +71,10 @@ class JsonWriter(JsonLinesWriter):
         self.out.write(json.dumps(self.results, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
 
 
-class CsvWriter:
-    """One row a prediction, for every window. A source without an answer has no row.
+class CsvWriter(Writer):
+    """One row per prediction and window; a source without an answer has none.
 
-    Rows about a camera or stream start and end at the time of their newest frame and have one more column, the latency.
+    Rows of a camera or stream start and end at the time of the newest frame and have a further column, the latency.
     """
 
     HEADER = ("source", "start_s", "end_s", "rank", "label", "index", "score")
@@ -98,12 +95,6 @@ class CsvWriter:
         time = round(answer.time_s, 3)
         self._write((source, time, time), answer.predictions, (round(answer.latency_s, 4),))
 
-    def failure(self, source: str, error: Exception) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
     def _write(
         self, where: tuple[object, ...], predictions: Sequence[Prediction], more: tuple[object, ...] = ()
     ) -> None:
@@ -113,7 +104,7 @@ class CsvWriter:
 
 
 def write_labels(out: TextIO, labels: Sequence[str], format: str) -> None:
-    """The classes of a model by index, one a line; as JSON a list.
+    """The classes of a model by index, one per line; in JSON a list.
 
     >>> import sys
     >>> write_labels(sys.stdout, ("hug", "kick"), "csv")

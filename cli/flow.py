@@ -20,11 +20,11 @@ from ._sources import check_names, progress_bar
 Format = Literal["jpeg", "npz", "mp4"]
 SUFFIXES: dict[str, Format] = {".npz": "npz", ".mp4": "mp4"}
 SHORT_SIDES = range(16, 4321)
-"""Up to 8K; flow of less than 16 pixels says nothing."""
+"""Up to 8K; frames below 16 pixels have no useful flow."""
 
 
 def _short_side(value: int | str) -> int | None:
-    """The number in `--size`, None for the video's own."""
+    """The number in `--short-side`; None for the size of the video."""
     if value == "original":
         return None
     if not str(value).isascii() or not str(value).isdigit() or int(value) not in SHORT_SIDES:
@@ -45,32 +45,27 @@ def flow(
             "replaced.",
         ),
     ],
-    method: Annotated[
-        FlowMethod,
-        typer.Option(help="tvl1: the papers' choice; dis: the fastest."),
-    ] = "tvl1",
+    method: Annotated[FlowMethod, typer.Option(help="tvl1: the papers' choice; dis: the fastest.")] = "tvl1",
     format: Annotated[
         Format | None, typer.Option(show_default=False, help="What to write. [default: what OUT ends in, or jpeg]")
     ] = None,
-    size: Annotated[
+    short_side: Annotated[
         int | None,
-        typer.Option(
-            metavar="PIXELS", parser=_short_side, help="The short side of the frames, or original for the video's own."
-        ),
+        typer.Option(metavar="PIXELS", parser=_short_side, help="Of the frames; original for the size of the video."),
     ] = 256,
     bound: Annotated[
         float | None,
         typer.Option(
             metavar="PIXELS",
             show_default=False,
-            help="The fastest motion in a JPEG, or that of full colour. [default: 20; mp4: 1/32 of the short side]",
+            help="Where JPEGs clip; in mp4, the speed of full saturation. [default: 20; mp4: 1/32 of the short side]",
         ),
     ] = None,
     frames: Annotated[
         bool, typer.Option("--frames", help="Also write the frames as JPEGs, at the size of the flow.")
     ] = False,
 ) -> None:
-    """Write the optical flow of a video: as the papers' JPEGs, as numbers, or in colours.
+    """Write the optical flow of a video: as the papers' JPEGs, as arrays, or in colours.
 
     jpeg: OUT/u/<video>/frame000001.jpg and OUT/v/<video>/frame000001.jpg hold the flow from the first frame to the
     second, clipped to the bound and coded as 0 to 255. npz: `flow` (frames-1, height, width, 2) in pixels, float16,
@@ -80,13 +75,20 @@ def flow(
     _check(source, out, format, bound, frames)
     with progress_bar(source) as progress:
         written = write_flow(
-            source, out, format=format, method=method, short_side=size, bound=bound, frames=frames, progress=progress
+            source,
+            out,
+            format=format,
+            method=method,
+            short_side=short_side,
+            bound=bound,
+            frames=frames,
+            progress=progress,
         )
     note(_summary(written, method))
 
 
 def _check(source: str, out: Path, format: Format, bound: float | None, frames: bool) -> None:
-    """Finds what cannot be before the long work."""
+    """Raises for what cannot be done, before the long work."""
     check_names([source])
     if is_live(source):
         raise typer.BadParameter("a camera or stream has no end: name a video", param_hint="SOURCE")
@@ -102,7 +104,7 @@ def _check(source: str, out: Path, format: Format, bound: float | None, frames: 
     if bound is not None and not 0 < bound < math.inf:
         raise typer.BadParameter("must be more than 0 pixels", param_hint="--bound")
     if bound is not None and format == "npz":
-        raise typer.BadParameter("is for jpeg and mp4: numbers are not clipped", param_hint="--bound")
+        raise typer.BadParameter("is for jpeg and mp4: arrays are not clipped", param_hint="--bound")
     if frames and format != "jpeg":
         raise typer.BadParameter("is for jpeg only", param_hint="--frames")
 

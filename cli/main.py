@@ -1,4 +1,4 @@
-"""Assembles the command `actionzoo` and turns every way of ending into its exit code.
+"""Assembles the command `actionzoo` and turns each way of ending into its exit code.
 
 0 done, 1 a known error (one line on stderr), 2 wrong usage, 3 some of several inputs failed, 130 interrupted.
 """
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         code = 130
-    except BrokenPipeError:  # the reader, `head` for one, has all it wants
+    except BrokenPipeError:  # the reader, such as `head`, has closed it
         code = 1
     except Exception as error:
         if debugging():
@@ -67,22 +67,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = 1
     _flush_or_discard()
     if argv is None:
-        os._exit(code)  # a network may still be loading in native code; and to take one down in order takes long
+        os._exit(code)  # a network may still be loading in native code, and an orderly shutdown takes long
     return code
 
 
 def _leave_ascii() -> None:
-    """Starts anew in Python's UTF-8 mode where file names are ASCII, as for LC_ALL=C with PYTHONUTF8=0.
+    """Restarts in Python's UTF-8 mode where file names are ASCII, as with LC_ALL=C and PYTHONUTF8=0.
 
-    Python itself takes UTF-8 in the C locale. Where it is told not to, a name with an accent in a CSV file or a model's
-    labels could neither be opened nor compared with that of a folder.
+    Otherwise a name with an accent in a CSV file or in a model's labels could neither be opened nor compared with that
+    of a folder.
     """
     if codecs.lookup(sys.getfilesystemencoding()).name == "ascii" and not sys.flags.utf8_mode:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _print_any_character() -> None:
-    """Characters that a stream's encoding lacks are printed as escapes."""
+    """Escapes characters that the encoding of a stream lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -104,7 +104,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
-    """The command line, with only the command loaded that `arguments` call: `--help` must answer at once."""
+    """The command line; only the command in `arguments` is imported, so that `--help` is fast."""
     app = typer.Typer(
         help="Two-stream action recognition in videos.",
         no_args_is_help=True,
@@ -143,7 +143,7 @@ def _global_options(
 
 
 def _not_called() -> None:
-    """Stands for a command that was not called, so that `--help` lists it."""
+    """Placeholder of a command that was not called, for `--help`."""
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
@@ -151,7 +151,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 
 def _flush_or_discard() -> None:
-    """Keeps the interpreter from failing on a closed or full standard output once more as it exits."""
+    """Keeps the interpreter from failing again on a closed or full standard output as it exits."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

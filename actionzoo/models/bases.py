@@ -1,4 +1,4 @@
-"""The networks that streams are built on, VGG-16 and ResNets, in the form that fusion works with."""
+"""The base networks of streams, VGG-16 and ResNets, as steps between which streams can be fused."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from actionzoo.models.towers import Step
 from actionzoo.names import STREAM_BASES
 
 SCORES = "logits"
-"""Name of a tower's last layer, the scores."""
+"""Name of the last layer of a tower, the scores."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """The network that a stream is built on.
+    """The base network of a stream.
 
     Attributes:
         trunk: the convolutional part, up to the last ReLU.
-        head: pool5 and, in VGG-16, fc6 and fc7; the classifier comes behind it.
-        fusable: names of the steps that two streams can be joined behind, in order; the scores are the last.
-        aliases: the papers' names of steps.
+        head: pool5 and, in VGG-16, fc6 and fc7; the classifier follows it.
+        fusable: names of the steps after which two streams can be fused, in order; the scores are the last.
+        aliases: step names by the papers' names.
     """
 
     trunk: list[Step]
@@ -30,9 +30,10 @@ class Base:
     aliases: dict[str, str]
 
     def step_name(self, layer: str) -> str:
-        """The step that `layer` means: its name, or one of the papers' (`relu5`, `fc6`, `scores`).
+        """The step that is called `layer`, its own name or one of the papers' (`relu5`, `fc6`, `scores`).
 
-        Raises ValueError if there is none.
+        Raises:
+            ValueError: there is no such step.
         """
         known = {name: name for name in self.fusable} | self.aliases | {"scores": SCORES, "fc8": SCORES}
         if layer not in known:
@@ -44,7 +45,17 @@ class Base:
 
 
 def get_base(name: str, channel_factor: float, strides: str, dropout: dict[str, float]) -> Base:
-    """The base network of that name, one of `STREAM_BASES`; `dropout` is the rate before the classifier, by stream."""
+    """Define a base network.
+
+    Args:
+        name: of `STREAM_BASES`.
+        channel_factor: factor on all numbers of channels.
+        strides: of ResNets, see `actionzoo.models.resnet.ResNetSpec`.
+        dropout: rate before the classifier, by stream.
+
+    Raises:
+        ValueError: an argument has an unknown value.
+    """
     check_choice("base", name, STREAM_BASES)
     spec = resnet.ResNetSpec(50 if name == "vgg16" else int(name.removeprefix("resnet")), channel_factor, strides)
     if name == "vgg16":

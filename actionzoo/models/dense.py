@@ -1,8 +1,6 @@
-"""A trained network for larger pictures and longer clips: fully convolutional, as the papers test theirs."""
+"""A trained network made fully convolutional, for larger frames and longer clips, as the papers test theirs."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import keras
 from keras import layers
@@ -11,14 +9,13 @@ from actionzoo.models.resnet import DenseAveragePooling
 
 
 def fully_convolutional(model: keras.Model) -> keras.Model:
-    """The same network for clips of any length and pictures of any size, at least as large as those it learned from.
+    """Make a network fully convolutional: for clips of any length and frames at least as large as in training.
 
-    What it sees at every place of a larger picture is averaged, in front of the classifier, which is linear: the same
-    as the mean of its scores. VGG-16's fc6 becomes a convolution. Clips may be as short as its pooling over time lets
-    them.
+    The features at all places of a larger frame are averaged before the classifier, which is linear: that equals the
+    mean of its scores. VGG-16's fc6 becomes a convolution. Clips need as many frames as temporal pooling does.
 
     Args:
-        model: a network of the zoo. It is left as it is.
+        model: a network of the zoo. It is not changed.
 
     Returns:
         A model of inputs `(batch, None, None, None, channels)` with the same weights.
@@ -38,8 +35,8 @@ def fully_convolutional(model: keras.Model) -> keras.Model:
     return result
 
 
-def _dense(layer: Any) -> Any:
-    """A layer that does at every place what this one does at one."""
+def _dense(layer: keras.Layer) -> keras.Layer:
+    """A layer that does at every place what `layer` does at one."""
     if isinstance(layer, layers.EinsumDense):
         height, width, _, units = layer.kernel.shape
         return layers.Conv2D(units, (height, width), name=layer.name)

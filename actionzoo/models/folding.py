@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolution before it: the same answers, for prediction only, with less work."""
+"""Batch normalisation folded into the convolution before it: the same predictions with less work."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from actionzoo.models.temporal import TemporalConv
 
 
 def fold_batch_norm(model: keras.Model) -> keras.Model:
-    """A copy of a network in which convolutions do the work of the batch normalisations behind them.
+    """Copy a network, with each batch normalisation folded into the convolution before it.
 
-    With its statistics fixed, batch normalisation is a factor and an offset a channel: the factor goes into the kernel,
-    the offset becomes a bias. Layers keep their names; folded ones pass on what they get. Batch normalisation that does
-    not follow a convolution (T-ResNet's) stays.
+    With fixed statistics, batch normalisation is a factor and an offset per channel: the factor is multiplied into the
+    kernel, the offset becomes a bias. Layers keep their names; folded ones become identities. Batch normalisation that
+    does not follow a convolution (T-ResNet's) stays.
 
     Args:
-        model: a functional model that calls each layer once. It is left as it is.
+        model: a functional model that calls each layer once. It is not changed.
 
     Returns:
-        A model with the same answers, up to rounding. It is not to be trained.
+        A model with the same outputs, up to rounding, for prediction only.
 
     Raises:
-        ValueError: it is not such a model.
+        ValueError: the model is not functional, or calls a layer more than once.
 
     >>> clip = keras.Input((8, 8, 3))
     >>> model = keras.Model(clip, layers.BatchNormalization(name="norm")(layers.Conv2D(4, 3, use_bias=False)(clip)))
@@ -37,13 +37,13 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     convolutions = _convolutions(model)
     folded = {convolution.name: name for name, convolution in convolutions.items()}
 
-    def copy(layer: Any) -> Any:
+    def copy(layer: keras.Layer) -> keras.Layer:
         if layer.name in convolutions:
             return layers.Identity(name=layer.name)
         config = layer.get_config()
         return type(layer).from_config(config | {"use_bias": True} if layer.name in folded else config)
 
-    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         return layer(*args) if isinstance(layer, layers.Identity) else layer(*args, **kwargs)  # without `mask`
 
     result = keras.models.clone_model(model, clone_function=copy, call_function=call)
@@ -56,8 +56,8 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     return result
 
 
-def _convolutions(model: keras.Model) -> dict[str, Any]:
-    """The convolution before each batch normalisation that nothing else reads, by the name of the latter."""
+def _convolutions(model: keras.Model) -> dict[str, keras.Layer]:
+    """By the name of a batch normalisation, the convolution before it, if nothing else reads that."""
     layer_of = makers(model)
     readers = Counter(id(tensor) for layer in model.operations for tensor in keras.tree.flatten(layer.input))
     readers.update(id(tensor) for tensor in model.outputs)
@@ -73,8 +73,8 @@ def _convolutions(model: keras.Model) -> dict[str, Any]:
     return found
 
 
-def _fold(weights: list[np.ndarray], norm: Any) -> list[np.ndarray]:
-    """Kernel and bias of a convolution, from its own weights and those of the batch normalisation behind it."""
+def _fold(weights: list[np.ndarray], norm: keras.Layer) -> list[np.ndarray]:
+    """Kernel and bias of a convolution with the batch normalisation after it folded in."""
     kernel, *bias = weights
     *trained, mean, variance = norm.get_weights()
     beta = trained.pop() if norm.center else 0

@@ -1,4 +1,4 @@
-"""Joining two streams: their scores (NIPS'14), their feature maps (CVPR'16), and one stream into the other (NIPS'16).
+"""Fusion of two streams: of their scores (NIPS'14) and of their feature maps (CVPR'16).
 
 CVPR'16, section 3.1, with x_a and x_b the maps of both streams, D channels each:
 
@@ -22,14 +22,18 @@ from actionzoo.models.arguments import check_choice
 from actionzoo.models.temporal import FoldTime, UnfoldTime
 
 JOINS = ("sum", "max", "concat", "conv", "bilinear")
+_STOCK_JOINS = {"sum": layers.Add, "max": layers.Maximum, "concat": layers.Concatenate}
 TOWER_AVERAGES = ("logits", "softmax")
 
 
 class Half(NamedTuple):
-    """How a fusing convolution starts for one of the two streams: `identity` times I, plus `scale` times `noise`.
+    """Initial kernel of a fusing convolution for one stream: `identity` times I, plus `scale` times `noise`.
 
-    Noise is `"he"`, N(0, sqrt(2 / (h w outputs))), `"classic"`, N(0, 0.01), `"glorot"`, uniform, or `"mean"`, no noise
-    but the mean of all inputs.
+    Attributes:
+        identity: factor on I.
+        noise: `"none"`; `"he"`, N(0, sqrt(2 / (h w outputs))); `"classic"`, N(0, 0.01); `"glorot"`, uniform; or
+            `"mean"`, the constant that averages all inputs.
+        scale: factor on the noise.
     """
 
     identity: float
@@ -53,18 +57,18 @@ CONV_INITS = {
     "classic": (Half(0, "classic"), Half(0, "classic")),
     "uniformly": (Half(0, "mean"), Half(0, "mean")),
 }
-"""Start of a fusing convolution for appearance (A) and motion (B), under the names of the papers' code. `2sumAB` is its
-default: the last convolution of a motion stream answers about three times weaker than that of an appearance stream."""
+"""Initial kernels of a fusing convolution for appearance (A) and motion (B), under the names of the papers' code, whose
+default is `2sumAB`: the last convolution of a motion stream has outputs about three times smaller."""
 
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class FusionKernel(keras.initializers.Initializer):
-    """Kernel `(..., 2*D, D)` of a fusing convolution of two stacked maps, before training.
+    """Initialises the kernel `(..., 2*D, D)` of a fusing convolution of two concatenated maps.
 
     Args:
-        init: a name of `CONV_INITS`. Over space and time (3x3x3), the identities are spread by a Gaussian of sigma 1
-            that sums to one (CVPR'16, the released temporal fusion).
-        seed: of the random ones.
+        init: a name of `CONV_INITS`. In a 3x3x3 kernel, the identities are spread by a Gaussian of sigma 1 that sums to
+            one (CVPR'16, the released temporal fusion).
+        seed: of the noise.
 
     >>> FusionKernel("2sumAB")((1, 1, 4, 2)).shape == (1, 1, 4, 2)
     True
@@ -91,7 +95,7 @@ class FusionKernel(keras.initializers.Initializer):
 
 
 def _noise(kind: str, shape: tuple[int, ...], seed: int | None) -> keras.initializers.Initializer:
-    """What a kernel of that shape is filled with, by the name in `Half`."""
+    """The noise of a kernel of that shape, by its name in `Half`."""
     *extent, inputs, outputs = shape
     size = math.prod(extent)
     if kind == "classic":
@@ -105,7 +109,7 @@ def _noise(kind: str, shape: tuple[int, ...], seed: int | None) -> keras.initial
 
 
 def _gaussian(extent: list[int]) -> np.ndarray:
-    """Gaussian of sigma 1 with `extent` taps an axis, which sums to one."""
+    """Gaussian of sigma 1 with `extent` taps per axis, which sums to one."""
     taps = np.ones(())
     for length in extent:
         axis = np.exp(-0.5 * (np.arange(length) - (length - 1) / 2) ** 2)
@@ -122,26 +126,22 @@ def join(
     init: str = "2sumAB",
     clip: keras.KerasTensor | None = None,
 ) -> keras.KerasTensor:
-    """Join two maps of the same place (CVPR'16, section 3.1).
+    """Fuse the feature maps of two streams (CVPR'16, section 3.1).
 
     Args:
         appearance: `(batch * time, height, width, D)`.
         motion: of the same shape.
         how: one of `JOINS`.
-        name: of the layer that joins.
-        init: start of a fusing convolution, a name of `CONV_INITS`.
+        name: of the fusing layer.
+        init: initialisation of a fusing convolution, a name of `CONV_INITS`.
         clip: a tensor `(batch, time, ...)` of the same clip; with it the convolution is 3x3x3, over time too.
 
     Returns:
-        `(batch * time, height, width, channels)`; of bilinear fusion `(batch * time, D * D)`.
+        `(batch * time, height, width, channels)`; for bilinear fusion `(batch * time, D * D)`.
     """
     pair = [appearance, motion]
-    if how == "sum":
-        return layers.Add(name=name)(pair)
-    if how == "max":
-        return layers.Maximum(name=name)(pair)
-    if how == "concat":
-        return layers.Concatenate(name=name)(pair)
+    if how in _STOCK_JOINS:
+        return _STOCK_JOINS[how](name=name)(pair)
     if how == "bilinear":
         return BilinearFusion(dtype="float32", name=name)(pair)
     x = layers.Concatenate(name=f"{name}_concat")(pair)
@@ -158,15 +158,24 @@ def join(
 def join_scores(
     appearance: keras.KerasTensor, motion: keras.KerasTensor, how: str, init: str = "2sumAB"
 ) -> keras.KerasTensor:
-    """Join the scores of two towers, `(batch, classes)` each, to `logits (batch, classes)`.
+    """Fuse the scores of two towers.
 
-    Where joining changes their number (concat, bilinear) a linear classifier follows. A fusing convolution has no ReLU
-    here: scores may be negative.
+    Concatenation and bilinear fusion, which change their number, are followed by a linear classifier. Convolutional
+    fusion has no ReLU here, because scores may be negative.
+
+    Args:
+        appearance: `(batch, classes)`.
+        motion: `(batch, classes)`.
+        how: one of `JOINS`.
+        init: initialisation of a fusing convolution, a name of `CONV_INITS`.
+
+    Returns:
+        The layer `logits`, `(batch, classes)`.
     """
     classes = appearance.shape[-1]
     pair = [appearance, motion]
     if how in ("sum", "max"):
-        return (layers.Add if how == "sum" else layers.Maximum)(dtype="float32", name="logits")(pair)
+        return _STOCK_JOINS[how](dtype="float32", name="logits")(pair)
     stack = BilinearFusion if how == "bilinear" else layers.Concatenate
     joined = stack(dtype="float32", name="fusion_logits")(pair)
     start = FusionKernel(init) if how == "conv" else "glorot_uniform"
@@ -174,7 +183,7 @@ def join_scores(
 
 
 def tower_shares(weights: tuple[float, float]) -> tuple[float, float]:
-    """Weights of appearance and motion, made to sum to one. Raises ValueError if they are not two such numbers."""
+    """Weights of appearance and motion, normalised to a sum of one. Raises ValueError."""
     try:
         appearance, motion = (float(weight) for weight in weights)
     except (TypeError, ValueError):
@@ -190,14 +199,20 @@ def tower_shares(weights: tuple[float, float]) -> tuple[float, float]:
 def average_towers(
     appearance: keras.KerasTensor, motion: keras.KerasTensor, weights: tuple[float, float], average: str
 ) -> keras.KerasTensor:
-    """Late fusion (Simonyan and Zisserman, NIPS'14): average what two towers say, to `logits (batch, classes)`.
+    """Late fusion (Simonyan and Zisserman, NIPS'14): the weighted average of two towers.
 
     Args:
         appearance: scores before the softmax, `(batch, classes)`.
-        motion: the same of the other tower.
+        motion: scores before the softmax, `(batch, classes)`.
         weights: of appearance and motion; only their ratio counts.
         average: `"logits"` averages the scores (the papers' code); `"softmax"` averages the probabilities (the papers'
-            text) and returns their logarithms, whose softmax they are.
+            text) and returns their logarithms.
+
+    Returns:
+        The layer `logits`, `(batch, classes)`.
+
+    Raises:
+        ValueError: `average` is unknown, or the weights are not two numbers of at least zero.
     """
     check_choice("tower_average", average, TOWER_AVERAGES)
     shares = tower_shares(weights)

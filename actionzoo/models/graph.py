@@ -1,9 +1,8 @@
-"""The graph of a functional model: which layer makes which tensor."""
+"""The graph of a functional model: which layer computes which tensor."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 
@@ -11,10 +10,11 @@ from actionzoo.errors import ModelError, did_you_mean
 from actionzoo.models.temporal import FoldTime, UnfoldTime
 
 
-def makers(model: keras.Model) -> dict[int, Any]:
-    """The layer that makes each tensor of a functional model, by the identity of the tensor.
+def makers(model: keras.Model) -> dict[int, keras.Operation]:
+    """The layer that computes each tensor of a functional model, by the `id` of the tensor.
 
-    Raises ValueError if the model is not functional or calls a layer twice: Keras tells of the first call only.
+    Raises:
+        ValueError: the model is not functional, or calls a layer twice, of which Keras reveals the first call only.
     """
     found = {id(tensor): layer for layer in model.operations for tensor in keras.tree.flatten(layer.output)}
     read = [tensor for layer in model.operations for tensor in keras.tree.flatten(layer.input)]
@@ -24,14 +24,14 @@ def makers(model: keras.Model) -> dict[int, Any]:
 
 
 def with_towers(model: keras.Model) -> keras.Model:
-    """The same network, sharing its weights, with the scores of its streams beside the answer.
+    """The same network, sharing its weights, with the scores of its towers as further outputs.
 
     Args:
         model: a network of the zoo.
 
     Returns:
-        A model that returns `{"answer": (batch, classes)}` and, as far as the network has such classifiers of its own,
-        `"appearance"` and `"motion"`, likewise.
+        A model that returns `{"answer": (batch, classes)}` and, where the network has such classifiers, `"appearance"`
+        and `"motion"`, of the same shape.
 
     >>> from actionzoo.models import create_model
     >>> model = create_model("st_resnet18", 6, 5, height=64, width=64, channel_factor=0.125)
@@ -46,8 +46,17 @@ def with_towers(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, outputs)
 
 
-def layer_output(model: Any, layer: str, name: str) -> Any:
-    """The tensor that a layer gives. Raises ModelError."""
+def layer_output(model: keras.Model, layer: str, name: str) -> keras.KerasTensor:
+    """The output of a layer.
+
+    Args:
+        model: a functional model.
+        layer: name of the layer.
+        name: of the model, for messages.
+
+    Raises:
+        ModelError: there is no such layer, or its output is not one tensor with channels.
+    """
     layers = {found.name: found for found in model.layers}
     if layer not in layers:
         meant = did_you_mean(layer, layers)
@@ -58,14 +67,16 @@ def layer_output(model: Any, layer: str, name: str) -> Any:
     return output
 
 
-def is_folded(model: Any, output: Any) -> bool:
-    """Whether the first axis of a tensor is (batch * time): a FoldTime comes before it, and no UnfoldTime between."""
+def is_folded(model: keras.Model, output: keras.KerasTensor) -> bool:
+    """Whether the first axis of a tensor is (batch * time): a FoldTime precedes it, with no UnfoldTime between."""
     nearest = operations_to(model, output, stop_at=(FoldTime, UnfoldTime))
     return any(isinstance(operation, FoldTime) for operation in nearest)
 
 
-def operations_to(model: Any, output: Any, stop_at: tuple[type, ...] = ()) -> Iterator[Any]:
-    """Each operation of a functional model that `output` depends on; those of the kinds `stop_at` end their branch."""
+def operations_to(
+    model: keras.Model, output: keras.KerasTensor, stop_at: tuple[type, ...] = ()
+) -> Iterator[keras.Operation]:
+    """All operations on which `output` depends; the search does not go beyond those of the types `stop_at`."""
     made_by = makers(model)
     waiting, met = [output], set[int]()
     while waiting:
@@ -77,8 +88,8 @@ def operations_to(model: Any, output: Any, stop_at: tuple[type, ...] = ()) -> It
                 waiting += keras.tree.flatten(operation.input)
 
 
-def inputs_of(model: Any, output: Any) -> list[Any]:
-    """The inputs of a functional model that one of its tensors depends on, in the model's order."""
+def inputs_of(model: keras.Model, output: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """The inputs of a functional model on which `output` depends, in the model's order."""
     made_by = makers(model)
     behind = {id(operation) for operation in operations_to(model, output)}
     return [tensor for tensor in model.inputs if id(made_by[id(tensor)]) in behind]

@@ -1,7 +1,7 @@
-"""Kernels of trained networks, made to fit new ones: pure numpy, no framework.
+"""Kernels of trained networks adapted to new ones, in pure numpy.
 
-A filter over space becomes one over space and time (ST-ResNet, NIPS'16; ST-MulNet, CVPR'17), and a first layer for
-RGB becomes one for flow stacks (two-stream fusion, CVPR'16).
+A spatial filter becomes a spatiotemporal one (ST-ResNet, NIPS'16; ST-MulNet, CVPR'17), and the first layer of an RGB
+network becomes one for flow stacks (two-stream fusion, CVPR'16).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ TEMPORAL_INITS = {"average": (1 / 3, 1 / 3, 1 / 3), "centre": (0.0, 1.0, 0.0), "
 
 
 def inflate_kernel(kernel: np.ndarray, init: str = "centre") -> np.ndarray:
-    """Give a spatial kernel an extent of three frames.
+    """Inflate a spatial kernel to three frames.
 
     Args:
         kernel: `(height, width, channels_in, channels_out)`.
         init: `"average"` spreads it over t-1, t, t+1 (ST-ResNet); `"centre"` puts it at t (ST-MulNet); `"difference"`
-            weighs it -1, 3, -1.
+            weights it by -1, 3, -1.
 
     Returns:
         `(3, height, width, channels_in, channels_out)`, the layout of a `keras.layers.Conv3D` kernel. A 1x1 kernel
@@ -36,25 +36,25 @@ def inflate_kernel(kernel: np.ndarray, init: str = "centre") -> np.ndarray:
 
 
 def temporal_taps(init: str) -> tuple[float, float, float]:
-    """Taps at t-1, t, t+1 of an initialisation by name. Raises ValueError for names that do not exist."""
+    """Taps at t-1, t, t+1 of an initialisation by name. Raises ValueError."""
     check_choice("temporal_init", init, TEMPORAL_INITS)
     return TEMPORAL_INITS[init]
 
 
 def cross_modality_kernel(kernel: np.ndarray, channels: int = 20, how: str = "mean") -> np.ndarray:
-    """Turn the first kernel of an RGB network into one for flow stacks.
+    """Adapt the first kernel of an RGB network to flow stacks.
 
     Args:
         kernel: `(height, width, 3, channels_out)`.
         channels: of the flow stack, 2*L.
         how: `"mean"` gives every channel the mean over R, G, B (VGG-16 of CVPR'16, all of ST-ResNet); `"mirror"` reads
-            R, G, B, B, G, R, R, ... (ResNets of CVPR'16). Neither rescales.
+            R, G, B, B, G, R, R, ... (ResNets of CVPR'16). Neither rescales the kernel.
 
     Returns:
         `(height, width, channels, channels_out)`.
 
     Raises:
-        ValueError: `how` does not exist.
+        ValueError: `how` is neither.
 
     >>> cross_modality_kernel(np.arange(3.0).reshape(1, 1, 3, 1), 8, "mirror").ravel()
     array([0., 1., 2., 2., 1., 0., 0., 1.])

@@ -1,8 +1,7 @@
-"""A builder for every name."""
+"""The builders of all networks, by name."""
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 from collections.abc import Callable
@@ -13,11 +12,12 @@ from typing import Any
 
 import keras
 
+from actionzoo.errors import did_you_mean
 from actionzoo.models.arguments import check_sizes
 from actionzoo.models.spatiotemporal import ST_MULNET, ST_RESNET, build_spatiotemporal
 from actionzoo.models.t_resnet import build_t_resnet
 from actionzoo.models.two_stream import build_stream, build_two_stream
-from actionzoo.names import NETWORKS, RESNET_DEPTHS, STREAM_BASES, list_models
+from actionzoo.names import NETWORKS, RESNET_DEPTHS, STREAM_BASES
 
 
 def _builders() -> dict[str, Callable[..., keras.Model]]:
@@ -36,7 +36,7 @@ def _builders() -> dict[str, Callable[..., keras.Model]]:
 
 
 BUILDERS = _builders()
-"""Each takes `num_classes`, `num_frames` and the options of its system, and returns a model."""
+"""By name; each takes `num_classes`, `num_frames` and the options of its system."""
 
 
 def create_model(
@@ -53,7 +53,7 @@ def create_model(
         name: one of `list_models()`. Without it, `weights` is a trained model, which is returned as it is.
         num_classes: number of classes.
         num_frames: length of a clip, T; `None` for any length, of at least five where frames are pooled.
-        weights: `"imagenet"` for streams trained on pictures, with new classifiers (VGG-16 and ResNet-50, 101, 152;
+        weights: `"imagenet"` for streams trained on images, with new classifiers (VGG-16 and ResNet-50, 101, 152;
             `strides` and `preprocessing` are then `"torchvision"`); a `.safetensors` file of such a network, laid out
             as by torchvision or timm; a `.weights.h5` file of the same network, built with the same options; a trained
             model of the same network, whose classifiers are used where the number of classes is the same: a name such
@@ -68,7 +68,7 @@ def create_model(
         2*L)}`, or of the one stream it has, that returns logits `(batch, num_classes)`.
 
     Raises:
-        ValueError: there is no network or no option of that name, or an option has a value that does not exist.
+        ValueError: the name, an option or the value of an option is unknown.
         ActionzooError: the weights cannot be found or fetched, are damaged, or belong to another network.
 
     >>> model = create_model("two_stream_resnet18", 6, 2, height=64, width=64, channel_factor=0.125)
@@ -88,10 +88,10 @@ def create_model(
 
 
 def build(name: str, weights: str | os.PathLike[str] | None, **arguments: Any) -> keras.Model:
-    """Build a network by name with its builder's own arguments; what is not given has the papers' value."""
+    """Build a network by name with its builder's own arguments, whose defaults are the papers' values."""
     if name not in BUILDERS:
-        near = difflib.get_close_matches(name.lower(), NETWORKS, n=3) or list_models()
-        raise ValueError(f"There is no network {name!r}. Did you mean one of {near}? Received: name={name!r}")
+        meant = did_you_mean(name.lower(), NETWORKS) or f"; there are {', '.join(NETWORKS)}"
+        raise ValueError(f"There is no network {name!r}{meant}. Received: name={name!r}")
     if arguments["num_classes"] is None:
         raise ValueError(f"{name} needs the argument `num_classes`, the number of its classes. Received: None")
     check_sizes(num_classes=arguments["num_classes"])

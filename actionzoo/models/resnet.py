@@ -1,7 +1,7 @@
-"""ResNet streams (He et al., CVPR'16), built unit by unit so that two of them can be wired together.
+"""ResNet streams (He et al., CVPR'16), built unit by unit so that two streams can be connected.
 
-Layers are called `<stream>_stage<2..5>_unit<0..>_...`, after the papers' res2a ... res5c. A unit takes the activated
-output of the unit before it and returns its *sum*, before the ReLU, because ST-ResNet connects the streams there.
+Layers are called `<stream>_stage<2..5>_unit<0..>_...`, after the papers' res2a ... res5c. A unit takes the output of
+the ReLU before it and returns its sum, before the ReLU, where ST-ResNet connects the streams.
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ UNITS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36,
 """Residual units in stages 2..5, by the depth of the network."""
 
 EPSILON = 1e-5
-"""Of batch normalisation: the same in the papers' imported ResNets and in torchvision's."""
+"""Of batch normalisation, in the papers' ResNets and in torchvision's."""
 
 
 @dataclass(frozen=True)
 class ResNetSpec:
-    """What one stream is made of.
+    """The architecture of a ResNet stream.
 
     Attributes:
         depth: 18 (basic units: two 3x3) or 50, 101, 152 (bottleneck units: 1x1, 3x3, 1x1).
-        width: factor on all numbers of channels; 1 is the standard network.
-        strides: `"caffe"` halves the picture in the first 1x1 of a bottleneck and pools with a pad at the bottom and
-            right (the papers); `"torchvision"` in the 3x3, pooling with a symmetric pad.
+        width: factor on all numbers of channels; 1 for the standard network.
+        strides: `"caffe"` (the papers) has the stride of a bottleneck in its first 1x1 and pads the max pooling at the
+            bottom and right; `"torchvision"` has it in the 3x3 and pads symmetrically.
+
+    Raises:
+        ValueError: an attribute has an unknown value.
     """
 
     depth: int = 50
@@ -53,11 +56,11 @@ class ResNetSpec:
         return self.depth > 18
 
     def channels(self, stage: int) -> int:
-        """Channels inside a unit of stage 2..5 (a bottleneck puts out four times as many)."""
+        """Inner channels of a unit of stage 2..5 (a bottleneck has four times as many outputs)."""
         return max(1, round(self.width * 32 * 2 ** (stage - 1)))
 
     def outputs(self, stage: int) -> int:
-        """Channels that a unit of stage 2..5 puts out."""
+        """Output channels of a unit of stage 2..5."""
         return self.channels(stage) * (4 if self.bottleneck else 1)
 
     def units(self) -> Iterator[tuple[int, int]]:
@@ -67,7 +70,7 @@ class ResNetSpec:
                 yield stage, index
 
     def convolutions(self, stage: int, index: int) -> list[tuple[int, int, int]]:
-        """The convolutions of a unit's residual branch, each as (size, stride, channels)."""
+        """The convolutions of a unit's residual branch, as (size, stride, channels)."""
         stride = 2 if index == 0 and stage > 2 else 1
         inner, outer = self.channels(stage), self.outputs(stage)
         if not self.bottleneck:
@@ -78,21 +81,22 @@ class ResNetSpec:
 
 @dataclass(frozen=True)
 class OverTime:
-    """What a unit does over time. Each function takes a tensor of frames and the prefix of its layers' names.
+    """The temporal filters of a unit, as functions of folded features and the prefix of their layers' names.
 
     Attributes:
-        pointwise: stands in for the 1x1 convolutions, `(x, channels, name)` (ST-ResNet).
-        behind: is put behind the ReLU of the last but one convolution, `(x, name)` (ST-MulNet).
-        beside: is added to the second convolution, before its batch norm, `(x, channels, stride, name)` (T-ResNet).
+        pointwise: `(x, channels, name)`, replaces the 1x1 convolutions (ST-ResNet).
+        after: `(x, name)`, follows the ReLU of the last but one convolution (ST-MulNet).
+        parallel: `(x, channels, stride, name)`, is added to the second convolution, before its batch normalisation
+            (T-ResNet).
     """
 
     pointwise: Callable[[keras.KerasTensor, int, str], keras.KerasTensor] | None = None
-    behind: Callable[[keras.KerasTensor, str], keras.KerasTensor] | None = None
-    beside: Callable[[keras.KerasTensor, int, int, str], keras.KerasTensor] | None = None
+    after: Callable[[keras.KerasTensor, str], keras.KerasTensor] | None = None
+    parallel: Callable[[keras.KerasTensor, int, int, str], keras.KerasTensor] | None = None
 
 
 def conv(x: keras.KerasTensor, channels: int, size: int, stride: int, name: str) -> keras.KerasTensor:
-    """Convolution with a symmetric pad and no bias."""
+    """Convolution with symmetric padding and no bias."""
     padding = "same" if stride == 1 else "valid"
     if size > 1 and stride > 1:  # Keras' "same" pads one side only here
         x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
@@ -100,7 +104,7 @@ def conv(x: keras.KerasTensor, channels: int, size: int, stride: int, name: str)
 
 
 def norm(x: keras.KerasTensor, name: str, relu: bool = True) -> keras.KerasTensor:
-    """Batch normalisation and, unless told otherwise, ReLU."""
+    """Batch normalisation and, by default, ReLU."""
     x = layers.BatchNormalization(momentum=0.95, epsilon=EPSILON, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
@@ -126,13 +130,13 @@ def unit(
     """One residual unit, up to and including the sum.
 
     Args:
-        x: activated output of the unit before, `(batch * time, height, width, channels)`.
-        spec: the stream.
+        x: output of the ReLU before, `(batch * time, height, width, channels)`.
+        spec: the architecture of the stream.
         stage: 2..5.
-        index: place in the stage; the first unit changes channels and, from stage 3 on, the picture's size.
+        index: in the stage; the first unit changes the number of channels and, from stage 3 on, the spatial size.
         stream: prefix of the layers' names.
-        branch_input: what the residual branch reads instead of `x`: the other stream comes in here.
-        over_time: what looks across frames; nothing does without.
+        branch_input: input of the residual branch instead of `x`, where the streams are connected.
+        over_time: the temporal filters of the unit, if it has any.
     """
     name = f"{stream}_stage{stage}_unit{index}"
     time = over_time or OverTime()
@@ -144,11 +148,11 @@ def unit(
             branch = time.pointwise(before, channels, at)
         else:
             branch = conv(before, channels, size, stride, at)
-        if number == 2 and time.beside:
-            branch = layers.Add(name=f"{at}_sum")([branch, time.beside(before, channels, stride, f"{name}_temporal")])
+        if number == 2 and time.parallel:
+            branch = layers.Add(name=f"{at}_sum")([branch, time.parallel(before, channels, stride, f"{name}_temporal")])
         branch = norm(branch, at, relu=number < len(convolutions))
-        if number == len(convolutions) - 1 and time.behind:
-            branch = time.behind(branch, f"{name}_temporal")
+        if number == len(convolutions) - 1 and time.after:
+            branch = time.after(branch, f"{name}_temporal")
     stride = max(stride for _, stride, _ in convolutions)
     if x.shape[-1] != spec.outputs(stage) or stride > 1:
         at = f"{name}_shortcut"
@@ -157,12 +161,12 @@ def unit(
 
 
 def relu(x: keras.KerasTensor, stage: int, index: int, stream: str) -> keras.KerasTensor:
-    """The ReLU behind a unit's sum."""
+    """The ReLU after the sum of a unit."""
     return layers.ReLU(name=f"{stream}_stage{stage}_unit{index}_relu")(x)
 
 
 def pool5(x: keras.KerasTensor, stream: str, dropout: float = 0.0) -> keras.KerasTensor:
-    """Average pooling before the classifier, `(n, height, width, channels)` to `(n, channels)`, with dropout behind."""
+    """Average pooling and dropout before the classifier, `(n, height, width, channels)` to `(n, channels)`."""
     if all(side is not None and side <= 7 for side in x.shape[1:3]):
         x = layers.GlobalAveragePooling2D(name=f"{stream}_pool5")(x)
     else:
@@ -187,11 +191,11 @@ def aliases(spec: ResNetSpec) -> dict[str, str]:
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class DenseAveragePooling(layers.Layer):
-    """Average pooling of a picture that is larger than the network was trained on, `(n, h, w, c)` to `(n, c)`.
+    """Average pooling of frames that are larger than in training, `(n, height, width, channels)` to `(n, channels)`.
 
-    The papers' dense test runs 7x7 average pooling at stride 1, then the classifier at every place, and averages its
-    scores. The classifier is linear, so that is one classifier behind the mean over all places: each row and column
-    counts as often as windows cover it. Maps no larger than the window are averaged plainly.
+    The papers' dense test applies 7x7 average pooling at stride 1, then the classifier at every place, and averages the
+    scores. The classifier is linear, so that this equals one classifier after a weighted mean over all places, in which
+    each row and column counts as often as windows cover it. For maps no larger than the window it is the plain mean.
 
     Args:
         window: side of the pooling window, or its (height, width).
@@ -213,7 +217,7 @@ class DenseAveragePooling(layers.Layer):
         return ops.sum(x, axis=(1, 2))
 
     def _shares(self, length: Any, side: int) -> Any:
-        """What each of `length` rows counts in the mean over all windows of `side` rows, `(length,)`."""
+        """Weights `(length,)` of the rows in the mean over all windows of `side` rows."""
         xp: Any = np if isinstance(length, int) else ops
         window = xp.minimum(side, length)
         places = length - window + 1

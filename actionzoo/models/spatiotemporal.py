@@ -7,8 +7,8 @@ only in the residual branch:
     x[l+1] = relu(x[l]) + F(x[l] * relu(m[l]))     ST-MulNet (the same, CVPR'17)
 
 with x and m the sums of appearance and motion before their ReLU. The appearance stream's own path through the shortcuts
-stays untouched. Filters over three frames sit in the same units of both streams: ST-ResNet makes them of the 1x1
-convolutions, ST-MulNet puts new ones, which start as identities, behind the 3x3.
+stays unchanged. The same units of both streams have temporal filters over three frames: ST-ResNet inflates the 1x1
+convolutions, ST-MulNet adds new ones, initialised as identities, after the 3x3.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Any
 import keras
 from keras import layers
 
-from actionzoo.models import inputs, resnet
+from actionzoo.models import resnet
 from actionzoo.models.arguments import by_stream, check_choice, check_sizes
 from actionzoo.models.fusion import average_towers
 from actionzoo.models.temporal import InflatedHeNormal, InflatedIdentity, TemporalConv
-from actionzoo.models.towers import Tower
+from actionzoo.models.towers import Tower, start_towers
 
 CONNECTED_UNIT = 1
-"""The unit of every stage that a connection leads into and that filters over time: the second. The papers call it res2b
-to res5b; in Caffe's ResNet-101 and 152 it is res2b, res3b1, res4b1, res5b."""
+"""The unit of every stage with a connection and temporal filters: the second. The papers call it res2b to res5b; in
+Caffe's ResNet-101 and 152 it is res2b, res3b1, res4b1, res5b."""
 
 ST_RESNET: dict[str, Any] = {
     "num_frames": 11,
@@ -75,25 +75,25 @@ def build_spatiotemporal(
     preprocessing: str = "caffe",
     name: str | None = None,
 ) -> keras.Model:
-    """Build an ST-ResNet or an ST-MulNet. What has no default is what sets them apart: `ST_RESNET`, `ST_MULNET`.
+    """Build an ST-ResNet or an ST-MulNet: the arguments without a default are given by `ST_RESNET` or `ST_MULNET`.
 
     Args:
         depth: 18, 50, 101 or 152.
         num_classes: number of classes.
-        num_frames: length of a clip, T; `None` for any, of at least five frames where they are pooled.
+        num_frames: length of a clip, T; `None` for any length, of at least five where frames are pooled.
         height: of the input, in pixels; `None` for any.
         width: of the input, in pixels; `None` for any.
-        stack_length: flow fields a stack, L.
-        gate: how the streams meet: `"add"` or `"multiply"`.
+        stack_length: flow fields per flow stack, L.
+        gate: how the streams are combined: `"add"` or `"multiply"`.
         connection: `"residual"` leads one stream into the residual branch of the other; `"direct"` into the whole unit,
-            its shortcut too, which the papers advise against; `"none"` leaves two streams that meet in their scores.
+            its shortcut too, which the papers advise against; `"none"` leaves two streams whose scores are averaged.
         direction: `"motion_to_appearance"` (the papers), `"appearance_to_motion"` or `"both"`.
         temporal_filters: `"inflated"` makes the 1x1 convolutions of the connected unit 3x1x1 (not at depth 18, which
-            has none); `"injected"` puts a 3x1x1 convolution with bias behind the ReLU of its 3x3.
-        temporal_init: start of these filters: `"average"`, `"centre"` or `"difference"`.
+            has none); `"injected"` adds a 3x1x1 convolution with bias after the ReLU of its 3x3.
+        temporal_init: initialisation of these filters: `"average"`, `"centre"` or `"difference"`.
         temporal_pool: over five frames, before pool5: `"max"`, `"average"` or `"none"`. Scores are averaged over the
-            frames that are left.
-        temporal_pool_stride: frames from one pool to the next.
+            remaining frames.
+        temporal_pool_stride: of these pools, in frames.
         dropout: rate before the classifiers, or a pair (appearance, motion).
         channel_factor: factor on all numbers of channels.
         strides: `"caffe"` (the papers) or `"torchvision"`, see `actionzoo.models.resnet.ResNetSpec`.
@@ -117,10 +117,8 @@ def build_spatiotemporal(
         raise ValueError(f"Units of depth {depth} have no 1x1 to inflate. Received: temporal_filters='inflated'")
     rates = by_stream(dropout)
 
-    appearance = inputs.appearance_input(num_frames, height, width)
-    motion = inputs.motion_input(num_frames, height, width, stack_length)
-    a = Tower("appearance", inputs.preprocess_appearance(appearance, preprocessing))
-    m = Tower("motion", inputs.preprocess_motion(motion))
+    streams = ("appearance", "motion")
+    clips, (a, m) = start_towers(streams, num_frames, height, width, stack_length, preprocessing)
     for tower in (a, m):
         tower.x = resnet.stem(tower.x, spec, tower.stream)
     sums: dict[str, keras.KerasTensor] = {}
@@ -140,15 +138,15 @@ def build_spatiotemporal(
         tower.pool_over_time(temporal_pool, temporal_pool_stride)
         tower.x = resnet.pool5(tower.x, tower.stream, rates[tower.stream])
     logits = average_towers(a.scores(num_classes), m.scores(num_classes), (1.0, 1.0), "logits")
-    return keras.Model({"appearance": appearance, "motion": motion}, logits, name=name)
+    return keras.Model(clips, logits, name=name)
 
 
 def _connect(
     a: Tower, m: Tower, sums: dict[str, keras.KerasTensor], gate: str, connection: str, direction: str, stage: int
 ) -> dict[str, keras.KerasTensor]:
-    """What the connected unit of each receiving stream reads: its own features joined with the other stream's.
+    """The input of the connected unit of each receiving stream: its own features combined with the other stream's.
 
-    A residual connection joins the sum of the unit before, ahead of its ReLU; a direct one what the ReLU lets through.
+    A residual connection uses the sum of the unit before, a direct one the output of its ReLU.
     """
     receivers = {"motion_to_appearance": [(a, m)], "appearance_to_motion": [(m, a)], "both": [(a, m), (m, a)]}
     joined = {}
@@ -159,7 +157,7 @@ def _connect(
 
 
 def _filters(clip: keras.KerasTensor, kind: str, init: str) -> resnet.OverTime:
-    """Filters over time for one unit: in place of its 1x1 convolutions, or behind its 3x3."""
+    """Temporal filters of one unit: in place of its 1x1 convolutions, or after its 3x3."""
     if kind == "inflated":
         return resnet.OverTime(  # each filter draws its own numbers
             pointwise=lambda x, channels, name: TemporalConv(
@@ -168,7 +166,7 @@ def _filters(clip: keras.KerasTensor, kind: str, init: str) -> resnet.OverTime:
         )
     identity = InflatedIdentity(init)
     return resnet.OverTime(
-        behind=lambda x, name: TemporalConv(x.shape[-1], use_bias=True, kernel_initializer=identity, name=name)(
+        after=lambda x, name: TemporalConv(x.shape[-1], use_bias=True, kernel_initializer=identity, name=name)(
             [x, clip]
         )
     )

@@ -1,14 +1,13 @@
-"""What a network takes, costs and sees, read off its graph: neither a video nor weights are needed.
+"""Inputs, outputs, cost and temporal receptive field of a network, from its graph alone, without video or weights.
 
-`keras.Function` tells every layer's output shape for one clip. How far a layer sees in time follows from the filters
-and pooling windows over time before it, as receptive fields over pixels do.
+`keras.Function` gives the output shape of every layer for one clip. The temporal receptive field of a layer follows
+from the temporal filters and pooling windows before it, like a spatial one.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -22,7 +21,7 @@ from actionzoo.models.registry import create_model
 from actionzoo.models.temporal import FoldTime, TemporalConv, TemporalPooling, UnfoldTime
 
 DEFAULT_SIZES = {"num_frames": 5, "height": 224, "width": 224}
-"""Of a clip, where a network leaves them open: the papers' training clips."""
+"""Sizes of a clip that a network leaves open: those of the papers' training clips."""
 
 Shape = tuple[int | None, ...]
 Use = Literal["fuse", "features", "visualise"]
@@ -47,13 +46,13 @@ class LayerSummary:
     Attributes:
         name: of the layer, as `model.get_layer` takes it.
         kind: its class, such as `"Conv2D"`.
-        shape: of its output, `(None, time, ...)`, or `(None, ...)` behind pooling over the whole clip. Time that the
-            network has folded into the batch is unfolded here.
-        parameters: numbers that it learns or keeps, batch-norm statistics among them.
-        flops: operations for one clip, two a multiply-add; see `ModelSummary`.
-        frames: sampled frames that one place of its output depends on; `None` for all of the clip.
-        uses: `"fuse"`, a place where `two_stream_*` can join two such streams (its `fusion_layer`, without the stream's
-            prefix); `"features"`; `"visualise"`, its channels respond to something.
+        shape: of its output, `(None, time, ...)`, or `(None, ...)` after pooling over the whole clip. Time that is
+            folded into the batch is unfolded here.
+        parameters: number of weights, batch normalisation statistics included.
+        flops: operations for one clip, two per multiply-add; see `ModelSummary`.
+        frames: temporal receptive field, in sampled frames; `None` for the whole clip.
+        uses: `"fuse"` if `two_stream_*` can fuse two streams there (its `fusion_layer`, without the stream's prefix),
+            `"features"` if its output can be written, `"visualise"` if its channels can be visualised.
     """
 
     name: str
@@ -72,17 +71,18 @@ class ModelSummary:
     Attributes:
         name: of the network.
         inputs: shapes by name, `(None, time, height, width, channels)`.
-        outputs: shapes by the name of the layer that gives them.
-        parameters: numbers that it learns or keeps.
-        flops: operations for one clip, two a multiply-add, of convolutions, dense layers and bilinear fusion. What is
-            done once a number (activation, normalisation, sums, pooling) is not counted.
-        receptive_field: sampled frames that the widest convolution sees, before anything is pooled over time.
-        pooled_field: sampled frames that the widest window of temporal pooling takes in; `None` if there is no such
-            window. What pools or averages over the whole clip sees the whole clip.
+        outputs: shapes by the name of the output layer.
+        parameters: number of weights, batch normalisation statistics included.
+        flops: operations for one clip, two per multiply-add, of convolutions, dense layers and bilinear fusion.
+            Activations, normalisation, sums and pooling are not counted.
+        receptive_field: largest temporal receptive field of a convolution before any temporal pooling, in sampled
+            frames.
+        pooled_field: largest temporal receptive field of a temporal pooling window, in sampled frames; `None` if there
+            is none. Pooling over the whole clip does not count.
         num_frames: length of the clip, T.
-        stack_length: flow fields a stack, L; `None` without a motion input.
+        stack_length: flow fields per flow stack, L; `None` without a motion input.
         joins: names of the layers that read both streams: connections, fusion, the average of scores.
-        layers: all layers, each after those it reads.
+        layers: all layers, in topological order.
     """
 
     name: str
@@ -99,12 +99,12 @@ class ModelSummary:
 
 
 class Span(NamedTuple):
-    """How much of a video a number of sampled frames covers.
+    """The part of a video that a number of sampled frames covers.
 
     Attributes:
-        product: sampled frames times stride, as the papers count.
-        frames: from the first sampled frame to the last, both counted.
-        flow_fields: from the first field of the first flow stack to the last field of the last.
+        product: sampled frames times stride, as in the papers.
+        frames: from the first sampled frame to the last, inclusive.
+        flow_fields: from the first field of the first flow stack to the last field of the last, inclusive.
     """
 
     product: int
@@ -113,7 +113,15 @@ class Span(NamedTuple):
 
 
 def span(receptive_field: int, stride: int, stack_length: int = 1) -> Span:
-    """How much of a video `receptive_field` frames that are `stride` apart, and their flow stacks, reach over.
+    """The part of a video that a temporal receptive field covers.
+
+    Args:
+        receptive_field: in sampled frames.
+        stride: frames of the video from one sampled frame to the next.
+        stack_length: flow fields per flow stack, L.
+
+    Raises:
+        ValueError: an argument is below 1.
 
     ST-ResNet-50 sees 17 frames. The paper takes them 15 apart and counts 17 x 15 = 255:
 
@@ -135,12 +143,12 @@ def summarise(
     Args:
         model: a functional `keras.Model` of inputs `(batch, time, height, width, channels)` that calls each of its
             layers once, as all of ours do.
-        num_frames: length of the clip, where the network leaves it open (5 if not given).
-        height: of the clip in pixels, likewise (224).
-        width: of the clip in pixels, likewise (224).
+        num_frames: length of the clip, if the network leaves it open; 5 by default.
+        height: of the clip in pixels, if the network leaves it open; 224 by default.
+        width: of the clip in pixels, if the network leaves it open; 224 by default.
 
     Raises:
-        ValueError: the network was built for another size than the one given, or is not such a model.
+        ValueError: the network was built for another size, or is not such a model.
 
     >>> clip = keras.Input((None, 8, 8, 3), name="appearance")
     >>> network = keras.Model(clip, FoldTime(name="fold")(clip))
@@ -172,9 +180,16 @@ def summarise(
 
 
 def describe(name: str, num_classes: int = 101, num_frames: int = 5, **options: Any) -> ModelSummary:
-    """Describe a network by its name, without the time and memory that its weights would take.
+    """Describe a network by its name, without allocating its weights.
 
-    Takes the arguments of `create_model` and raises the same errors.
+    Args:
+        name: as in `create_model`, like all arguments.
+        num_classes: number of classes.
+        num_frames: length of a clip, T.
+        **options: arguments of the builder.
+
+    Raises:
+        ValueError: as in `create_model`.
 
     >>> describe("st_mulnet50").receptive_field
     9
@@ -184,21 +199,21 @@ def describe(name: str, num_classes: int = 101, num_frames: int = 5, **options: 
         with keras.StatelessScope(initialize_variables=False):
             return summarise(create_model(name, num_classes, num_frames, **options))
 
-    # Keras keeps a list, one a thread, of variables that wait for their values: here it ends with its thread.
+    # Keras keeps a list of uninitialised variables per thread: here it ends with its thread.
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(build).result()
 
 
 @dataclass(frozen=True)
 class _View:
-    """How a tensor sees time.
+    """The temporal receptive field of a tensor.
 
     Attributes:
         place: where its time axis is: folded into the batch, the second axis, or gone.
-        frames: sampled frames that one place of it depends on.
-        jump: sampled frames from one place in time to the next.
-        pooled: something before it pools over time.
-        windowed: it comes from a pooling window over a part of the clip.
+        frames: its size, in sampled frames.
+        jump: sampled frames from one time step of the tensor to the next.
+        pooled: whether temporal pooling precedes it.
+        windowed: whether it is the output of a pooling window over a part of the clip.
     """
 
     place: Literal["batch", "axis", "gone"] = "axis"
@@ -209,7 +224,7 @@ class _View:
 
 
 def _shapes(model: keras.Model, given: dict[str, int | None]) -> dict[int, tuple[int, ...]]:
-    """Output shapes of all layers for a batch of one clip, by the identity of their tensors."""
+    """Output shapes of all layers for a batch of one clip, by the `id` of their tensors."""
     clips = []
     for tensor in model.inputs:
         if len(tensor.shape) != 5:
@@ -228,18 +243,18 @@ def _shapes(model: keras.Model, given: dict[str, int | None]) -> dict[int, tuple
 
 
 def _views(model: keras.Model, shapes: dict[int, tuple[int, ...]]) -> dict[int, _View]:
-    """How each layer's output sees time, by the identity of its tensor."""
+    """The receptive field of each layer's output, by the `id` of its tensor."""
     views = {id(tensor): _View() for tensor in model.inputs}
     for layer in model.operations:
-        sources, target = _tensors(layer.input), id(layer.output)
+        sources, target = keras.tree.flatten(layer.input), id(layer.output)
         if target not in views and all(id(source) in views for source in sources):
             seen = [views[id(source)] for source in sources]
             views[target] = _see(layer, seen, shapes[id(sources[0])], shapes[target])
     return views
 
 
-def _see(layer: Any, sources: list[_View], before: tuple[int, ...], after: tuple[int, ...]) -> _View:
-    """What a layer makes of what its inputs see; `before` and `after` are shapes of its first input and output."""
+def _see(layer: keras.Operation, sources: list[_View], before: tuple[int, ...], after: tuple[int, ...]) -> _View:
+    """The receptive field after a layer; `before` and `after` are the shapes of its first input and its output."""
     first = replace(sources[0], windowed=False)
     if isinstance(layer, FoldTime):
         return replace(first, place="batch")
@@ -270,36 +285,36 @@ def _see(layer: Any, sources: list[_View], before: tuple[int, ...], after: tuple
 
 
 def _through_window(view: _View, window: int, stride: int) -> _View:
-    """What is seen behind a filter or pooling window over time, both in steps of the tensor before."""
+    """The receptive field after a temporal filter or pooling window, whose sizes are in steps of its input."""
     return replace(view, frames=view.frames + (window - 1) * view.jump, jump=view.jump * stride)
 
 
-def _summary(layer: Any, shapes: dict[int, tuple[int, ...]], views: dict[int, _View]) -> LayerSummary:
+def _summary(layer: keras.Operation, shapes: dict[int, tuple[int, ...]], views: dict[int, _View]) -> LayerSummary:
     shape, view = shapes[id(layer.output)], views[id(layer.output)]
     return LayerSummary(
         name=layer.name,
         kind=type(layer).__name__,
         shape=(None, *shape) if view.place == "batch" else (None, *shape[1:]),
         parameters=layer.count_params() if isinstance(layer, layers.Layer) else 0,
-        flops=_flops(layer, [shapes[id(source)] for source in _tensors(layer.input)], shape),
+        flops=_flops(layer, [shapes[id(source)] for source in keras.tree.flatten(layer.input)], shape),
         frames=int(view.frames) if view.frames < math.inf else None,
         uses=_uses(layer),
     )
 
 
 def _joins(model: keras.Model) -> tuple[str, ...]:
-    """Layers that read what an appearance layer gives and what a motion layer gives, in the order of the graph."""
+    """Layers that read an appearance layer and a motion layer, in the order of the graph."""
     names = {id(layer.output): layer.name for layer in model.operations}
     joins = []
     for layer in model.operations:
-        sources = [names[id(tensor)] for tensor in _tensors(layer.input)]
+        sources = [names[id(tensor)] for tensor in keras.tree.flatten(layer.input)]
         if all(any(stream in name for name in sources) for stream in ("appearance", "motion")):
             joins.append(layer.name)
     return tuple(joins)
 
 
-def _flops(layer: Any, before: list[tuple[int, ...]], after: tuple[int, ...]) -> int:
-    """Operations of a layer, two a multiply-add: its kernel is applied once at every place of its output."""
+def _flops(layer: keras.Operation, before: list[tuple[int, ...]], after: tuple[int, ...]) -> int:
+    """Operations of a layer, two per multiply-add: its kernel is applied once at every place of its output."""
     if isinstance(layer, BilinearFusion):
         return 2 * math.prod(before[0]) * before[1][-1]
     if isinstance(layer, layers.EinsumDense):
@@ -310,15 +325,10 @@ def _flops(layer: Any, before: list[tuple[int, ...]], after: tuple[int, ...]) ->
     return 0 if kernel is None else 2 * math.prod(after[:-1]) * math.prod(kernel.shape)
 
 
-def _uses(layer: Any) -> tuple[Use, ...]:
+def _uses(layer: keras.Operation) -> tuple[Use, ...]:
     if (isinstance(layer, _PLUMBING) and not isinstance(layer, TemporalPooling)) or layer.name.endswith("_concat"):
         return ()
     ends_stem = layer.name.endswith("_pool1") and layer.pool_size == (3, 3)  # of a ResNet; VGG-16 joins at its ReLUs
     joins: tuple[Use, ...] = ("fuse",) if ends_stem or _FUSABLE.fullmatch(layer.name) else ()
     pools = "Pooling" in type(layer).__name__
     return (*joins, "features") if pools else (*joins, "features", "visualise")
-
-
-def _tensors(structure: Any) -> list[Any]:
-    """The tensors of a layer's `input`: Keras gives one, or a list."""
-    return list(structure) if isinstance(structure, Iterable) and not hasattr(structure, "shape") else [structure]

@@ -1,10 +1,10 @@
 """T-ResNet (Feichtenhofer, Pinz, Wildes, CVPR'17): residual blocks over time inside the residual units.
 
-In the first and the third unit of every stage a block stands in parallel to the 3x3 convolution:
+In the first and the third unit of every stage a block is added in parallel to the 3x3 convolution:
 
     3x3(x) + scale * (3x1x1 * relu(BN(x)))
 
-A factor a channel, at first 0.01, lets it start small. After pool5 the maximum over the whole clip is taken.
+The scale is a factor per channel, initialised to 0.01. After pool5 the maximum over the whole clip is taken.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import keras
 from keras import layers
 
-from actionzoo.models import inputs, resnet
+from actionzoo.models import resnet
 from actionzoo.models.arguments import by_stream, check_choice
 from actionzoo.models.fusion import average_towers
 from actionzoo.models.temporal import InflatedIdentity, TemporalConv
-from actionzoo.models.towers import Tower
+from actionzoo.models.towers import Tower, start_towers
 
 STREAMS = ("appearance", "motion", "both")
 TEMPORAL_INITS = ("gaussian", "alternating")
@@ -43,15 +43,15 @@ def build_t_resnet(
     """Build a T-ResNet.
 
     Args:
-        depth: 18, 50, 101 or 152. Stages of depth 18 have two units: both get a block, beside their second 3x3.
+        depth: 18, 50, 101 or 152. Stages of depth 18 have two units: both get a block, parallel to their second 3x3.
         num_classes: number of classes.
         num_frames: length of a clip, T; `None` for any.
         height: of the input, in pixels; `None` for any.
         width: of the input, in pixels; `None` for any.
-        stack_length: flow fields a stack, L.
+        stack_length: flow fields per flow stack, L.
         streams: `"appearance"` (the released network), `"motion"`, or `"both"`, whose scores are averaged.
-        temporal_init: start of the filters over time: `"gaussian"`, N(0, 0.01), or `"alternating"`, one block averaging
-            over three frames, the next differencing.
+        temporal_init: initialisation of the temporal filters: `"gaussian"`, N(0, 0.01), or `"alternating"`, averages
+            over three frames and differences in turn.
         dropout: rate before the classifier, or a pair (appearance, motion).
         channel_factor: factor on all numbers of channels.
         strides: `"caffe"` (the papers) or `"torchvision"`, see `actionzoo.models.resnet.ResNetSpec`.
@@ -69,16 +69,9 @@ def build_t_resnet(
     check_choice("temporal_init", temporal_init, TEMPORAL_INITS)
     spec = resnet.ResNetSpec(depth, channel_factor, strides)
     rates = by_stream(dropout)
-    clips: dict[str, keras.KerasTensor] = {}
-    scores = []
-    if streams != "motion":
-        clips["appearance"] = inputs.appearance_input(num_frames, height, width)
-        tower = Tower("appearance", inputs.preprocess_appearance(clips["appearance"], preprocessing))
-        scores.append(_scores(tower, spec, temporal_init, rates, num_classes))
-    if streams != "appearance":
-        clips["motion"] = inputs.motion_input(num_frames, height, width, stack_length)
-        tower = Tower("motion", inputs.preprocess_motion(clips["motion"]))
-        scores.append(_scores(tower, spec, temporal_init, rates, num_classes))
+    names = ("appearance", "motion") if streams == "both" else (streams,)
+    clips, towers = start_towers(names, num_frames, height, width, stack_length, preprocessing)
+    scores = [_scores(tower, spec, temporal_init, rates, num_classes) for tower in towers]
     logits = scores[0] if len(scores) == 1 else average_towers(scores[0], scores[1], (1.0, 1.0), "logits")
     return keras.Model(clips, logits, name=name)
 
@@ -86,13 +79,13 @@ def build_t_resnet(
 def _scores(
     tower: Tower, spec: resnet.ResNetSpec, init: str, dropout: dict[str, float], num_classes: int
 ) -> keras.KerasTensor:
-    """One stream with its blocks, to the scores of the maximum over time."""
+    """Builds one stream with its temporal blocks, up to its scores."""
     tower.x = resnet.stem(tower.x, spec, tower.stream)
     blocks = 0
     for stage, index in spec.units():
         over_time = None
         if index in (0, 2) or not spec.bottleneck:
-            over_time = _block_beside(tower.clip, _start(init, blocks))
+            over_time = _parallel_block(tower.clip, _start(init, blocks))
             blocks += 1
         tower.x = resnet.unit(tower.x, spec, stage, index, tower.stream, over_time=over_time)
         tower.x = resnet.relu(tower.x, stage, index, tower.stream)
@@ -100,7 +93,7 @@ def _scores(
     return tower.scores(num_classes, over_time="max")
 
 
-def _block_beside(clip: keras.KerasTensor, start: keras.initializers.Initializer) -> resnet.OverTime:
+def _parallel_block(clip: keras.KerasTensor, start: keras.initializers.Initializer) -> resnet.OverTime:
     """The temporal residual block of one unit."""
 
     def block(x: keras.KerasTensor, channels: int, stride: int, name: str) -> keras.KerasTensor:
@@ -108,7 +101,7 @@ def _block_beside(clip: keras.KerasTensor, start: keras.initializers.Initializer
         x = TemporalConv(channels, use_bias=True, spatial_stride=stride, kernel_initializer=start, name=name)([x, clip])
         return ChannelScale(0.01, name=f"{name}_scale")(x)
 
-    return resnet.OverTime(beside=block)
+    return resnet.OverTime(parallel=block)
 
 
 def _start(init: str, block: int) -> keras.initializers.Initializer:
@@ -119,10 +112,10 @@ def _start(init: str, block: int) -> keras.initializers.Initializer:
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class ChannelScale(layers.Layer):
-    """A trained factor and offset a channel, `(..., channels)` to the same.
+    """A trainable factor and offset per channel, `(..., channels)` to the same shape.
 
     Args:
-        start: all factors before training.
+        start: initial value of the factors.
         **kwargs: of a Keras layer.
     """
 

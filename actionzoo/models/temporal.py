@@ -1,7 +1,7 @@
-"""Time in a network of single frames: folding it into the batch, filters over it, pooling along it.
+"""Time in a network of single frames: folding it into the batch, temporal filters and temporal pooling.
 
-The streams see one frame at a time, so they run on `(batch * time, height, width, channels)`. What looks across frames
-is also given the clip, any tensor `(batch, time, ...)`, which tells how many frames belong together.
+The streams process frames independently, as `(batch * time, height, width, channels)`. Temporal layers also take the
+clip, any tensor `(batch, time, ...)`, which tells the number of frames per clip.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from actionzoo.models.arguments import check_choice
 from actionzoo.models.kernels import inflate_kernel, temporal_taps
 
 POOL_WINDOW = 5
-"""Frames that the papers pool over: the length of their training clips."""
+"""Temporal pooling window of the papers, in frames: the length of their training clips."""
 
 TEMPORAL_POOLS = ("none", "max", "average")
 
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class FoldTime(layers.Layer):
-    """`(batch, time, ...)` to `(batch * time, ...)`: a video becomes a batch of its frames."""
+    """`(batch, time, ...)` to `(batch * time, ...)`: a clip becomes a batch of its frames."""
 
     def call(self, x: Any) -> Any:
         return ops.reshape(x, (-1, *_static_or_dynamic(x)[2:]))
@@ -35,7 +35,7 @@ class FoldTime(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class UnfoldTime(layers.Layer):
-    """`(batch * time, ...)` to `(batch, time, ...)`; the second input, the clip, tells the length of time."""
+    """`(batch * time, ...)` to `(batch, time, ...)`; the second input, the clip, tells the number of frames."""
 
     def call(self, inputs: Any) -> Any:
         x, clip = inputs
@@ -49,18 +49,18 @@ class UnfoldTime(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class TemporalConv(layers.Layer):
-    """A 3x1x1 convolution, over three frames and no pixels around (ST-ResNet, NIPS'16, section 3.2).
+    """A 3x1x1 convolution over three frames (ST-ResNet, NIPS'16, section 3.2), padded with zeros.
 
-    Zeros stand before the first and behind the last frame. Takes folded features `(batch * time, height, width,
-    channels)` and the clip; gives `(batch * time, height / spatial_stride, width / spatial_stride, filters)`.
+    Takes folded features `(batch * time, height, width, channels)` and the clip; returns `(batch * time, height /
+    spatial_stride, width / spatial_stride, filters)`.
 
-    All pixels are laid out in one row, so that it is a 2-D convolution of a (3, 1) kernel over `(time, pixels)`: on
-    CPUs the fastest of the forms that `benchmarks/temporal.py` measures, with every backend.
+    It runs as a 2-D convolution of a (3, 1) kernel over `(time, pixels)`: on CPUs the fastest of the forms that
+    `benchmarks/temporal.py` measures, with every backend.
 
     Args:
-        filters: channels of the output.
-        use_bias: add a bias a channel.
-        spatial_stride: read every so-manieth pixel only.
+        filters: number of output channels.
+        use_bias: whether to add a bias per channel.
+        spatial_stride: in pixels.
         kernel_initializer: of the kernel, `(3, 1, channels, filters)`.
         name: of the layer.
         **kwargs: of a Keras layer.
@@ -118,12 +118,12 @@ class TemporalConv(layers.Layer):
 class TemporalPooling(UnfoldTime):
     """Pooling over a few frames: folded features and the clip to `(batch, pools, height, width, channels)`.
 
-    Like `TemporalConv` it works in two dimensions, over `(time, pixels)`: LiteRT has no 3-D pooling.
+    Like `TemporalConv` it runs in two dimensions, over `(time, pixels)`: LiteRT has no 3-D pooling.
 
     Args:
         how: `"max"` or `"average"`.
-        window: frames a pool.
-        stride: frames from one pool to the next.
+        window: in frames.
+        stride: in frames.
         **kwargs: of a Keras layer.
     """
 
@@ -158,7 +158,7 @@ class TemporalPooling(UnfoldTime):
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class InflatedIdentity(keras.initializers.Initializer):
-    """Initial temporal filter that mixes no channels (ST-MulNet, CVPR'17): `(3, 1, channels, channels)`."""
+    """Initialises a temporal filter `(3, 1, channels, channels)` that mixes no channels (ST-MulNet, CVPR'17)."""
 
     def __init__(self, init: str = "centre") -> None:
         temporal_taps(init)
@@ -174,7 +174,7 @@ class InflatedIdentity(keras.initializers.Initializer):
 
 @keras.saving.register_keras_serializable(package="actionzoo")
 class InflatedHeNormal(keras.initializers.Initializer):
-    """Initial temporal filter of a network without trained weights: a random 1x1 kernel, inflated (ST-ResNet)."""
+    """Initialises a temporal filter without trained weights: an inflated random 1x1 kernel (ST-ResNet)."""
 
     def __init__(self, init: str = "average", seed: int | None = None) -> None:
         temporal_taps(init)
@@ -193,17 +193,20 @@ class InflatedHeNormal(keras.initializers.Initializer):
 def temporal_pool(
     x: keras.KerasTensor, clip: keras.KerasTensor, how: str, stride: int, name: str
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Pool folded features over five frames, or over all of a shorter clip.
+    """Pool folded features over five frames, or over all frames of a shorter clip.
 
     Args:
         x: `(batch * time, height, width, channels)`.
         clip: `(batch, time, ...)`. If its length is `None`, clips must have at least five frames.
         how: `"max"`, `"average"` or `"none"`.
-        stride: frames from one pool to the next.
+        stride: in frames.
         name: of the pooling layer.
 
     Returns:
-        The pooled features, folded, and what is now the clip.
+        The pooled features, folded, and the clip of the pooled length.
+
+    Raises:
+        ValueError: `how` is unknown.
     """
     check_choice("temporal_pool", how, TEMPORAL_POOLS)
     if how == "none":

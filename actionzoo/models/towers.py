@@ -1,13 +1,14 @@
-"""A stream on its way from frames to scores, step by step, so that two can be walked side by side and joined."""
+"""A stream from its input to its scores, built step by step, so that two can be built side by side and joined."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import keras
 from keras import layers
 
+from actionzoo.models import inputs
 from actionzoo.models.temporal import FoldTime, UnfoldTime, temporal_pool
 
 
@@ -16,8 +17,8 @@ class Step:
     """A few layers of a stream.
 
     Attributes:
-        name: the last of them, without the stream's prefix.
-        apply: `(x, stream)` to the output; `stream` is the prefix of the layers' names.
+        name: of the last layer, without the stream's prefix.
+        apply: maps `(x, stream)` to the output; `stream` is the prefix of the layers' names.
     """
 
     name: str
@@ -27,36 +28,44 @@ class Step:
 class Tower:
     """One stream, as far as it has been built.
 
+    Args:
+        stream: `"appearance"` or `"motion"`, the prefix of its layers' names.
+        clip: the preprocessed input, `(batch, time, height, width, channels)`.
+
     Attributes:
-        stream: "appearance" or "motion", the prefix of its layers' names.
         x: features of all frames, `(batch * time, height, width, channels)`.
-        clip: a tensor `(batch, time, ...)` that tells how many frames belong together.
-        finished: takes no more steps; only its classifier is missing, or nothing.
+        clip: a tensor `(batch, time, ...)` that tells the number of frames per clip.
+        finished: whether it takes no more steps.
     """
 
     def __init__(self, stream: str, clip: keras.KerasTensor) -> None:
-        """`clip` is the preprocessed input, `(batch, time, height, width, channels)`."""
         self.stream = stream
         self.x: keras.KerasTensor = FoldTime(name=f"{stream}_fold")(clip)
         self.clip = clip
         self.finished = False
 
     def advance(self, step: Step) -> None:
-        """Take a step, unless finished."""
+        """Add the layers of a step, unless finished."""
         if not self.finished:
             self.x = step.apply(self.x, self.stream)
 
     def pool_over_time(self, how: str, stride: int) -> None:
-        """Pool five frames, `stride` apart; `how` is "max", "average" or "none"."""
+        """Pool over five frames, see `temporal_pool`, unless finished."""
         if not self.finished:
             name = f"{self.stream}_temporal_pool"
             self.x, self.clip = temporal_pool(self.x, self.clip, how, stride, name)
 
     def scores(self, num_classes: int, over_time: str = "average") -> keras.KerasTensor:
-        """The classifier: `logits_<stream>`, `(batch, num_classes)`.
+        """Add the classifier, the layer `logits_<stream>`.
 
-        It is linear, so the mean over places and frames comes before it: the same scores, computed once. `over_time` is
-        "average" or "max".
+        It is linear, so the mean over pixels and frames is taken before it, with the same result.
+
+        Args:
+            num_classes: number of classes.
+            over_time: `"average"` or `"max"` of the features over the frames.
+
+        Returns:
+            Scores `(batch, num_classes)`.
         """
         x = self.x
         if len(x.shape) == 4:
@@ -65,3 +74,36 @@ class Tower:
         x = UnfoldTime(name=f"{self.stream}_frames_unfold")([x, self.clip])
         x = pooling(name=f"{self.stream}_frames")(x)
         return layers.Dense(num_classes, dtype="float32", name=f"logits_{self.stream}")(x)
+
+
+def start_towers(
+    streams: Iterable[str],
+    num_frames: int | None,
+    height: int | None,
+    width: int | None,
+    stack_length: int,
+    preprocessing: str,
+) -> tuple[dict[str, keras.KerasTensor], list[Tower]]:
+    """The inputs of streams by name, and a tower on the preprocessed input of each.
+
+    Args:
+        streams: `"appearance"`, `"motion"` or both.
+        num_frames: length of a clip, T; `None` for any.
+        height: of the input, in pixels; `None` for any.
+        width: of the input, in pixels; `None` for any.
+        stack_length: flow fields per flow stack, L.
+        preprocessing: of appearance, `"caffe"` (the papers) or `"torchvision"`.
+
+    Raises:
+        ValueError: a size is too small, or the preprocessing unknown.
+    """
+    clips, towers = {}, []
+    for stream in streams:
+        if stream == "appearance":
+            clips[stream] = inputs.appearance_input(num_frames, height, width)
+            clip = inputs.preprocess_appearance(clips[stream], preprocessing)
+        else:
+            clips[stream] = inputs.motion_input(num_frames, height, width, stack_length)
+            clip = inputs.preprocess_motion(clips[stream])
+        towers.append(Tower(stream, clip))
+    return clips, towers

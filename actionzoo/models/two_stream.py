@@ -1,8 +1,8 @@
 """Two-stream networks: late fusion (Simonyan and Zisserman, NIPS'14), fusion inside (CVPR'16), single streams.
 
-The two streams are walked side by side. Behind a fusion layer the joined map takes the place of the appearance stream's
-own; the motion stream goes on beside it with a classifier of its own, unless its tower is cut off there (CVPR'16,
-figure 2). The released final network joins relu5_3 by a 3x3x3 convolution and pools 2x2x5 (section 3.4, figure 4).
+The two streams are built side by side. After a fusion layer the fused map replaces that of the appearance stream; the
+motion stream continues with a classifier of its own, unless its tower is truncated there (CVPR'16, figure 2). The
+released final network fuses relu5_3 by a 3x3x3 convolution and pools 2x2x5 (section 3.4, figure 4).
 """
 
 from __future__ import annotations
@@ -11,19 +11,10 @@ from collections.abc import Sequence
 
 import keras
 
-from actionzoo.models import inputs
 from actionzoo.models.arguments import by_stream, check_choice
 from actionzoo.models.bases import SCORES, Base, get_base
-from actionzoo.models.fusion import (
-    CONV_INITS,
-    JOINS,
-    TOWER_AVERAGES,
-    average_towers,
-    join,
-    join_scores,
-    tower_shares,
-)
-from actionzoo.models.towers import Step, Tower
+from actionzoo.models.fusion import CONV_INITS, JOINS, TOWER_AVERAGES, average_towers, join, join_scores, tower_shares
+from actionzoo.models.towers import Step, start_towers
 
 FUSIONS = ("late", *JOINS)
 TEMPORAL_FUSIONS = ("none", "pool2d", "pool3d", "conv3d")
@@ -36,7 +27,7 @@ STREAM_DROPOUT = {"vgg16": (0.85, 0.9), "resnet": (0.0, 0.8)}
 """Rates of the released appearance and motion streams."""
 
 POOL_STRIDE = 2
-"""Frames from one pooling over time to the next."""
+"""Stride of temporal pooling, in frames."""
 
 
 def build_two_stream(
@@ -65,26 +56,27 @@ def build_two_stream(
     Args:
         base: `"vgg16"`, `"resnet18"`, `"resnet50"`, `"resnet101"` or `"resnet152"`, for both streams.
         num_classes: number of classes.
-        num_frames: length of a clip, T; `None` for any, of at least five frames where they are pooled.
-        height: of the input, in pixels; `None` for any (VGG-16: of at least 224).
-        width: of the input, in pixels; `None` likewise.
-        stack_length: flow fields a stack, L.
-        fusion: `"late"` averages the towers' scores; `"sum"`, `"max"`, `"concat"`, `"conv"` and `"bilinear"` join maps
-            (see `actionzoo.models.fusion`). Behind bilinear fusion comes the classifier at once.
-        fusion_layer: the layer whose outputs are joined, or several: `"relu2"` ... `"relu5"`, `"fc6"`, `"fc7"`
-            (VGG-16), `"scores"`, or a step's own name such as `"relu4_2"` or `"stage4_unit0_relu"`. `None` is relu5.
-            Late fusion has none.
-        fusion_init: start of a fusing convolution, a name of `actionzoo.models.fusion.CONV_INITS`.
-        temporal_fusion: `"pool2d"` pools inside each frame and averages the frames' scores, `"none"` is another name
-            of it; `"pool3d"` takes the maximum over five frames before pool5; `"conv3d"` does that and makes the fusing
-            convolutions before it 3x3x3. `None` is `"conv3d"` for convolutional fusion of VGG-16s, `"pool3d"` for that
-            of ResNets, where 3x3x3 between 2048 channels would be 226 million weights, and `"pool2d"` for all others.
-        towers: `"both"` keeps the motion tower beside the fused one and averages their scores; `"appearance"` cuts it
-            off behind the last fusion layer.
+        num_frames: length of a clip, T; `None` for any length, of at least five where frames are pooled.
+        height: of the input, in pixels; `None` for any (VGG-16: at least 224).
+        width: of the input, in pixels; `None` for any (VGG-16: at least 224).
+        stack_length: flow fields per flow stack, L.
+        fusion: `"late"` averages the scores of the towers; `"sum"`, `"max"`, `"concat"`, `"conv"` and `"bilinear"` fuse
+            feature maps (see `actionzoo.models.fusion`). Bilinear fusion is followed directly by the classifier.
+        fusion_layer: the layer whose outputs are fused, or several: `"relu2"` ... `"relu5"`, `"fc6"`, `"fc7"`
+            (VGG-16), `"scores"`, or the name of a step such as `"relu4_2"` or `"stage4_unit0_relu"`; `None` for relu5.
+            Not for late fusion.
+        fusion_init: initialisation of fusing convolutions, a name of `actionzoo.models.fusion.CONV_INITS`.
+        temporal_fusion: `"pool2d"` pools within each frame and averages the scores of the frames, `"none"` is a
+            synonym;
+            `"pool3d"` max-pools over five frames before pool5; `"conv3d"` does that and makes the fusing convolutions
+            before it 3x3x3. `None` is `"conv3d"` for convolutional fusion of VGG-16, `"pool3d"` for that of ResNets,
+            where 3x3x3 between 2048 channels would have 226 million weights, and `"pool2d"` otherwise.
+        towers: `"both"` keeps the motion tower beside the fused one and averages their scores; `"appearance"` truncates
+            it after the last fusion layer.
         tower_weights: of the appearance and the motion tower in that average.
-        tower_average: average `"logits"` or `"softmax"` outputs.
-        dropout: rate before the classifiers (VGG-16: behind fc6 and fc7), or a pair (appearance, motion); `None` is
-            the released networks'. Behind bilinear fusion there is none.
+        tower_average: what is averaged, `"logits"` or `"softmax"` outputs.
+        dropout: rate before the classifiers (VGG-16: after fc6 and fc7), or a pair (appearance, motion); `None` for
+            that of the released networks. There is none after bilinear fusion.
         channel_factor: factor on all numbers of channels.
         strides: of ResNets, `"caffe"` (the papers) or `"torchvision"`, see `actionzoo.models.resnet.ResNetSpec`.
         preprocessing: `"caffe"` (the papers) or `"torchvision"`.
@@ -111,10 +103,8 @@ def build_two_stream(
         temporal_fusion = "pool2d" if fusion != "conv" else "conv3d" if base == "vgg16" and maps else "pool3d"
     _check_together(fusion, fused_at, temporal_fusion, towers, maps)
 
-    appearance = inputs.appearance_input(num_frames, height, width)
-    motion = inputs.motion_input(num_frames, height, width, stack_length)
-    a = Tower("appearance", inputs.preprocess_appearance(appearance, preprocessing))
-    m = Tower("motion", inputs.preprocess_motion(motion))
+    streams = ("appearance", "motion")
+    clips, (a, m) = start_towers(streams, num_frames, height, width, stack_length, preprocessing)
 
     def walk(steps: list[Step]) -> None:
         for step in steps:
@@ -135,7 +125,7 @@ def build_two_stream(
         logits = join_scores(logits, m.scores(num_classes), fusion, fusion_init)
     elif towers == "both":
         logits = average_towers(logits, m.scores(num_classes), tower_weights, tower_average)
-    return keras.Model({"appearance": appearance, "motion": motion}, logits, name=name)
+    return keras.Model(clips, logits, name=name)
 
 
 def build_stream(
@@ -153,26 +143,38 @@ def build_stream(
     preprocessing: str = "caffe",
     name: str | None = None,
 ) -> keras.Model:
-    """Build one stream by itself (NIPS'14).
+    """Build a single stream (NIPS'14), which averages the scores of several frames.
 
-    `stream` is `"appearance"` or `"motion"`; a dropout of `None` is the released networks'; the rest is as in
-    `build_two_stream`. Scores of several frames are averaged.
+    Args:
+        base: `"vgg16"`, `"resnet18"`, `"resnet50"`, `"resnet101"` or `"resnet152"`.
+        stream: `"appearance"` or `"motion"`.
+        num_classes: number of classes.
+        num_frames: length of a clip, T; `None` for any.
+        height: of the input, in pixels; `None` for any (VGG-16: at least 224).
+        width: of the input, in pixels; `None` for any (VGG-16: at least 224).
+        stack_length: flow fields per flow stack, L.
+        dropout: rate before the classifier (VGG-16: after fc6 and fc7); `None` for that of the released networks.
+        channel_factor: factor on all numbers of channels.
+        strides: of ResNets, `"caffe"` (the papers) or `"torchvision"`, see `actionzoo.models.resnet.ResNetSpec`.
+        preprocessing: of appearance, `"caffe"` (the papers) or `"torchvision"`.
+        name: of the model.
+
+    Returns:
+        A model of `{stream: (batch, time, height, width, channels)}` that returns logits `(batch, num_classes)`.
+
+    Raises:
+        ValueError: an argument is not one of the values named above.
     """
     rates = _dropout(base, "late") if dropout is None else by_stream(dropout)
     network = get_base(base, channel_factor, strides, rates)
-    if stream == "appearance":
-        clip = inputs.appearance_input(num_frames, height, width)
-        tower = Tower(stream, inputs.preprocess_appearance(clip, preprocessing))
-    else:
-        clip = inputs.motion_input(num_frames, height, width, stack_length)
-        tower = Tower(stream, inputs.preprocess_motion(clip))
+    clips, (tower,) = start_towers([stream], num_frames, height, width, stack_length, preprocessing)
     for step in (*network.trunk, *network.head):
         tower.advance(step)
-    return keras.Model({stream: clip}, tower.scores(num_classes), name=name)
+    return keras.Model(clips, tower.scores(num_classes), name=name)
 
 
 def _fusion_steps(network: Base, fusion: str, layer: str | Sequence[str] | None) -> list[str]:
-    """Names of the steps to join behind, in the network's order; none for late fusion."""
+    """Names of the steps to fuse, in the network's order; none for late fusion."""
     if fusion == "late":
         if layer is not None:
             raise ValueError(f"Late fusion joins no layers; give `fusion` too. Received: fusion_layer={layer!r}")
@@ -184,7 +186,7 @@ def _fusion_steps(network: Base, fusion: str, layer: str | Sequence[str] | None)
 
 
 def _check_together(fusion: str, fused_at: list[str], temporal_fusion: str, towers: str, maps: list[str]) -> None:
-    """Raises ValueError if arguments that exist do not go together."""
+    """Raises ValueError for valid values that exclude each other."""
     check_choice("temporal_fusion", temporal_fusion, TEMPORAL_FUSIONS)
     three_d = temporal_fusion == "conv3d"
     if three_d and (fusion != "conv" or not maps):
@@ -204,6 +206,6 @@ def _check_together(fusion: str, fused_at: list[str], temporal_fusion: str, towe
 
 
 def _dropout(base: str, fusion: str) -> dict[str, float]:
-    """The released networks' rates."""
+    """The rates of the released networks, by stream."""
     stream = STREAM_DROPOUT.get(base, STREAM_DROPOUT["resnet"])
     return by_stream(stream if fusion == "late" else FUSED_DROPOUT)

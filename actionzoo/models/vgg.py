@@ -21,7 +21,7 @@ UNITS = 4096
 
 
 def conv_relu(block: int, index: int, channels: int, x: keras.KerasTensor, stream: str) -> keras.KerasTensor:
-    """One 3x3 convolution and its ReLU; the first of a block comes after the pooling of the block before."""
+    """A 3x3 convolution and its ReLU; the first of a block is preceded by the pooling of the block before."""
     if index == 1 and block > 1:
         x = pool(x, stream, block - 1)
     name = f"{stream}_conv{block}_{index}"
@@ -30,7 +30,7 @@ def conv_relu(block: int, index: int, channels: int, x: keras.KerasTensor, strea
 
 
 def pool(x: keras.KerasTensor, stream: str, block: int = 5) -> keras.KerasTensor:
-    """2x2 max pooling behind a block."""
+    """2x2 max pooling after a block."""
     return layers.MaxPooling2D(2, name=f"{stream}_pool{block}")(x)
 
 
@@ -39,8 +39,8 @@ def fully_connected(
 ) -> keras.KerasTensor:
     """fc6 or fc7, `(n, height, width, channels)` to `(n, places, places, units)`.
 
-    fc6 is a 7x7 convolution: a 224x224 picture has one place for it, a larger one has several (the papers' dense test)
-    and a smaller one gets a smaller kernel. For one place a matrix product is faster; its kernel has the same shape.
+    fc6 is a 7x7 convolution: a 224x224 frame has one place for it, a larger one several (the papers' dense test), and a
+    smaller one gets a smaller kernel. For one place a matrix product is faster; its kernel has the same shape.
     """
     name = f"{stream}_fc{number}"
     height, width = (min(size, side or size) for side in x.shape[1:3])

@@ -1,4 +1,4 @@
-"""Cameras of this computer, through OpenCV, which knows them on every system."""
+"""Cameras of this computer, through OpenCV, which supports them on every operating system."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from numpy.typing import NDArray
 
 from actionzoo.errors import BrokenVideoError, VideoNotFoundError
 
-__all__ = ["camera_pictures", "open_camera"]
-
 _SILENT = 0
 
 
 @contextmanager
 def open_camera(number: int) -> Iterator[cv2.VideoCapture]:
-    """The camera of that number, which holds back no frame where the driver allows that.
+    """Open the camera of that number, without buffering frames where its driver allows that.
 
-    Raises VideoNotFoundError.
+    Raises:
+        VideoNotFoundError: there is no such camera, or it is in use.
     """
     missing = VideoNotFoundError(number, f"there is no camera {number}, or it is in use; cameras are numbered from 0")
-    # OpenCV looks for any camera under a negative number, and crashes where there is none.
+    # OpenCV takes a negative number as any camera, and crashes where there is none.
     if number < 0:
         raise missing
     with _quiet_opencv():
@@ -40,7 +39,14 @@ def open_camera(number: int) -> Iterator[cv2.VideoCapture]:
 
 
 def camera_pictures(number: int, capture: cv2.VideoCapture) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    """Pictures `(height, width, 3)` uint8, BGR, each with the seconds since the first; raises BrokenVideoError."""
+    """The frames of an open camera.
+
+    Yields:
+        The seconds since the first frame, and the frame, `(height, width, 3)` uint8, BGR.
+
+    Raises:
+        BrokenVideoError: the camera stopped.
+    """
     first: float | None = None
     while True:
         taken, picture = capture.read()
@@ -53,7 +59,9 @@ def camera_pictures(number: int, capture: cv2.VideoCapture) -> Iterator[tuple[fl
 
 @contextmanager
 def _quiet_opencv() -> Iterator[None]:
-    logging: Any = getattr(cv2.utils, "logging", cv2) if hasattr(cv2, "utils") else cv2  # where it lies by version
+    logging: Any = (
+        getattr(cv2.utils, "logging", cv2) if hasattr(cv2, "utils") else cv2
+    )  # its place depends on the version
     level = logging.getLogLevel()
     logging.setLogLevel(_SILENT)
     try:

@@ -1,8 +1,8 @@
-"""What a container promises and the file does not hold: the sizes and indexes that its writer left in it.
+"""Data that a container declares and the file does not hold.
 
-FFmpeg plays what it finds and says nothing of the rest. A file that was cut off, or whose middle was overwritten, shows
-in the sizes of its parts: Matroska's elements, RIFF's chunks, MP4's sample tables, the data object of ASF, the tags of
-FLV. Only headers are read. A duration is no promise: the sound may be longer, the last picture may stay on.
+FFmpeg plays what it finds and does not report the rest. That a file was truncated, or partly overwritten, shows in the
+sizes of its parts: Matroska's elements, RIFF's chunks, MP4's sample tables, the data object of ASF, the tags of FLV.
+Only headers are read. Durations do not count: the sound may be longer, the last frame may stay on.
 """
 
 from __future__ import annotations
@@ -11,40 +11,44 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, Protocol
 
-__all__ = ["IndexEntry", "broken_promise"]
-
 _SLACK = 16
 """Bytes that a file may be shorter than its header says: some writers count the header twice."""
 
 
 class IndexEntry(Protocol):
-    """Where a sample lies in the file, as PyAV has it: position and size in bytes."""
+    """The place of a sample in the file, as PyAV gives it.
+
+    Attributes:
+        pos: position in bytes.
+        size: in bytes.
+    """
 
     pos: int
     size: int
 
 
-def broken_promise(file: BinaryIO, format_name: str, index: Iterable[IndexEntry]) -> str | None:
-    """What a file lacks of what its container promises, in words; None where nothing does.
+def missing_data(file: BinaryIO, format_name: str, index: Iterable[IndexEntry]) -> str | None:
+    """Find data that a container declares and the file does not hold.
 
     Args:
-        file: open for reading, wherever it stands. Its position is changed.
+        file: open for reading. Its position is changed.
         format_name: FFmpeg's name of the container.
-        index: the index of the video stream, if it has one.
+        index: the index of the video stream; empty if it has none.
+
+    Returns:
+        What is missing or damaged, in words; `None` if nothing is.
     """
     size = file.seek(0, 2)
-    look = _LOOKS.get(format_name)
-    if look is not None and (problem := look(file, size)) is not None:
+    check = _CHECKS.get(format_name)
+    if check is not None and (problem := check(file, size)) is not None:
         return problem
     if format_name in _INDEXED:
         return _beyond(max((entry.pos + entry.size for entry in index), default=0), size)
     return None
 
 
-def _beyond(promised: int, size: int) -> str | None:
-    if promised <= size + _SLACK:
-        return None
-    return f"{promised - size:,} of its {promised:,} bytes are missing"
+def _beyond(declared: int, size: int) -> str | None:
+    return f"{declared - size:,} of its {declared:,} bytes are missing" if declared > size + _SLACK else None
 
 
 def _read(file: BinaryIO, position: int, count: int) -> bytes:
@@ -63,7 +67,7 @@ def _matroska(file: BinaryIO, size: int) -> str | None:
         element = _ebml_number(head, keep_marker=True)
         length = _ebml_number(head[element[1] :]) if element else None
         if element is None or length is None:
-            # What is no element at the very end is an unfinished one, or something that was appended.
+            # At the very end of the file: an unfinished element, or something that was appended.
             return None if end - position < 12 else f"its bytes from {position:,} on are damaged"
         (name, name_bytes), (content, content_bytes) = element, length
         begin = position + name_bytes + content_bytes
@@ -84,7 +88,7 @@ def _matroska(file: BinaryIO, size: int) -> str | None:
 
 
 def _ebml_number(data: bytes, *, keep_marker: bool = False) -> tuple[int, int] | None:
-    """A number whose first byte says how long it is, and its length; names of elements keep the marker.
+    """A number whose first byte tells its length, and that length; names of elements keep the marker.
 
     >>> _ebml_number(bytes([0x40, 0x7F])), _ebml_number(bytes([0x1A, 0x45, 0xDF, 0xA3]), keep_marker=True)
     ((127, 2), (440786851, 4))
@@ -103,7 +107,7 @@ def _riff(file: BinaryIO, size: int) -> str | None:
     position = 0
     while (head := _read(file, position, 8))[:4] == b"RIFF" and len(head) == 8:
         content = struct.unpack("<I", head[4:])[0]
-        if content in (0, 0xFFFFFFFF):  # a recorder that never came to write it
+        if content in (0, 0xFFFFFFFF):  # a recorder that was stopped before it wrote it
             return None
         position += 8 + content + content % 2
     return _beyond(position, size)
@@ -168,7 +172,7 @@ def _asf_object(file: BinaryIO, position: int) -> tuple[bytes, int]:
 
 
 def _flv(file: BinaryIO, size: int) -> str | None:
-    """A header, and tags that name their own sizes, each followed by four bytes."""
+    """A header, and tags that begin with their own sizes, each followed by four bytes."""
     header = _read(file, 0, 9)
     if len(header) < 9:
         return None
@@ -182,7 +186,7 @@ def _flv(file: BinaryIO, size: int) -> str | None:
 
 
 _MP4_NAME = "mov,mp4,m4a,3gp,3g2,mj2"
-_LOOKS: dict[str, Callable[[BinaryIO, int], str | None]] = {
+_CHECKS: dict[str, Callable[[BinaryIO, int], str | None]] = {
     "matroska,webm": _matroska,
     "avi": _riff,
     _MP4_NAME: _mp4,

@@ -1,8 +1,8 @@
-"""Packets to pictures with their times, and the signs that some are missing or wrong.
+"""Decoding packets to frames with their times, and noticing that frames are missing or wrong.
 
-A sign is: a container that promises more than the file holds, a packet that the demuxer marks as corrupt, an error of
-the decoder, a picture that it had to make up, an index that lists more pictures than came, and, in streams that have
-neither sizes nor an index (MPEG-TS, MPEG-PS), a jump of the times.
+Signs of damage are: a container that declares more data than the file holds, a packet that the demuxer marks as
+corrupt, an error of the decoder, a frame that it had to conceal, an index with more frames than were decoded, and, in
+streams without sizes or an index (MPEG-TS, MPEG-PS), a jump of the times.
 """
 
 from __future__ import annotations
@@ -16,38 +16,45 @@ import av.error
 from av.video.stream import VideoStream
 
 from actionzoo.errors import BrokenVideoError, NotAVideoError, VideoError
-from actionzoo.video.containers import broken_promise
+from actionzoo.video.containers import missing_data
 from actionzoo.video.opening import OpenVideo, broken, check_size, damage
 from actionzoo.video.timing import Clock, frame_rate
-
-__all__ = ["Damaged", "pictures"]
 
 Packet: TypeAlias = "av.Packet[VideoStream]"
 
 Damaged: TypeAlias = Callable[[BrokenVideoError], None]
-"""Called once with the first sign of damage; the reading goes on."""
+"""Called once, with the first sign of damage; decoding goes on."""
 
 _UNINDEXED = ("mpegts", "mpeg", "h264", "hevc", "m4v", "mpegvideo")
-"""Formats that may begin anywhere in a broadcast: what comes before the first whole picture is no damage."""
+"""Formats that may begin anywhere in a broadcast: errors before the first complete frame are no damage."""
 
 _TIMED_ONLY = ("mpegts", "mpeg")
 _JUMP_S, _JUMP_FRAMES = 1.0, 5
 _GAP_FRAMES, _SUSPICIOUS_FRAMES = 1.5, 50
-"""How long a gap is damage, and for how many pictures, behind a packet that is marked as corrupt."""
+"""After a packet that is marked as corrupt: the length of a gap that is damage, and for how many frames that holds."""
 
 _MOST_SEARCHES = 1 << 18
-"""Of 64 kB each: 17 GB without a packet."""
+"""Each reads 64 kB: 17 GB without a packet."""
 
 _COUNTED = ("avi", "mov,mp4,m4a,3gp,3g2,mj2")
 
 
 def pictures(video: OpenVideo, damaged: Damaged | None = None) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Decoded pictures with their times; times start at 0 and never go back.
+    """Decode the frames of a video.
 
-    Raises BrokenVideoError at the first sign of damage, with `damaged` only if no picture can be decoded;
-    NotAVideoError where a whole file has none.
+    Args:
+        video: an open video.
+        damaged: called once, at the first sign of damage.
+
+    Yields:
+        The time of a frame in seconds, and the frame. Times start at 0 and never decrease.
+
+    Raises:
+        BrokenVideoError: there is a sign of damage, and `damaged` is not given or no frame can be decoded.
+        NotAVideoError: the file is intact but has no frames.
+        VideoTooLargeError: a frame is too large.
     """
-    # With this flag, which PyAV sets, AVI files with B-frames get times that jump to and fro.
+    # With this flag, which PyAV sets, the times of AVI files with B-frames are not monotonic.
     video.container.flags &= ~cast(int, av.container.Flags.gen_pts.value)
     return _Decoding(video, damaged).run()
 
@@ -84,11 +91,11 @@ class _Decoding:
                     searches = 0
                     timed = packet.dts is not None or packet.pts is not None
                     self._packets += timed
-                    if packet.size or not timed:  # an empty one with a time repeats the picture before
+                    if packet.size or not timed:  # an empty one with a time repeats the frame before
                         yield packet
                 return
             except av.error.BlockingIOError as error:
-                # FFmpeg looked for the next packet of a transport stream as far as it dared; it goes on from there.
+                # FFmpeg reached its limit looking for the next packet of a transport stream; it goes on from there.
                 searches += 1
                 if self._video.file is None or searches > _MOST_SEARCHES:
                     yield self._end_by(error)
@@ -98,9 +105,9 @@ class _Decoding:
                 return
 
     def _end_by(self, error: Exception) -> Packet:
-        """What empties the decoder, where an error ended the demuxing."""
+        """The packet that flushes the decoder, after an error ended the demuxing."""
         video = self._video
-        # FFmpeg ends so what a server sends without saying how long it is (None or below 0, by PyAV's version).
+        # So FFmpeg ends a response of unknown length (None or below 0, depending on PyAV's version).
         unknown = video.file is None and (video.container.size or 0) <= 0
         unbounded = unknown and getattr(error, "errno", None) == errno.EIO
         if self._time is None or not unbounded:
@@ -113,21 +120,20 @@ class _Decoding:
         return cast(Packet, last)
 
     def _decoded(self, packet: Packet) -> list[av.VideoFrame]:
-        """The pictures that a packet completes; with the empty one, those that the decoder still holds."""
+        """The frames that a packet completes; for the empty packet, those that the decoder still holds."""
         if packet.is_corrupt:
             self._suspect()
         try:
-            pictures = packet.decode()
+            return packet.decode()
         except av.error.EOFError:
             return []
         except av.error.FFmpegError:
-            pictures = []
             if self._time is not None or self._format not in _UNINDEXED:
                 self._tell_damage()
-        return pictures
+            return []
 
     def _suspect(self) -> None:
-        """A packet is marked as corrupt. Two transport streams that were joined are no damage: a gap must follow."""
+        """Note a corrupt packet. In a transport stream that is damage only if a gap follows: streams may be joined."""
         if self._format not in _TIMED_ONLY:
             self._tell_damage()
         self._suspicious = _SUSPICIOUS_FRAMES
@@ -140,12 +146,12 @@ class _Decoding:
             self._tell_damage()
 
     def _look_at_end(self) -> None:
-        """What only the whole file can tell."""
+        """Look for signs of damage that only show at the end of the file."""
         if self._sign is not None or self._video.live:
             return
         video, time = self._video, self._time or 0.0
         index = video.stream.index_entries
-        if video.file is not None and (problem := broken_promise(video.file, self._format, index)):
+        if video.file is not None and (problem := missing_data(video.file, self._format, index)):
             end = f"is damaged or cut off at {time:.2f} s or before: {problem}; copy or download it again"
             self._tell(BrokenVideoError(video.source, end))
         elif self._format in _COUNTED and len(index) > self._packets:

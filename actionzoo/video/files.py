@@ -19,10 +19,13 @@ VIDEO_SUFFIXES = frozenset(
 
 
 def videos_below(folder: str | os.PathLike[str]) -> list[str]:
-    """The videos in a folder and below, sorted; hidden files and folders are left out.
+    """List the videos in a folder and its subfolders, sorted; hidden files and folders are left out.
 
-    A video is a file by its suffix, an animated WebP, or a folder of numbered pictures. Links are followed, but not
-    back into a folder that is being listed. Raises VideoNotFoundError for a folder that may not be read.
+    A video is a file with a suffix of `VIDEO_SUFFIXES`, an animated WebP, or a folder of numbered images. Links are
+    followed, except into a folder that is being listed.
+
+    Raises:
+        VideoNotFoundError: a folder may not be read.
     """
     folder = os.fspath(folder)
     try:

@@ -1,6 +1,6 @@
-"""Optical flow by name, its 8-bit coding and its picture.
+"""Optical flow by name, its 8-bit coding and its colour coding.
 
-A flow field says for each pixel of a frame where it is in the next frame: `(height, width, 2)` float32, u pixels to
+A flow field has the displacement of each pixel from one frame to the next: `(height, width, 2)` float32, u pixels to
 the right and v pixels down.
 """
 
@@ -13,69 +13,44 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "METHODS",
-    "decode_flow",
-    "encode_flow",
-    "flip_encoded",
-    "flow_stream",
-    "flow_to_colour",
-    "optical_flow",
-]
+if TYPE_CHECKING:
+    from actionzoo.video.reader import Frame
 
 
-class _Algorithm(Protocol):
-    """What computes the flow `(height, width, 2)` of a pair of grey frames `(height, width)`, with so many threads."""
-
-    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]: ...
+_Algorithm = Callable[[NDArray[np.uint8], NDArray[np.uint8], int], NDArray[np.float32]]
+"""Computes the flow `(height, width, 2)` from one grey frame `(height, width)` to the next, in that many threads."""
 
 
-class HasImage(Protocol):
-    """Anything with a picture, `(height, width, 3)` uint8: a `video.reader.Frame`."""
+def _opencv(algorithm: Any) -> _Algorithm:
+    """An algorithm of OpenCV, which computes a pair in one thread."""
 
-    @property
-    def image(self) -> NDArray[np.uint8]: ...
-
-
-_FrameT = TypeVar("_FrameT", bound=HasImage)
-
-
-class _OpenCV:
-    """An algorithm of OpenCV's. It has scratch memory of its own, and computes a pair in one thread."""
-
-    def __init__(self, algorithm: Any) -> None:
-        self._algorithm = algorithm
-
-    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
+    def compute(first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
         height, width = first.shape
-        flow = self._algorithm.calc(_padded(first), _padded(second), None)
+        flow = algorithm.calc(_padded(first), _padded(second), None)
         return np.ascontiguousarray(flow[:height, :width])
+
+    return compute
 
 
 def _dis(preset: int, finest_scale: int | None = None) -> _Algorithm:
     algorithm = cv2.DISOpticalFlow.create(preset)
     if finest_scale is not None:
         algorithm.setFinestScale(finest_scale)
-    return _OpenCV(algorithm)
+    return _opencv(algorithm)
 
 
-class _TVL1:
-    """Our TV-L1 with its defaults, in memory of its own."""
+def _tvl1() -> _Algorithm:
+    from actionzoo.video.tvl1 import TVL1, Memory  # imports numba, which takes half a second
 
-    def __init__(self) -> None:
-        from actionzoo.video.tvl1 import TVL1, Memory  # brings in numba, which takes half a second
-
-        self._algorithm, self._memory = TVL1(), Memory()
-
-    def calc(self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
-        return self._algorithm.calc(first, second, threads, self._memory)
+    return partial(TVL1().calc, memory=Memory())
 
 
 _BUILDERS: dict[str, Callable[[], _Algorithm]] = {
@@ -84,26 +59,35 @@ _BUILDERS: dict[str, Callable[[], _Algorithm]] = {
     "dis-fast": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_FAST),
     "dis-medium": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
     "dis-fine": lambda: _dis(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM, finest_scale=0),
-    "farneback": lambda: _OpenCV(cv2.FarnebackOpticalFlow.create()),
-    "tvl1": _TVL1,
-    "tvl1-opencv": lambda: _OpenCV(cv2.optflow.DualTVL1OpticalFlow.create()),
+    "farneback": lambda: _opencv(cv2.FarnebackOpticalFlow.create()),
+    "tvl1": _tvl1,
+    "tvl1-opencv": lambda: _opencv(cv2.optflow.DualTVL1OpticalFlow.create()),
 }
 
 METHODS = tuple(_BUILDERS)
 """Names of the methods.
 
-DIS (Kroeger et al. 2016) with OpenCV's presets, "dis" being the medium one; "dis-fine" is medium that goes on to the
-full resolution where the presets stop at a half or a quarter, right for small pictures. Farneback (2003). TV-L1 (Zach
-et al. 2007), the papers' choice: ours (`actionzoo.video.tvl1`), and OpenCV's with its defaults for comparison, which
-takes many times as long.
+DIS (Kroeger et al. 2016) with OpenCV's presets, of which "dis" is the medium one; "dis-fine" is medium up to the full
+resolution, where the presets stop at a half or a quarter: for small frames. Farneback (2003). TV-L1 (Zach et al. 2007),
+the papers' choice: ours (`actionzoo.video.tvl1`) and, for comparison, OpenCV's with its defaults, which is many times
+slower.
 """
 
 
 def optical_flow(frames: NDArray[np.uint8], method: str = "dis", workers: int | None = None) -> NDArray[np.float32]:
-    """The flow from each frame to the next: `(frames, height, width[, 3])` uint8 to `(frames-1, height, width, 2)`.
+    """Compute the optical flow from each frame to the next.
 
-    `workers` threads share the pairs (default one for each core), and with "tvl1" also a pair, where there are more
-    threads than pairs; the result does not depend on their number. Raises ValueError for an unknown method.
+    Args:
+        frames: `(frames, height, width, 3)` RGB or `(frames, height, width)` grey, uint8.
+        method: a name of `METHODS`.
+        workers: number of threads, by default one per core. They share the pairs, and with "tvl1" also a pair, where
+            there are more threads than pairs. The result does not depend on their number.
+
+    Returns:
+        `(frames-1, height, width, 2)` float32 in pixels, u to the right and v down.
+
+    Raises:
+        ValueError: the method is unknown, or the frames have another shape or type.
 
     >>> optical_flow(np.zeros((3, 48, 64), np.uint8)).shape
     (2, 48, 64, 2)
@@ -125,17 +109,26 @@ def optical_flow(frames: NDArray[np.uint8], method: str = "dis", workers: int | 
 
 
 def flow_stream(
-    frames: Iterable[_FrameT],
+    frames: Iterable[Frame],
     method: str = "dis",
     workers: int | None = None,
     ahead: int | None = None,
     busy: Callable[[float], None] | None = None,
-) -> Generator[tuple[_FrameT, NDArray[np.float32] | None], None, None]:
-    """Each frame of a stream with its flow to the next frame, `(height, width, 2)`; the last frame with None.
+) -> Generator[tuple[Frame, NDArray[np.float32] | None]]:
+    """Compute the flow of a stream of frames in parallel, while the caller works on earlier ones.
 
-    At most `ahead` frames (default twice the workers) are held beyond the one that is handed out, and their pairs are
-    computed in parallel while the caller works on earlier ones. `busy` is called with the seconds that each pair took,
-    from the thread that computed it.
+    Args:
+        frames: their images are `(height, width, 3)` uint8 RGB.
+        method: a name of `METHODS`.
+        workers: number of threads, by default one per core.
+        ahead: frames, at most, that are read beyond the one that is returned; by default twice the workers.
+        busy: called with the seconds that each pair took, from the thread that computed it.
+
+    Yields:
+        Each frame, with its flow to the next one, `(height, width, 2)` float32 in pixels; the last frame with `None`.
+
+    Raises:
+        ValueError: the method is unknown.
 
     >>> from actionzoo.video.reader import Frame
     >>> still = [Frame(time / 30, np.zeros((48, 64, 3), np.uint8)) for time in range(3)]
@@ -144,8 +137,8 @@ def flow_stream(
     """
     with _FlowPool(method, workers, busy) as pool:
         ahead = 2 * pool.workers if ahead is None else max(1, ahead)
-        waiting: deque[tuple[_FrameT, Future[NDArray[np.float32]]]] = deque()
-        newest: tuple[_FrameT, NDArray[np.uint8]] | None = None
+        waiting: deque[tuple[Frame, Future[NDArray[np.float32]]]] = deque()
+        newest: tuple[Frame, NDArray[np.uint8]] | None = None
         for frame in frames:
             grey = _grey(frame.image)
             if newest is not None:
@@ -164,15 +157,11 @@ class _FlowPool:
     """Threads that each own one algorithm object; OpenCV and numba release Python's lock while they compute."""
 
     def __init__(
-        self,
-        method: str,
-        workers: int | None,
-        busy: Callable[[float], None] | None = None,
-        pairs: int | None = None,
+        self, method: str, workers: int | None, busy: Callable[[float], None] | None = None, pairs: int | None = None
     ) -> None:
-        """`pairs` is their number where it is known."""
+        """`pairs` is the number of pairs, if it is known."""
         if method not in _BUILDERS:
-            raise ValueError(f"unknown flow method {method!r}; there are {', '.join(METHODS)}")
+            raise ValueError(f"unknown flow method {method!r}; known are {', '.join(METHODS)}")
         self.workers = max(1, workers or _cores())
         self._threads_a_pair = max(1, self.workers // pairs) if pairs else 1
         self._build = _BUILDERS[method]
@@ -195,7 +184,7 @@ class _FlowPool:
         if algorithm is None:
             algorithm = self._own.algorithm = self._build()
         with _single_threaded_opencv():
-            flow = algorithm.calc(first, second, self._threads_a_pair)
+            flow = algorithm(first, second, self._threads_a_pair)
         if self._busy is not None:
             self._busy(time.perf_counter() - since)
         return flow
@@ -214,8 +203,8 @@ def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _padded(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    # OpenCV's DIS reads out of bounds and kills the process where no level of its pyramid fits the picture: it needs
-    # four patches of 8 pixels on the short side, and more than 90 pixels on the long one.
+    # OpenCV's DIS reads out of bounds and crashes where no level of its pyramid fits the frame: it needs four patches
+    # of 8 pixels on the short side, and more than 90 pixels on the long one.
     height, width = (max(side, 32) for side in grey.shape)
     if max(height, width) < 96:
         width = 96
@@ -231,10 +220,10 @@ _opencv_threads = 1
 
 @contextmanager
 def _single_threaded_opencv() -> Iterator[None]:
-    """OpenCV's own threads off while any pair is computed, and back to what they were afterwards.
+    """Turns OpenCV's own threads off while any pair is computed.
 
-    Whole pairs keep every core busy, where the serial parts of one pair leave the others idle; and no field can depend
-    on how OpenCV cuts a picture into pieces for its threads.
+    Pairs in parallel keep all cores busy, while the serial parts of a single pair would not; and no field depends on
+    how OpenCV divides a frame among its threads.
     """
     global _opencv_users, _opencv_threads
     with _opencv_lock:
@@ -252,9 +241,13 @@ def _single_threaded_opencv() -> Iterator[None]:
 
 
 def encode_flow(flow: NDArray[np.float32], bound: float = 20.0) -> NDArray[np.uint8]:
-    """Flow in pixels as the papers store it: clipped to +-bound, then round(255 (flow + bound) / (2 bound)).
+    """Code flow in 8 bits as the papers do: clipped to +-bound, then round(255 (flow + bound) / (2 bound)).
 
-    Halves are rounded to the even code as the authors' `cvRound` does, so zero flow (127.5) becomes 128.
+    Halves are rounded to even, as by the authors' `cvRound`, so zero flow (127.5) becomes 128.
+
+    Args:
+        flow: in pixels, of any shape.
+        bound: in pixels.
 
     >>> encode_flow(np.array([-30.0, -20.0, 0.0, 20.0], np.float32)).tolist()
     [0, 0, 128, 255]
@@ -264,9 +257,13 @@ def encode_flow(flow: NDArray[np.float32], bound: float = 20.0) -> NDArray[np.ui
 
 
 def decode_flow(code: NDArray[np.uint8], bound: float = 20.0) -> NDArray[np.float32]:
-    """The flow in pixels that a code stands for; off by at most half a step, bound / 255.
+    """Decode flow that `encode_flow` coded, to within half a step, bound / 255.
 
-    Code 128, which zero flow is stored as, is read as half a step (0.078 px for the papers' bound).
+    Zero flow, whose code is 128, is decoded as half a step (0.078 pixels for the papers' bound).
+
+    Args:
+        code: of any shape.
+        bound: in pixels.
 
     >>> decode_flow(np.array([0, 255], np.uint8)).tolist()
     [-20.0, 20.0]
@@ -275,7 +272,7 @@ def decode_flow(code: NDArray[np.uint8], bound: float = 20.0) -> NDArray[np.floa
 
 
 def flip_encoded(code: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Coded flow `(..., height, width, 2L)` of the mirrored video: columns reversed and u replaced by 255 - u.
+    """Mirror coded flow `(..., height, width, 2*L)`: columns are reversed, and u becomes 255 - u.
 
     >>> flip_encoded(np.array([[[128, 7], [0, 9]]], np.uint8)).tolist()
     [[[255, 9], [127, 7]]]
@@ -300,10 +297,17 @@ _WHEEL = _colour_wheel()
 
 
 def flow_to_colour(flow: NDArray[np.float32], maximum: float | None = None) -> NDArray[np.uint8]:
-    """Flow `(..., height, width, 2)` as RGB on the colour wheel of Baker et al. 2011 (the Middlebury benchmark).
+    """Colour flow by the wheel of Baker et al. 2011 (the Middlebury benchmark).
 
     The hue is the direction: red to the right, yellow down, cyan to the left, violet up. The saturation is the speed:
-    white at rest, full at `maximum` pixels (default: the fastest pixel); faster is darkened, not finite is black.
+    white at rest; motion beyond `maximum` is darkened, non-finite flow is black.
+
+    Args:
+        flow: `(..., height, width, 2)` in pixels.
+        maximum: speed of full saturation, in pixels; by default that of the fastest pixel.
+
+    Returns:
+        `(..., height, width, 3)` uint8 RGB.
 
     >>> flow_to_colour(np.array([[[0, 0], [3, 0]]], np.float32)).tolist()
     [[[255, 255, 255], [255, 0, 0]]]

@@ -1,13 +1,11 @@
-"""The optical flow of a whole video as files: the papers' JPEGs, numbers, or a video in colours.
+"""The optical flow of a whole video as files: the papers' JPEGs, arrays, or a video in colours.
 
-A video of any length is read once, in constant memory. The files get their names when they are whole; after an error,
-or Ctrl-C, nothing is left.
+A video of any length is read once, in constant memory. Files and folders are written atomically.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator
@@ -23,13 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionzoo.errors import OutputError, VideoError
+from actionzoo.files import cannot_write, remove, replacing_output
 from actionzoo.video.flow import METHODS, encode_flow, flow_stream, flow_to_colour
 from actionzoo.video.opening import check_size, is_stream
 from actionzoo.video.reader import Frame, probe, read_frames
 from actionzoo.video.resize import short_size
 from actionzoo.video.writer import VideoWriter
-
-__all__ = ["FORMATS", "FlowFiles", "write_flow"]
 
 FORMATS = ("jpeg", "npz", "mp4")
 
@@ -37,7 +34,7 @@ JPEG_QUALITY = 95
 """OpenCV's default, which the authors used."""
 
 _MP4_FPS = (1.0, 120.0)
-"""Frame rates outside of this are mistakes of the video's header."""
+"""Frame rates outside of this range are errors in the video's header."""
 
 _Write: TypeAlias = Callable[[Frame, NDArray[np.float32] | None], None]
 """Takes each frame with its flow to the next one; the last frame comes with None."""
@@ -45,7 +42,14 @@ _Write: TypeAlias = Callable[[Frame, NDArray[np.float32] | None], None]
 
 @dataclass(frozen=True)
 class FlowFiles:
-    """What was written: the files or folders, the number of flow fields, and their size in pixels."""
+    """What `write_flow` wrote.
+
+    Attributes:
+        paths: the files or folders.
+        fields: number of flow fields.
+        height: of a field, in pixels.
+        width: of a field, in pixels.
+    """
 
     paths: tuple[Path, ...]
     fields: int
@@ -64,26 +68,34 @@ def write_flow(
     frames: bool = False,
     progress: Callable[[float, float | None], None] | None = None,
 ) -> FlowFiles:
-    """Computes the flow of a video and writes it to `out`.
+    """Compute the optical flow of a video and write it to `out`.
 
-    format: what to write.
-        "jpeg": the layout of the papers' data, in the folder `out`, which may hold other videos already. `u/<video>/`
-        and `v/<video>/` have `frame000001.jpg`, the flow from frame 1 to frame 2, and so on: grey, coded by
-        `encode_flow`.
-        "npz": one file with `flow (frames-1, height, width, 2)` float16, pixels a frame step, u to the right, v down;
-        `times (frames-1,)` float64, the seconds at which each field begins; and `method`. Half precision is exact to
-        1/128 px up to 32 px, a tenth of a JPEG's step, and takes half the room.
-        "mp4": the flow in the colours of `flow_to_colour`, a frame for each field, to look at.
-    method: of `actionzoo.video.flow`.
-    short_side: pixels of the shorter side, see `short_size`; None for the size of the video. Frames are enlarged by
-        bicubic interpolation as in the authors' tool, but made smaller by averaging, which is free of aliasing.
-    bound: pixels. JPEGs clip faster motion, and the default is the papers' 20. In an MP4 it is the speed of full
-        colour, the same in the whole video so that nothing flickers; default 1/32 of the short side, 8 for 256.
-    frames: with "jpeg", also write the frames themselves: `jpegs/<video>/frame000001.jpg`, one more than the fields.
-    progress: called with the seconds of the video that are done, and its duration if that is known.
+    Args:
+        source: a video file, a folder of numbered images, or an address.
+        out: for "jpeg" a folder, which may hold other videos; otherwise a file, in a folder that exists.
+        format: `"jpeg"`, the layout of the papers' data: `u/<video>/` and `v/<video>/` hold `frame000001.jpg`, the flow
+            from frame 1 to frame 2, and so on, as grey images coded by `encode_flow`. `"npz"`, one file with `flow`
+            `(frames-1, height, width, 2)` float16, in pixels per frame, u to the right, v down; `times (frames-1,)`
+            float64, the seconds at which each field begins; and `method`. Half precision is exact to 1/128 pixel up to
+            32 pixels. `"mp4"`, a video of the fields in the colours of `flow_to_colour`, to look at.
+        method: a name of `actionzoo.video.flow.METHODS`.
+        short_side: length of the short side of the flow in pixels, see `short_size`; `None` keeps the video's size.
+            Frames are enlarged by bicubic interpolation as in the authors' tool, but reduced by averaging, which avoids
+            aliasing.
+        bound: in pixels per frame. JPEGs clip faster motion, at 20 by default, as in the papers. In an MP4 it is the
+            speed of full saturation, the same in the whole video so that nothing flickers; by default 1/32 of the
+            short side, 8 for 256.
+        frames: with "jpeg", also write the frames, as `jpegs/<video>/frame000001.jpg`, one more than there are fields.
+        progress: called after each frame with its time and the duration of the video, in seconds; the duration is
+            `None` if it is unknown.
 
-    Raises VideoError or one of its kinds, also for a video of one frame; OutputError, also for a video that the folder
-    has already (an older file is replaced); ValueError for an unknown format or method, or a bound that is not above 0.
+    Returns:
+        What was written.
+
+    Raises:
+        VideoError: the video cannot be used, or has only one frame.
+        OutputError: `out` cannot be written, or has JPEGs of this video already. An older file is replaced.
+        ValueError: the format or method is unknown, or the bound is not above 0.
 
     >>> write_flow("clip.mp4", "tvl1_flow").fields                                                # doctest: +SKIP
     163
@@ -108,21 +120,24 @@ def write_flow(
         fps = min(max(info.fps, _MP4_FPS[0]), _MP4_FPS[1])
         paths, writing = (place,), _mp4(place, fps, (height, width), bound or min(height, width) / 32)
     fields = 0
-    with _output_errors(place), writing as write:
-        scaled = _scaled_frames(source, original, (height, width))
-        with closing(scaled), closing(flow_stream(scaled, method)) as stream:
-            for frame, flow in stream:
-                if flow is None and fields == 0:
-                    raise VideoError(source, "has only one frame; flow needs two")
-                write(frame, flow)
-                fields += flow is not None
-                if progress is not None:
-                    progress(frame.time, info.duration_s)
+    try:
+        with writing as write:
+            scaled = _scaled_frames(source, original, (height, width))
+            with closing(scaled), closing(flow_stream(scaled, method)) as stream:
+                for frame, flow in stream:
+                    if flow is None and fields == 0:
+                        raise VideoError(source, "has only one frame; flow needs two")
+                    write(frame, flow)
+                    fields += flow is not None
+                    if progress is not None:
+                        progress(frame.time, info.duration_s)
+    except OSError as error:  # of writing: the reader raises none
+        raise cannot_write(place, error) from error
     return FlowFiles(paths, fields, height, width)
 
 
 def video_name(source: str) -> str:
-    """What a video is called in the papers' layout: its name without folders and ending.
+    """The name of a video in the papers' layout: its file name without folders and suffix.
 
     >>> video_name("clips/v_Biking_g01_c01.avi"), video_name("https://host/clip.mp4?id=1")
     ('v_Biking_g01_c01', 'clip')
@@ -132,7 +147,7 @@ def video_name(source: str) -> str:
 
 
 def _scaled_frames(source: str, original: tuple[int, int], size: tuple[int, int]) -> Generator[Frame]:
-    """The frames of a video at a (height, width)."""
+    """The frames of a video, scaled to a (height, width)."""
     enlarged = min(size) > min(original)
     with closing(read_frames(source, size=original if enlarged else size)) as frames:
         for frame in frames:
@@ -143,18 +158,8 @@ def _scaled_frames(source: str, original: tuple[int, int], size: tuple[int, int]
 
 
 @contextmanager
-def _output_errors(path: Path) -> Iterator[None]:
-    """Errors of the operating system, which the reader never lets through, as one that names what was to be written."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(f"{path}: cannot be written ({reason}); choose another place or make room") from error
-
-
-@contextmanager
 def _jpegs(out: Path, places: tuple[Path, ...], bound: float) -> Iterator[_Write]:
-    """Writes the folders for u, v and, if there is a third one, frames; they are filled in `out` and then renamed."""
+    """Writes the folders for u, v and, if there is a third one, frames: filled inside `out`, then renamed."""
     for place in places:
         if os.path.lexists(place):
             raise OutputError(f"{place}: exists already; remove it, or choose another folder")
@@ -182,18 +187,18 @@ def _jpegs(out: Path, places: tuple[Path, ...], bound: float) -> Iterator[_Write
             _move(filled, places)
     finally:
         for folder in missing:
-            with suppress(OSError):  # it is needed now
+            with suppress(OSError):  # no longer empty
                 folder.rmdir()
 
 
 def _write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
-    """Writes a grey or blue-green-red picture."""
+    """Writes a grey or BGR image."""
     _, data = cv2.imencode(".jpg", np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     path.write_bytes(data.tobytes())
 
 
 def _move(folders: list[Path], places: tuple[Path, ...]) -> None:
-    """Gives each folder its name. All of them, or none."""
+    """Renames all folders, or none."""
     moved: list[Path] = []
     try:
         for folder, place in zip(folders, places, strict=True):
@@ -202,7 +207,7 @@ def _move(folders: list[Path], places: tuple[Path, ...]) -> None:
             moved.append(place)
     except BaseException:
         for place in moved:
-            shutil.rmtree(place)
+            remove(place)
         raise
 
 
@@ -210,42 +215,34 @@ def _move(folders: list[Path], places: tuple[Path, ...]) -> None:
 def _npz(path: Path, method: str) -> Iterator[_Write]:
     """Writes arrays as `numpy.savez` does.
 
-    An array's header has its length, so the fields wait on the disk until they have been counted.
+    An array's header holds its length, so the fields are kept in a temporary file until they have been counted.
     """
-    place = Path(os.path.realpath(path))  # a link stays a link
-    if place.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file")
-    beside = place.with_name(f".actionzoo-{secrets.token_hex(4)}.part")
     times: list[float] = []
     shape: tuple[int, ...] = ()
-    try:
-        with beside.open("xb") as out, tempfile.TemporaryFile(dir=place.parent) as fields:
+    with replacing_output(path) as place, tempfile.TemporaryFile(dir=place.parent) as fields:
 
-            def write(frame: Frame, flow: NDArray[np.float32] | None) -> None:
-                nonlocal shape
-                if flow is not None:
-                    shape = flow.shape
-                    times.append(frame.time)
-                    fields.write(flow.astype("<f2").tobytes())
+        def write(frame: Frame, flow: NDArray[np.float32] | None) -> None:
+            nonlocal shape
+            if flow is not None:
+                shape = flow.shape
+                times.append(frame.time)
+                fields.write(flow.astype("<f2").tobytes())
 
-            yield write
-            fields.seek(0)
-            header = {"descr": "<f2", "fortran_order": False, "shape": (len(times), *shape)}
-            with ZipFile(out, "w") as archive:
-                with archive.open(ZipInfo("flow.npy"), "w", force_zip64=True) as member:
-                    np.lib.format.write_array_header_1_0(member, header)
-                    shutil.copyfileobj(fields, member, 1 << 20)
-                for name, array in (("times", np.array(times, np.float64)), ("method", np.array(method))):
-                    with archive.open(ZipInfo(f"{name}.npy"), "w") as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-        beside.replace(place)
-    finally:
-        beside.unlink(missing_ok=True)
+        yield write
+        fields.seek(0)
+        header = {"descr": "<f2", "fortran_order": False, "shape": (len(times), *shape)}
+        with ZipFile(place, "w") as archive:
+            with archive.open(ZipInfo("flow.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array_header_1_0(member, header)
+                shutil.copyfileobj(fields, member, 1 << 20)
+            for name, array in (("times", np.array(times, np.float64)), ("method", np.array(method))):
+                with archive.open(ZipInfo(f"{name}.npy"), "w") as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 @contextmanager
 def _mp4(path: Path, fps: float, size: tuple[int, int], full: float) -> Iterator[_Write]:
-    """Writes a video in which motion of `full` pixels a frame step has full colour."""
+    """Writes a video in which motion of `full` pixels per frame has full saturation."""
     with VideoWriter(path, fps, size) as video:
 
         def write(frame: Frame, flow: NDArray[np.float32] | None) -> None:

@@ -9,17 +9,24 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from types import TracebackType
 
-from actionzoo.video.reader import Frame, Size, Source, read_frames
-
-__all__ = ["Live", "live"]
+from actionzoo.video.opening import Source
+from actionzoo.video.picture import Size
+from actionzoo.video.reader import Frame, read_frames
 
 _STOP_WAIT_S = 2.0
 
 
 def live(source: Source, *, fps: float | None = None, size: Size | None = None, keep: int = 1) -> Live:
-    """Read a camera number, an rtsp address or another live source in a thread; arguments as `read_frames` has them.
+    """Read a camera, an rtsp address or another live source in a thread of its own.
 
-    Of the frames that the caller has not taken yet only the newest `keep` wait for it; older ones are dropped.
+    Args:
+        source: as in `read_frames`.
+        fps: as in `read_frames`.
+        size: as in `read_frames`.
+        keep: frames, at most, that wait for the caller; older ones are dropped.
+
+    Raises:
+        ValueError: `keep` is below 1.
 
     >>> with live("rtsp://camera.example/1", fps=15) as camera:                             # doctest: +SKIP
     ...     for frame in camera:
@@ -29,10 +36,11 @@ def live(source: Source, *, fps: float | None = None, size: Size | None = None, 
 
 
 class Live:
-    """A context manager that iterates over the newest frames; errors of reading come out where the frames would."""
+    """Context manager that iterates over the newest frames. Iterating raises the errors of `read_frames`.
 
-    dropped: int
-    """Frames that came and were never given out."""
+    Attributes:
+        dropped: number of frames that were read but not returned.
+    """
 
     def __init__(self, frames: Generator[Frame], keep: int = 1) -> None:
         if keep < 1:
@@ -49,7 +57,7 @@ class Live:
 
     @property
     def age_s(self) -> float:
-        """Seconds since the frame that was given out last arrived from its source."""
+        """Seconds since the arrival of the frame that was returned last."""
         return time.monotonic() - self._given
 
     def __enter__(self) -> Live:
@@ -60,7 +68,7 @@ class Live:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stopped = True
-        # A read from a silent network may take until its timeout; the thread is a daemon and ends then.
+        # A read from a silent network may last until its timeout; the thread is a daemon and ends then.
         self._thread.join(_STOP_WAIT_S)
 
     def __iter__(self) -> Iterator[Frame]:

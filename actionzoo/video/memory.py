@@ -1,4 +1,4 @@
-"""Videos that are in memory already: decoded pictures, and files that are bytes or file objects."""
+"""Videos in memory: decoded frames, and files as bytes or file objects."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from actionzoo.errors import NotAVideoError, source_name
 
-__all__ = ["Frames", "open_memory"]
-
 
 class Frames:
-    """The decoded pictures of a video, `(frames, height, width, 3)` uint8 RGB, and how many are shown a second.
+    """The decoded frames of a video.
 
     Args:
-        images: an array, or a sequence of pictures `(height, width, 3)` of one size. Neither is copied.
-        fps: frames a second.
+        images: `(frames, height, width, 3)` uint8 RGB, or a sequence of `(height, width, 3)` of one size. Neither is
+            copied.
+        fps: frames per second.
 
-    Raises NotAVideoError if they are of another type or shape, there are none, or the rate is missing or not above 0.
+    Raises:
+        NotAVideoError: the frames have another type or shape, there are none, or `fps` is missing or not above 0.
 
     >>> Frames(np.zeros((45, 48, 64, 3), np.uint8), fps=30).duration_s
     1.5
@@ -38,14 +38,10 @@ class Frames:
         self.fps = float(fps)
         self.images = self._checked_array(images) if isinstance(images, np.ndarray) else self._checked_list(images)
         self.height, self.width = self.images[0].shape[:2]
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds from the start of the first frame to the end of the last."""
-        return len(self.images) / self.fps
+        self.duration_s = len(self.images) / self.fps
 
     def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """Seconds since the first picture, and the picture."""
+        """Each frame, after its time in seconds."""
         for index, image in enumerate(self.images):
             yield index / self.fps, np.ascontiguousarray(image)
 
@@ -91,9 +87,10 @@ class Frames:
 
 
 def open_memory(source: bytes | bytearray | memoryview | BinaryIO) -> AbstractContextManager[BinaryIO]:
-    """A video file in memory, or opened by the caller (who keeps it open), at its beginning.
+    """Open a video file that is in memory, or rewind one that the caller has opened, which then stays open.
 
-    Raises NotAVideoError for what is no binary file, or cannot be read from its beginning.
+    Raises:
+        NotAVideoError: the source is not a binary file, or cannot be rewound.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return io.BytesIO(source)

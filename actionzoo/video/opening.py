@@ -1,9 +1,8 @@
-"""Opening videos that nobody vouches for.
+"""Opening videos from untrusted sources.
 
-A video may come from anywhere, so FFmpeg gets as little as possible. A local file is handed over open and without its
-name, and whatever it asks to be opened besides (the entries of a playlist, other files, network addresses) is refused.
-An address on the network may only lead to further network addresses, never to local files. Sizes are checked before a
-picture is decoded.
+FFmpeg is given as little as possible. A local file is passed as an open file without its name, and all that it refers
+to (the entries of a playlist, other files, network addresses) is refused. A network address may only lead to further
+network addresses, never to local files. Sizes are checked before a frame is decoded.
 """
 
 from __future__ import annotations
@@ -29,23 +28,21 @@ from actionzoo.video.memory import Frames, open_memory
 if TYPE_CHECKING:
     from actionzoo.video.stills import FrameFolder
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "OpenVideo", "Source", "camera_number", "check_size", "is_stream", "open_video"]
-
 Source: TypeAlias = "int | str | os.PathLike[str] | bytes | BinaryIO | Frames | FrameFolder"
-"""A file, a folder of numbered pictures, an address (http, https, rtsp, rtsps), or the number of a camera; a video
-file's bytes, or one that is open for reading them from its beginning on; or decoded pictures."""
+"""A file, a folder of numbered images, an address (http, https, rtsp, rtsps) or the number of a camera; the bytes of a
+video file, or a seekable binary file object; or decoded frames."""
 
 MAX_SIDE = 16_384
-"""Pixels on the longer side of the largest frame that is decoded."""
+"""Limit of the sides of a frame, in pixels."""
 
 MAX_PIXELS = 8192 * 4320
-"""Pixels of the largest frame that is decoded (8K); as RGB it takes 106 MB."""
+"""Limit of the size of a frame, in pixels (8K); as RGB it takes 106 MB."""
 
 NETWORK_TIMEOUT_S = 15.0
-"""Seconds without an answer after which an address is given up."""
+"""Seconds to wait for an answer from the network."""
 
 _LENIENT: Any = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-"""Text of any encoding in a video's tags is no error; newer versions of PyAV never make it one."""
+"""Metadata in any text encoding is accepted; newer versions of PyAV always do."""
 
 _DECODER_BYTES = 256 << 20
 _PROTOCOLS = {
@@ -64,7 +61,7 @@ _LIST_SIGNATURES = (b"#EXTM3U", b"ffconcat", b"v=0")
 
 
 def camera_number(source: Source) -> int | None:
-    """The number of the camera that `source` means: an int, or a string of digits that is no file's name; else None.
+    """The camera that `source` names: an int, or a string of digits that is not the name of a file; otherwise None.
 
     >>> camera_number("0"), camera_number("./0"), camera_number("clip.mp4")
     (0, None, None)
@@ -77,7 +74,7 @@ def camera_number(source: Source) -> int | None:
 
 
 def is_stream(source: Source) -> bool:
-    """Whether `source` is an address on the network: a string that begins with http, https, rtsp or rtsps and ://.
+    """Whether `source` is a network address: a string that begins with http, https, rtsp or rtsps and ://.
 
     A `pathlib.Path` is always a local file.
 
@@ -96,12 +93,14 @@ def _scheme(source: Source) -> str | None:
 
 @dataclass(frozen=True)
 class OpenVideo:
-    """An opened container and its video stream, ready to decode in parallel.
+    """An open container and its video stream, set up for decoding in threads.
 
     Attributes:
-        source: as it was given.
-        file: what the container is read from; None for an address.
-        live: whether the pictures come from something that goes on, where a damaged one is no news.
+        source: as the caller gave it.
+        container: PyAV's container.
+        stream: the video stream of the container.
+        file: from which the container is read; `None` for an address.
+        live: whether the stream has no end, so that damaged frames are not reported.
     """
 
     source: Source
@@ -115,7 +114,11 @@ class OpenVideo:
 def open_video(source: Source) -> Iterator[OpenVideo]:
     """Open a video for one pass over it.
 
-    Raises VideoNotFoundError, NotAVideoError, BrokenVideoError or VideoTooLargeError.
+    Raises:
+        VideoNotFoundError: there is no such file or address, or it may not be read.
+        NotAVideoError: it is not a video.
+        BrokenVideoError: it is damaged at its beginning, or cannot be read.
+        VideoTooLargeError: its frames are too large.
     """
     scheme = _scheme(source)
     if scheme is None:
@@ -137,7 +140,7 @@ def _open_file(source: Source) -> AbstractContextManager[BinaryIO]:
             raise NotAVideoError(source, f"is a folder; name the videos in it, for example {path / '*.mp4'}")
         if not stat.S_ISREG(mode):
             raise NotAVideoError(source, "is not a regular file; save the video to a file first")
-        # Opened by number, the file has no name that FFmpeg could guess its format by.
+        # Opened as a descriptor, the file has no name from which FFmpeg could guess its format.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
         return os.fdopen(descriptor, "rb", buffering=0)
     except FileNotFoundError:
@@ -154,10 +157,7 @@ def _open_file(source: Source) -> AbstractContextManager[BinaryIO]:
 def _open_container(source: Source, file: BinaryIO) -> av.container.InputContainer:
     try:
         return _opened(
-            file,
-            format=_format_of(source),
-            container_options={"protocol_whitelist": "none"},
-            buffer_size=1 << 16,
+            file, format=_format_of(source), container_options={"protocol_whitelist": "none"}, buffer_size=1 << 16
         )
     except av.error.FFmpegError:
         raise _why_not_a_video(source, file) from None
@@ -171,7 +171,7 @@ def _opened(what: BinaryIO | str, **options: Any) -> av.container.InputContainer
 
 
 def _format_of(source: Source) -> str | None:
-    """The format of files that look like another one: a stream of JPEGs begins like a picture."""
+    """The format of files that FFmpeg mistakes: Motion JPEG begins like an image."""
     motion_jpeg = isinstance(source, str | os.PathLike) and os.fspath(source).lower().endswith((".mjpeg", ".mjpg"))
     return "mjpeg" if motion_jpeg else None
 
@@ -198,11 +198,7 @@ def _open_address(address: str, scheme: str) -> av.container.InputContainer:
         options |= {"rtsp_transport": "tcp", "fflags": "nobuffer"}
     begun = time.monotonic()
     try:
-        return _opened(
-            address,
-            container_options=options,
-            timeout=NETWORK_TIMEOUT_S,
-        )
+        return _opened(address, container_options=options, timeout=NETWORK_TIMEOUT_S)
     except (av.error.FFmpegError, OSError) as error:
         if time.monotonic() - begun >= NETWORK_TIMEOUT_S:
             raise VideoNotFoundError(address, f"cannot be opened: {_NO_ANSWER.format(NETWORK_TIMEOUT_S)}") from None
@@ -214,7 +210,7 @@ def _open_address(address: str, scheme: str) -> av.container.InputContainer:
 
 
 def broken(video: OpenVideo, time: float | None, error: Exception) -> BrokenVideoError:
-    """The error that ends a video of which `time` seconds could be read, None where there was no picture."""
+    """The error of a video that could be read up to `time` seconds; None if no frame came."""
     reading = not isinstance(error, av.error.FFmpegError) or video.file is None
     if not reading or isinstance(error, av.error.InvalidDataError):
         return damage(video.source, time)
@@ -225,7 +221,7 @@ def broken(video: OpenVideo, time: float | None, error: Exception) -> BrokenVide
 
 
 def damage(source: Source, time: float | None) -> BrokenVideoError:
-    """The error of a video that is damaged behind the picture at `time` seconds."""
+    """The error of a video that is damaged after the frame at `time` seconds."""
     return BrokenVideoError(source, f"is damaged or cut off at {time or 0.0:.2f} s; copy or download it again")
 
 
@@ -233,7 +229,7 @@ _NO_ANSWER = "no answer within {:.0f} s; check the address and the network, or d
 
 
 def _network_reason(error: Exception) -> str:
-    # FFmpeg gives up with "exit requested" where the timeout ends its wait.
+    # FFmpeg reports "exit requested" after a timeout.
     if isinstance(error, av.error.ExitError) or getattr(error, "errno", None) == errno.ETIMEDOUT:
         return _NO_ANSWER.format(NETWORK_TIMEOUT_S)
     return f"{getattr(error, 'strerror', None) or error}; check the address and the network, or download it first"
@@ -264,12 +260,16 @@ def _video_stream(
 
 
 def _decoder_threads(pixels: int) -> int:
-    # Each thread holds a picture of its own, at up to 4 bytes a pixel.
+    # Each thread holds a frame of its own, at up to 4 bytes per pixel.
     return max(1, min(os.cpu_count() or 1, 16, _DECODER_BYTES // max(1, 4 * pixels)))
 
 
 def check_size(source: Source, width: int, height: int) -> None:
-    """Raise VideoTooLargeError for frames beyond `MAX_SIDE` or `MAX_PIXELS`."""
+    """Check the size of frames, in pixels.
+
+    Raises:
+        VideoTooLargeError: they are larger than `MAX_SIDE` or `MAX_PIXELS`.
+    """
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise VideoTooLargeError(
             source,

@@ -1,4 +1,4 @@
-"""What the picture of a video is: its size, the shape of its pixels, and which way is up."""
+"""The geometry of decoded frames: their size, the aspect ratio of their pixels, and their orientation."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-__all__ = ["Converter", "Geometry", "Size", "wanted_size"]
-
 Size: TypeAlias = tuple[int, int] | Callable[[tuple[int, int]], tuple[int, int]]
-"""(height, width) in pixels, or a function that makes it from the (height, width) that a player shows."""
+"""(height, width) in pixels, or a function that computes it from the (height, width) that a player shows."""
 
 _WIDEST_PIXEL = 10
-"""A pixel that is said to be longer than this is a mistake of the file."""
+"""Aspect ratio above which the file must be wrong."""
 
 
 def wanted_size(original: tuple[int, int], size: Size | None) -> tuple[int, int]:
-    """The (height, width) that `size` asks for, where the picture is shown as `original`."""
+    """The (height, width) that `size` gives for a video shown at `original` (height, width).
+
+    Raises:
+        ValueError: it has no pixel.
+    """
     height, width = original if size is None else size(original) if callable(size) else size
     if min(height, width) < 1:
         raise ValueError(f"size must be at least 1x1, not {height}x{width}")
@@ -34,13 +36,13 @@ def wanted_size(original: tuple[int, int], size: Size | None) -> tuple[int, int]
 
 @dataclass(frozen=True)
 class Geometry:
-    """How stored pictures are shown.
+    """How stored frames are shown.
 
     Attributes:
         pixel_aspect: width of a stored pixel over its height (FFmpeg's sample aspect ratio).
-        transpose: rows become columns, after the flips.
+        transpose: rows become columns, before the flips.
         flip_x: columns are stored from right to left.
-        flip_y: rows are stored from the bottom up.
+        flip_y: rows are stored from bottom to top.
     """
 
     pixel_aspect: Fraction = Fraction(1)
@@ -50,7 +52,7 @@ class Geometry:
 
     @classmethod
     def of(cls, stream: VideoStream, picture: av.VideoFrame) -> Geometry:
-        """From what the file says of its pixels, and the display matrix that a camera writes."""
+        """From the sample aspect ratio of the stream and the display matrix of its first frame."""
         geometry = cls(_pixel_aspect(stream))
         matrix = _display_matrix(picture)
         if matrix is None:
@@ -62,9 +64,9 @@ class Geometry:
         return replace(geometry, transpose=transpose, flip_x=flip_x, flip_y=flip_y)
 
     def shown(self, height: int, width: int) -> tuple[int, int]:
-        """The (height, width) in square pixels that a player shows of stored pictures of this height and width.
+        """The (height, width) in square pixels at which a player shows frames stored at this height and width.
 
-        The height of the stored picture stays, as in players.
+        Players keep the height of the stored frame.
 
         >>> Geometry(Fraction(64, 45)).shown(576, 720)
         (576, 1024)
@@ -74,11 +76,11 @@ class Geometry:
         return self.turned(height, max(1, round(width * self.pixel_aspect)))
 
     def turned(self, height: int, width: int) -> tuple[int, int]:
-        """Upright (height, width) from stored, and the other way round."""
+        """The upright (height, width) from the stored one, or the stored from the upright."""
         return (width, height) if self.transpose else (height, width)
 
     def turn(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A stored picture, upright."""
+        """A stored frame `(height, width, 3)`, turned upright."""
         if self.transpose:
             image = image.swapaxes(0, 1)
         if self.flip_x:
@@ -105,10 +107,15 @@ def _display_matrix(picture: av.VideoFrame) -> bytes | None:
 
 
 class Converter:
-    """Decoded pictures of any size and pixel format to upright RGB arrays of one size, with square pixels."""
+    """Converts decoded frames of any size and pixel format to upright RGB arrays of one size, with square pixels.
+
+    Args:
+        first: the first frame of the video.
+        size: of the arrays, see `wanted_size`; by default the size at which a player shows `first`.
+        geometry: how stored frames are shown.
+    """
 
     def __init__(self, first: av.VideoFrame, size: Size | None, geometry: Geometry = Geometry()) -> None:
-        """`size` is what `wanted_size` takes, for pictures like `first`."""
         self._geometry = geometry
         wanted = wanted_size(geometry.shown(first.height, first.width), size)
         self._height, self._width = geometry.turned(*wanted)
@@ -127,6 +134,6 @@ class Converter:
         return self._geometry.turn(np.asarray(rgb.to_ndarray(), np.uint8))
 
 
-# swscale widens its bilinear filter when it scales down, so small frames do not alias. Without scaling the accurate
-# conversion takes twice the time of the plain one.
+# swscale widens its bilinear filter when it reduces a frame, which avoids aliasing. Without scaling the accurate
+# conversion takes twice as long as the plain one.
 _SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT

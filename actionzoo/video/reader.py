@@ -1,12 +1,12 @@
 """Frames of a video with their times, read in one pass in constant memory.
 
-FFmpeg decodes, through PyAV: any of its formats and codecs, files whose packets are out of order, variable frame rates.
-Frames come as a player shows them: upright whatever way the camera was held, with square pixels. Sound is ignored.
+PyAV (FFmpeg) decodes: all its formats and codecs, packets out of order, variable frame rates. Frames come as a player
+shows them: rotated upright, with square pixels. Sound is ignored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -24,16 +24,16 @@ from actionzoo.video.picture import Converter, Geometry, Size, wanted_size
 from actionzoo.video.stills import Stills, open_stills
 from actionzoo.video.timing import declared_duration, frame_rate, on_grid
 
-__all__ = ["Damaged", "Frame", "Size", "Source", "VideoInfo", "probe", "read_frames"]
-
 _T = TypeVar("_T")
 _Seen = Callable[[float], None]
 
 
 class Frame(NamedTuple):
-    """One picture of a video.
+    """One frame of a video.
 
-    time: seconds since the first frame; image: `(height, width, 3)` uint8, RGB.
+    Attributes:
+        time: seconds since the first frame.
+        image: `(height, width, 3)` uint8, RGB.
     """
 
     time: float
@@ -42,7 +42,15 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video says about itself: size as a player shows it, frames a second, duration where it is known."""
+    """The metadata of a video.
+
+    Attributes:
+        source: its name, see `actionzoo.errors.source_name`.
+        width: in pixels, as a player shows it.
+        height: in pixels, as a player shows it.
+        fps: frames per second.
+        duration_s: in seconds; `None` if it is unknown.
+    """
 
     source: str
     width: int
@@ -52,9 +60,16 @@ class VideoInfo:
 
 
 def probe(source: Source) -> VideoInfo:
-    """Describe a video; its first frame is decoded, so that a video that cannot be used is found out.
+    """Read the metadata of a video. The first frame is decoded, so that a video that cannot be used is noticed.
 
-    Raises the errors of `read_frames`.
+    Args:
+        source: as in `read_frames`.
+
+    Raises:
+        VideoError: the same errors as `read_frames`.
+
+    >>> probe("clip.mp4")                                                                         # doctest: +SKIP
+    VideoInfo(source='clip.mp4', width=320, height=240, fps=25.0, duration_s=7.2)
     """
     stills = _stills(source)
     if stills is not None:
@@ -79,22 +94,30 @@ def read_frames(
     seen: _Seen | None = None,
     damaged: Damaged | None = None,
 ) -> Generator[Frame]:
-    """The frames of a video, one after the other.
+    """Decode the frames of a video, one after the other.
 
-    source: a file, an address (http, https, rtsp), or the number of a camera; a folder of numbered pictures; the bytes
-        of a video file, a binary file object that can be rewound (it stays open), or the pictures of
-        `actionzoo.video.Frames`.
-    fps: keep the frames nearest to a grid of that many a second, counted from the first frame. The others are decoded
-        but never converted. A video that is slower keeps all its frames; none is ever given twice.
-    size: scale every frame to this (height, width); a function gets the (height, width) of the picture as a player
-        shows it and returns the new one. Default: the size of the first frame.
-    seen: called with the time of every frame of a video, also of those that are not kept.
-    damaged: called with a BrokenVideoError once, at the first sign that pictures are missing or wrong; what can be
-        decoded is given all the same.
+    Args:
+        source: a file, an address (http, https, rtsp) or the number of a camera; a folder of numbered images; the bytes
+            of a video file, or a seekable binary file object, which stays open; or `actionzoo.video.Frames`.
+        fps: keep the frames nearest to the times 0, 1/fps, 2/fps, ... seconds. The others are decoded but not
+            converted. A slower video keeps all its frames; none is repeated.
+        size: scale every frame to this (height, width); a function maps the (height, width) that a player shows to the
+            new one. By default the size of the first frame.
+        seen: called with the time of every frame of a video, also of those that are not kept.
+        damaged: called once, with a BrokenVideoError, at the first sign that frames are missing or wrong; decoding goes
+            on. Without it, such an error is raised: a damaged or truncated video is never silently shortened (except in
+            formats without sizes or an index, such as MPEG-TS, which do not show that their end is missing).
 
-    Raises VideoNotFoundError, NotAVideoError, VideoTooLargeError, or BrokenVideoError with the time at which the video
-    breaks: without `damaged` a damaged or cut-off video is never silently shortened (formats without sizes or an index,
-    such as MPEG-TS, cannot tell that their end is missing), and with it only if nothing can be decoded.
+    Yields:
+        The frames, in the order of their times.
+
+    Raises:
+        VideoNotFoundError: there is no such file, address or camera, or it may not be read.
+        NotAVideoError: the source is not a video.
+        VideoTooLargeError: its frames are too large.
+        BrokenVideoError: the video is damaged, and `damaged` is not given or no frame can be decoded. The message has
+            the time of the damage.
+        ValueError: `fps` is not above 0, or `size` has no pixel.
 
     >>> next(read_frames("missing.mp4"))
     Traceback (most recent call last):
@@ -118,15 +141,12 @@ def _read_file(
         return
     with open_video(source) as video:
         yield from _converted(
-            pictures(video, damaged),
-            lambda first: Converter(first, size, Geometry.of(video.stream, first)),
-            fps,
-            seen,
+            pictures(video, damaged), lambda first: Converter(first, size, Geometry.of(video.stream, first)), fps, seen
         )
 
 
 def _stills(source: Source) -> Stills | None:
-    """A video that is made of pictures, not of packets; its size is checked."""
+    """The source, if it is a sequence of images and not a container of packets; its size is checked."""
     stills = source if isinstance(source, Frames) else open_stills(source)
     if stills is not None:
         check_size(source, stills.width, stills.height)
@@ -139,16 +159,16 @@ def _converted(
     fps: float | None,
     seen: _Seen | None,
 ) -> Generator[Frame]:
-    """Those pictures that a rate of `fps` keeps, as arrays of one size."""
+    """The frames that a rate of `fps` keeps, as arrays of one size."""
     if seen is not None:
-        decoded = _telling(decoded, seen)
+        decoded = _reporting(decoded, seen)
     convert: Converter | None = None
     for time, picture in decoded if fps is None else on_grid(decoded, fps):
         convert = convert or converter(picture)
         yield Frame(time, convert(picture))
 
 
-def _telling(pictures: Iterable[tuple[float, _T]], seen: _Seen) -> Generator[tuple[float, _T]]:
+def _reporting(pictures: Iterator[tuple[float, _T]], seen: _Seen) -> Generator[tuple[float, _T]]:
     for time, picture in pictures:
         seen(time)
         yield time, picture

@@ -1,8 +1,8 @@
-"""How a frame becomes the model's input: two rules of geometry, the same in training and in prediction.
+"""How frames are resized to the model's input: two rules, the same in training and in prediction.
 
 "stretch" scales the frame to exactly the input's size. "fit" scales the whole frame, keeping its shape, until it fits
-into the input, and pads it there, centred, with zeros: black for frames, no motion for flow. Flow is computed before
-padding, so that the frame's edge is never taken for a moving thing.
+into the input, and pads it, centred, with zeros: black for frames, no motion for flow. Flow is computed before padding,
+so that the edge of the frame is never taken for a moving object.
 """
 
 from __future__ import annotations
@@ -16,21 +16,28 @@ RULES = ("fit", "stretch")
 
 
 def fit_size(source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
-    """The largest (height, width) of the source's shape inside the target's (height, width), at least one pixel a side.
+    """The largest (height, width) with the aspect ratio of `source` (height, width) that fits into `target`.
+
+    Each side has at least one pixel.
 
     >>> fit_size((240, 320), (112, 112))
     (84, 112)
     """
     (height, width), (target_height, target_width) = source, target
     scale = min(target_height / height, target_width / width)
-    return (
-        min(max(round(height * scale), 1), target_height),
-        min(max(round(width * scale), 1), target_width),
-    )
+    return (min(max(round(height * scale), 1), target_height), min(max(round(width * scale), 1), target_width))
 
 
 def input_size(source: tuple[int, int], target: tuple[int, int], rule: str) -> tuple[int, int]:
-    """The (height, width) to which a frame of size `source` is scaled, before padding, under a rule of `RULES`.
+    """The (height, width) to which a frame is scaled, before padding.
+
+    Args:
+        source: (height, width) of the frame.
+        target: (height, width) of the model's input.
+        rule: a name of `RULES`.
+
+    Raises:
+        ValueError: the rule is unknown.
 
     >>> input_size((240, 320), (112, 112), "stretch")
     (112, 112)
@@ -41,9 +48,10 @@ def input_size(source: tuple[int, int], target: tuple[int, int], rule: str) -> t
 
 
 def short_size(original: tuple[int, int], short_side: int) -> tuple[int, int]:
-    """The (height, width) at which the papers' flow is computed, from that of the video.
+    """The (height, width) at which the papers compute flow, for a video of `original` (height, width).
 
-    The short side becomes `short_side`, the long one keeps the shape, and both are rounded down to even numbers.
+    The short side becomes `short_side` pixels, the aspect ratio is kept, and both sides are rounded down to even
+    numbers.
 
     >>> short_size((240, 320), 256)
     (256, 340)
@@ -53,9 +61,14 @@ def short_size(original: tuple[int, int], short_side: int) -> tuple[int, int]:
 
 
 def pad_to(array: npt.NDArray[Any], target: tuple[int, int]) -> npt.NDArray[Any]:
-    """`array (..., height, width, channels)` centred on zeros of the target's (height, width).
+    """Pad an array with zeros, centred; an odd pixel of padding goes below or to the right.
 
-    An odd pixel of padding goes below or to the right.
+    Args:
+        array: `(..., height, width, channels)`.
+        target: (height, width) of the result.
+
+    Raises:
+        ValueError: the array is larger than the target.
 
     >>> pad_to(np.ones((1, 1, 1)), (2, 3))[..., 0].tolist()
     [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]

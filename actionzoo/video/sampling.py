@@ -1,15 +1,14 @@
 """Which frames of a video make a clip, and which clips cover a video.
 
-Symbols: T frames a clip (`num_frames`), tau frames between two of them (`stride`), L flow fields in a flow stack
-(`stack_length`). Frames count from 0, and flow k leads from frame k to frame k + 1, so n frames have n - 1 flows.
+A clip has T frames (`num_frames`), tau frames apart (`stride`), each with a stack of L flow fields (`stack_length`).
+Frames are counted from 0, and flow k leads from frame k to frame k + 1, so n frames have n - 1 flow fields.
 
-What happens to a video that is too short for a clip (`clip_centres`, `stack_indices`, `gather_clip`):
+A video that is too short for a clip is handled like this (`clip_centres`, `stack_indices`, `gather_clip`):
 
-- at least `span` frames: nothing special;
-- from L + 1 frames up to span - 1: the T centres are spaced evenly over the frames that have a whole flow stack around
-  them, rounded to frames; neighbours may coincide;
+- from L + 1 frames up to span - 1: the T centres are spaced evenly over the frames that have a complete flow stack
+  around them, rounded to frames; neighbours may coincide;
 - from 2 frames up to L: the T centres are spaced evenly over all frames, and where a flow stack reaches beyond the
-  video its first or last flow is repeated;
+  video its first or last flow field is repeated;
 - 1 frame: that frame T times, with zero flow.
 """
 
@@ -23,12 +22,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ClipSpec", "clip_centres", "flip", "gather_clip", "spread_centres", "stack_indices", "views", "windows"]
-
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """The frames that one clip takes from a video.
+    """The frames of a video that one clip consists of.
+
+    Attributes:
+        num_frames: frames per clip, T.
+        stride: frames from one of the T to the next, tau.
+        stack_length: flow fields per flow stack, L.
+
+    Raises:
+        ValueError: a number is below 1.
 
     >>> ClipSpec(num_frames=5, stride=10).span
     51
@@ -45,15 +50,23 @@ class ClipSpec:
 
     @property
     def span(self) -> int:
-        """Frames from the first one that a clip needs to the last, (T - 1) tau + L + 1."""
+        """Frames from the first to the last that a clip needs, flow stacks included: (T - 1) tau + L + 1."""
         return (self.num_frames - 1) * self.stride + self.stack_length + 1
 
 
 def clip_centres(frames: int, spec: ClipSpec, *, hop: int | None = None) -> list[NDArray[np.int64]]:
-    """The clips that cover `frames` frames: for each its T centre frames.
+    """The clips that cover a video, each as the indices of its T centre frames.
 
-    A clip begins every `hop` frames (default half a span); the last one is moved back to end with the video. A video
-    shorter than a span gives one clip by the rule at the head of this module.
+    The last clip is moved back to end with the video. A video shorter than a span has one clip, by the rules of this
+    module.
+
+    Args:
+        frames: length of the video, in frames.
+        spec: the frames of a clip.
+        hop: frames from the start of one clip to that of the next; half a span by default.
+
+    Raises:
+        ValueError: `frames` or `hop` is below 1.
 
     >>> clip_centres(40, ClipSpec(num_frames=3, stride=5), hop=10)
     [array([ 5, 10, 15]), array([15, 20, 25]), array([24, 29, 34])]
@@ -71,9 +84,14 @@ def clip_centres(frames: int, spec: ClipSpec, *, hop: int | None = None) -> list
 
 
 def spread_centres(frames: int, count: int, stack_length: int) -> NDArray[np.int64]:
-    """`count` centres spread evenly over the frames of a video that have a whole flow stack around them.
+    """Indices of `count` frames, spaced evenly over those that have a complete flow stack around them.
 
-    A video that has no such frame gives all of its frames. Neighbours may coincide.
+    They are spaced over all frames if there are none of those. Neighbours may coincide.
+
+    Args:
+        frames: length of the video, in frames.
+        count: number of indices.
+        stack_length: flow fields per flow stack, L.
 
     >>> spread_centres(31, 3, 10)
     array([ 5, 15, 25])
@@ -89,9 +107,17 @@ def spread_centres(frames: int, count: int, stack_length: int) -> NDArray[np.int
 
 
 def stack_indices(centre: int, flows: int, stack_length: int) -> NDArray[np.int64]:
-    """The L flow fields around a centre frame, flows centre - L//2 up to centre - L//2 + L - 1.
+    """Indices of the L flow fields around a frame: from centre - L//2 to centre - L//2 + L - 1.
 
-    Indices outside the `flows` fields of the video are moved to its first or last field.
+    Indices beyond the video are clipped to its first or last field.
+
+    Args:
+        centre: index of the frame.
+        flows: number of flow fields of the video.
+        stack_length: flow fields per flow stack, L.
+
+    Raises:
+        ValueError: `flows` is below 1.
 
     >>> stack_indices(6, 20, 10)
     array([ 1,  2,  3,  4,  5,  6,  7,  8,  9, 10])
@@ -110,11 +136,18 @@ def gather_clip(
     centres: Sequence[int] | NDArray[np.int64],
     stack_length: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """One clip as the two inputs of a model.
+    """Gather one clip as the two inputs of a model.
 
-    frames `(frames, height, width, 3)` and flows `(frames-1, height, width, 2)`, arrays of any precision or lists,
-    become appearance `(T, height, width, 3)` and motion `(T, height, width, 2L)`, whose channels interleave u and v as
-    the papers' do. No flow at all (a video of one frame) counts as zero flow.
+    Args:
+        frames: `(frames, height, width, 3)` uint8, an array or a sequence.
+        flows: `(frames-1, height, width, 2)` in pixels, of any precision. An empty sequence (a video of one frame)
+            counts as zero flow.
+        centres: indices of the T centre frames.
+        stack_length: flow fields per flow stack, L.
+
+    Returns:
+        Appearance `(T, height, width, 3)` uint8 and motion `(T, height, width, 2*L)` float32, whose channels interleave
+        u and v as in the papers.
 
     >>> frames, flows = np.zeros((12, 4, 6, 3), np.uint8), np.zeros((11, 4, 6, 2), np.float32)
     >>> appearance, motion = gather_clip(frames, flows, [5, 6], stack_length=10)
@@ -130,9 +163,14 @@ def gather_clip(
 
 
 def flip(appearance: NDArray[np.uint8], motion: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The mirror image of a clip: left and right change places, and with them the sign of u.
+    """Mirror a clip: left and right are exchanged, and u changes its sign.
 
-    appearance `(..., height, width, 3)`, motion `(..., height, width, 2L)` in pixels, u and v interleaved.
+    Args:
+        appearance: `(..., height, width, 3)`.
+        motion: `(..., height, width, 2*L)` in pixels, u and v interleaved.
+
+    Returns:
+        Copies of the same shapes.
 
     >>> flip(np.zeros((1, 1, 2, 3), np.uint8), np.array([[[[1, 2], [3, 4]]]], np.float32))[1].tolist()
     [[[[-3.0, 4.0], [-1.0, 2.0]]]]
@@ -145,10 +183,15 @@ def flip(appearance: NDArray[np.uint8], motion: NDArray[np.float32]) -> tuple[ND
 def views(
     appearance: NDArray[np.uint8], motion: NDArray[np.float32], size: tuple[int, int]
 ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-    """The ten test-time views of a clip: its four corners and its centre, then the mirror images of these five.
+    """The ten test-time views of a clip (NIPS'14): its four corners and its centre, then these five mirrored.
 
-    So the frames of the first two-stream networks were tested (NIPS'14). Shapes as in `flip`; `size` is the
-    (height, width) of a crop. Raises ValueError for a crop that is larger than the clip.
+    Args:
+        appearance: `(..., height, width, 3)`.
+        motion: `(..., height, width, 2*L)` in pixels, u and v interleaved.
+        size: (height, width) of a view.
+
+    Raises:
+        ValueError: a view is larger than the clip.
 
     >>> clip = np.zeros((1, 6, 8, 3), np.uint8), np.zeros((1, 6, 8, 20), np.float32)
     >>> [motion.shape for _, motion in views(*clip, size=(4, 4))][:2]
@@ -163,26 +206,33 @@ def views(
     return crops + [flip(*crop) for crop in crops]
 
 
-def windows(duration_s: float, window_s: float, stride_s: float) -> list[tuple[float, float]]:
+def windows(duration_s: float, window_s: float, step_s: float) -> list[tuple[float, float]]:
     """The windows of a long video, as (start, end) in seconds.
 
-    One begins every `stride_s`. If the one that would come next begins before the video ends but runs past its end, it
-    is moved back to end with the video, so that every window is `window_s` long; a video shorter than a window is one
-    window. With `stride_s` up to `window_s` every moment of the video is in a window.
+    A last window that would run past the end is moved back to end with the video, so that all have the same length; a
+    video shorter than a window is one window. With `step_s` up to `window_s` the windows cover the whole video.
+
+    Args:
+        duration_s: length of the video, in seconds.
+        window_s: length of a window, in seconds.
+        step_s: from the start of one window to that of the next, in seconds.
+
+    Raises:
+        ValueError: `window_s` or `step_s` is not above 0.
 
     >>> windows(10.0, 4.0, 4.0)
     [(0.0, 4.0), (4.0, 8.0), (6.0, 10.0)]
     >>> windows(3.0, 4.0, 4.0)
     [(0.0, 3.0)]
     """
-    if window_s <= 0 or stride_s <= 0:
-        raise ValueError("a window and its stride must be longer than 0 seconds")
+    if window_s <= 0 or step_s <= 0:
+        raise ValueError("a window and its step must be longer than 0 seconds")
     if duration_s <= window_s:
         return [(0.0, duration_s)]
-    # A millionth of a second is less than any frame lasts, and more than sums of seconds are wrong by.
+    # A microsecond is shorter than any frame, and longer than the rounding errors of sums of seconds.
     slack = 1e-6
-    whole = math.floor((duration_s - window_s + slack) / stride_s) + 1
-    result = [(k * stride_s, k * stride_s + window_s) for k in range(whole)]
-    if result[-1][1] < duration_s - slack and whole * stride_s < duration_s - slack:
+    whole = math.floor((duration_s - window_s + slack) / step_s) + 1
+    result = [(k * step_s, k * step_s + window_s) for k in range(whole)]
+    if result[-1][1] < duration_s - slack and whole * step_s < duration_s - slack:
         result.append((duration_s - window_s, duration_s))
     return result

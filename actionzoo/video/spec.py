@@ -1,6 +1,6 @@
-"""What a model looks at: its classes, the format its videos are brought to, and its clips.
+"""The input of a model: its classes, the format of its videos, and its clips.
 
-One description for prediction, training, evaluation and visualisation. It travels inside the `.keras` file
+Prediction, training, evaluation and visualisation share this description. It is stored inside the `.keras` file
 (`actionzoo.hub.keras_file`).
 """
 
@@ -19,20 +19,20 @@ DEFAULT_STACK = 10
 DEFAULT_FLOW = "dis"
 
 ALIKE = (frozenset({"tvl1", "tvl1-opencv"}), frozenset({"dis", "dis-medium"}))
-"""Flow methods that are one algorithm under several names, or in several hands."""
+"""Flow methods that are one algorithm under several names, or in several implementations."""
 
 
 @dataclass(frozen=True)
 class VideoFormat:
-    """At what size and rate decoded videos are kept, and which flow they have.
+    """The size and frame rate at which decoded videos are kept, and the flow computed from them.
 
     Attributes:
-        height: in pixels; of the short side where `resize` is "short".
+        height: in pixels; with `resize="short"`, the length of the short side.
         width: in pixels.
-        fps: frames a second to keep; a slower video keeps all it has.
-        flow: a method of `actionzoo.video.flow`.
-        resize: "fit" or "stretch" (`actionzoo.video.resize`), or "short": the short side becomes `height`, as in the
-            papers, and the model's input is cut out of it.
+        fps: frames per second to keep; a slower video keeps all its frames.
+        flow: a name of `actionzoo.video.flow.METHODS`.
+        resize: `"fit"` or `"stretch"` (`actionzoo.video.resize`), or `"short"`: the short side becomes `height`, as in
+            the papers, and the model's input is cropped from that.
     """
 
     height: int
@@ -42,7 +42,7 @@ class VideoFormat:
     resize: str = "fit"
 
     def size(self, original: tuple[int, int]) -> tuple[int, int]:
-        """The (height, width) that a frame of this (height, width) is scaled to.
+        """The (height, width) to which a frame of `original` (height, width) is scaled.
 
         >>> VideoFormat(256, 256, 25, "tvl1", "short").size((240, 320))
         (256, 340)
@@ -52,7 +52,7 @@ class VideoFormat:
         return input_size(original, (self.height, self.width), self.resize)
 
     def __str__(self) -> str:
-        """In words.
+        """The format in words, for messages.
 
         >>> str(VideoFormat(112, 144, 15, "dis-fine"))
         '112x144 pixels (fit) with dis-fine flow'
@@ -63,12 +63,23 @@ class VideoFormat:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a model looks at: `num_frames` (T) frames at `stride` (tau), each with `stack_length` (L) flow fields.
+    """The input of a model: what its classes are called, the format of its videos and the frames of its clips.
 
-    Frames are taken at `fps` and brought to `height` x `width` by the `resize` rule of `actionzoo.video.resize`;
-    `flow` is a method of `actionzoo.video.flow`, computed at that size, or `None` where nobody said which one the model
-    was trained with. `mirror` averages the answer with that of the mirrored view. `classes` is empty where the file
-    names none; they are then numbered.
+    Attributes:
+        classes: labels by class index; empty if they are unknown, and then the indices serve as labels.
+        height: of a frame, in pixels.
+        width: of a frame, in pixels.
+        fps: frames per second that are sampled from a video.
+        num_frames: frames per clip, T.
+        stride: frames from one of the T to the next, tau.
+        stack_length: flow fields per flow stack, L.
+        flow: a name of `actionzoo.video.flow.METHODS`, computed at `height` x `width`; `None` if the method that the
+            model was trained with is unknown.
+        resize: a rule of `actionzoo.video.resize`, `"fit"` or `"stretch"`.
+        mirror: whether predictions are averaged with those of the mirrored clip.
+
+    Raises:
+        ValueError: a value is of the wrong type or out of range.
 
     >>> InputSpec(("push", "hug"), height=112, width=112).span
     31
@@ -101,7 +112,7 @@ class InputSpec:
 
     @property
     def video_format(self) -> VideoFormat:
-        """What videos are brought to before clips are cut out of them.
+        """The format to which videos are converted before clips are cut from them.
 
         >>> InputSpec(("push", "hug"), height=112, width=144, flow="dis-fine").video_format
         VideoFormat(height=112, width=144, fps=15.0, flow='dis-fine', resize='fit')
@@ -115,15 +126,15 @@ class InputSpec:
 
     @property
     def span(self) -> int:
-        """Frames from the first to the last that a clip needs, those of its flow stacks included."""
-        return (self.num_frames - 1) * self.stride + self.stack_length + 1
+        """Frames from the first to the last that a clip needs, see `ClipSpec.span`."""
+        return self.clip.span
 
     def label(self, index: int) -> str:
-        """The name of class `index`, or its number where the spec has none."""
+        """The label of a class index; the index itself where labels are unknown."""
         return self.classes[index] if index < len(self.classes) else str(index)
 
     def takes_flow(self, method: str) -> bool:
-        """Whether flow of that method is what the model was trained with, as far as anybody said.
+        """Whether the model was trained with flow of that method, as far as is known.
 
         >>> InputSpec((), flow="tvl1").takes_flow("tvl1-opencv"), InputSpec((), flow="tvl1").takes_flow("dis")
         (True, False)
@@ -131,11 +142,16 @@ class InputSpec:
         return self.flow in (None, method) or any({self.flow, method} <= names for names in ALIKE)
 
     def to_json(self) -> str:
+        """The spec as a JSON object."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> InputSpec:
-        """Raises ValueError if the text is no spec. Unknown fields, of later versions, are left out."""
+        """The spec that `to_json` wrote; unknown fields, of later versions, are ignored.
+
+        Raises:
+            ValueError: the text is not such a spec.
+        """
         values = json.loads(text)
         if not isinstance(values, dict) or not isinstance(values.get("classes"), list):
             raise ValueError("no list of classes")

@@ -1,4 +1,4 @@
-"""Videos that are sequences of pictures: a folder of numbered ones (raw frames), and animated WebP."""
+"""Videos that are sequences of images: folders of numbered images (raw frames), and animated WebP."""
 
 from __future__ import annotations
 
@@ -18,40 +18,44 @@ from PIL import Image, ImageSequence, UnidentifiedImageError
 from actionzoo.errors import BrokenVideoError, NotAVideoError
 from actionzoo.video.opening import MAX_PIXELS, Source
 
-__all__ = ["FOLDER_FPS", "FrameFolder", "Stills", "is_frame_folder", "open_stills"]
-
 FOLDER_FPS = 25.0
-"""Frames a second of a folder of pictures where nobody says another rate, as FFmpeg has it."""
+"""Frames per second of a folder of images by default, as in FFmpeg."""
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _NUMBERED = re.compile(r"^(.*?)(\d+)$")
 
 
 class Stills(Protocol):
-    """Pictures that make a video."""
+    """A sequence of images that makes a video.
+
+    Attributes:
+        height: in pixels.
+        width: in pixels.
+        fps: frames per second.
+        duration_s: from the start of the first frame to the end of the last, in seconds.
+    """
 
     height: int
     width: int
     fps: float
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds from the start of the first picture to the end of the last."""
+    duration_s: float
 
     def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """Seconds since the first picture, and the picture, `(height, width, 3)` uint8 RGB."""
+        """Each frame, `(height, width, 3)` uint8 RGB, after its time in seconds."""
 
 
 def open_stills(source: Source) -> Stills | None:
-    """What `source` is, if it is a folder of numbered pictures or an animated WebP; else None.
+    """Open a folder of numbered images or an animated WebP; `None` if `source` is neither.
 
-    Raises BrokenVideoError if its first picture cannot be read.
+    Raises:
+        NotAVideoError: the file is not an animated WebP, although it begins like one.
+        BrokenVideoError: the first image cannot be read.
     """
     if isinstance(source, FrameFolder):
         return source
     if not isinstance(source, str | os.PathLike):
         return None
-    with contextlib.suppress(OSError, ValueError):  # why it cannot be opened says who opens videos
+    with contextlib.suppress(OSError, ValueError):  # `open_video` tells why it cannot be opened
         path = Path(os.fspath(source))
         if path.is_dir():
             return FrameFolder(path) if is_frame_folder(path) else None
@@ -61,7 +65,7 @@ def open_stills(source: Source) -> Stills | None:
 
 
 def is_frame_folder(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds the numbered pictures of one clip: at least two, of one name but for the number.
+    """Whether a folder holds the numbered images of one video: at least two, with names that differ in the number only.
 
     >>> is_frame_folder(".")
     False
@@ -70,7 +74,7 @@ def is_frame_folder(folder: str | os.PathLike[str]) -> bool:
 
 
 def _numbered_pictures(folder: str | os.PathLike[str]) -> list[Path]:
-    """The pictures in order of their numbers; none where pictures of several names lie together, or folders."""
+    """The images in order of their numbers; none if they have several names, or there are subfolders."""
     found: list[tuple[int, Path]] = []
     names = set()
     with os.scandir(folder) as entries:
@@ -89,9 +93,15 @@ def _numbered_pictures(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 class FrameFolder:
-    """A folder of numbered pictures of one size (`img_00001.jpg`, ...), of which `fps` are shown a second.
+    """A folder of numbered images of one size, such as `img_00001.jpg`.
 
-    Raises NotAVideoError for a rate that is not above 0, or a folder that is no clip.
+    Args:
+        folder: the folder.
+        fps: frames per second.
+
+    Raises:
+        NotAVideoError: `fps` is not above 0, or the folder has no numbered images.
+        BrokenVideoError: an image cannot be read; also raised by `timed`.
     """
 
     def __init__(self, folder: str | os.PathLike[str], fps: float = FOLDER_FPS) -> None:
@@ -100,18 +110,14 @@ class FrameFolder:
         if not 0 < fps < math.inf:
             raise NotAVideoError(folder, f"a folder of pictures is shown at a rate above 0, not {fps}")
         if not self._paths:
-            raise NotAVideoError(folder, "is no folder of numbered pictures")
+            raise NotAVideoError(folder, "has no numbered images; name a folder of img_00001.jpg and so on")
         self.height, self.width = self._picture(self._paths[0]).shape[:2]
+        self.duration_s = len(self._paths) / fps
 
     def __str__(self) -> str:
         return str(self._folder)
 
-    @property
-    def duration_s(self) -> float:
-        return len(self._paths) / self.fps
-
     def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """The pictures; raises BrokenVideoError at one that cannot be read."""
         for index, path in enumerate(self._paths):
             yield index / self.fps, self._picture(path)
 
@@ -127,32 +133,26 @@ class FrameFolder:
 
 
 def is_animated_webp(path: Path) -> bool:
-    """Whether a file is a WebP of several pictures, which FFmpeg reads from version 8.1 on only."""
+    """Whether a file is an animated WebP, which FFmpeg reads from version 8.1 on only."""
     with path.open("rb") as file:
         head = file.read(21)
     return len(head) == 21 and head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
 
 
 class _AnimatedWebP:
-    """The pictures of an animated WebP, through Pillow."""
+    """The frames of an animated WebP, without transparency, through Pillow."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with self._opened() as image:
             self.width, self.height = image.size
-            if self.width * self.height > MAX_PIXELS:
-                self._count, self._seconds = 1, 1.0
-            else:
-                self._count = getattr(image, "n_frames", 1)
-                self._seconds = sum(_duration_s(frame) for frame in ImageSequence.Iterator(image))
-        self.fps = self._count / self._seconds
-
-    @property
-    def duration_s(self) -> float:
-        return self._seconds
+            count, self.duration_s = 1, 1.0
+            if self.width * self.height <= MAX_PIXELS:  # others are refused, without decoding them
+                count = getattr(image, "n_frames", 1)
+                self.duration_s = sum(_duration_s(frame) for frame in ImageSequence.Iterator(image))
+        self.fps = count / self.duration_s
 
     def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """The pictures, without transparency; raises BrokenVideoError where they cannot be decoded."""
         time = 0.0
         with self._opened() as image:
             try:
@@ -172,7 +172,7 @@ class _AnimatedWebP:
 
 
 def _duration_s(frame: Image.Image) -> float:
-    """Seconds that a picture is shown; browsers take 0.1 where it says next to nothing."""
+    """Seconds that a frame is shown; 0.1, as in browsers, where the file has 10 ms or less."""
     frame.load()  # Pillow knows only then
     milliseconds = frame.info.get("duration", 0)
     return milliseconds / 1000 if milliseconds > 10 else 0.1

@@ -1,4 +1,4 @@
-"""When the pictures of a video are shown, how many there are a second, and which of them a lower frame rate keeps."""
+"""The times of frames, the frame rate of a video, and the frames that a lower rate keeps."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-__all__ = ["Clock", "declared_duration", "frame_rate", "on_grid"]
-
 _T = TypeVar("_T")
 _JUMP_BACK_S = 1.0
 _JUMP_AHEAD_S = 3600.0
 _ROUNDING_S = 1.1e-3
 _UNKNOWN_RATE = 25.0
-"""FFmpeg's own guess where a format knows no rate."""
+"""FFmpeg's own default where a format has no rate."""
 
 
 def frame_rate(stream: VideoStream) -> float:
-    """Frames a second: FFmpeg's guess, which knows of fields and of raw streams; the mean if frames come unevenly."""
+    """Frames per second: FFmpeg's guess, which handles fields and raw streams; the mean if the rate varies."""
     guessed, mean = _positive(stream.guessed_rate), _positive(stream.average_rate)
     if guessed and mean and guessed > 1.5 * mean:
         return mean
@@ -29,12 +27,12 @@ def frame_rate(stream: VideoStream) -> float:
 
 
 def _positive(rate: Any) -> float | None:
-    """A rate that is known; unknown is None, 0/1 or 0/0, by PyAV's version."""
+    """A rate, or None if it is unknown: depending on PyAV's version None, 0/1 or 0/0."""
     return float(rate) if rate and float(rate) > 0 else None
 
 
 def declared_duration(container: InputContainer, stream: VideoStream) -> float | None:
-    """Seconds from the first picture to the end, as the file says."""
+    """Seconds from the first frame to the end, by the file's header; `None` if it has no duration."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     if container.duration is None:
@@ -46,21 +44,23 @@ def declared_duration(container: InputContainer, stream: VideoStream) -> float |
 
 
 class Clock:
-    """The times of pictures, from 0 on, made of what timestamps there are.
+    """Computes the times of frames, from 0 on, from their timestamps.
 
-    Containers round them (Matroska to 1 ms). What lies within that of a multiple of the step is the multiple, so that a
-    clip has the same times in every container.
+    Containers round timestamps (Matroska to 1 ms). A time that close to a multiple of 1 / rate becomes that multiple,
+    so that a video has the same times in every container.
+
+    Args:
+        rate: the nominal frames per second.
     """
 
     def __init__(self, rate: float) -> None:
-        """`rate` is the frames a second that the video has as a rule."""
         self._step = 1 / rate
         self._rounding = min(_ROUNDING_S, self._step / 4)
         self._time: float | None = None
         self._origin = 0.0
 
     def read(self, picture: av.VideoFrame) -> float:
-        """Seconds since the first picture; a missing timestamp counts as one step after the picture before."""
+        """Seconds since the first frame; a frame without a timestamp comes one step after the frame before."""
         stamp = picture.dts if picture.pts is None else picture.pts
         seconds = None if stamp is None or picture.time_base is None else float(stamp * picture.time_base)
         if self._time is None:
@@ -72,7 +72,7 @@ class Clock:
         elif -_JUMP_BACK_S < seconds - self._origin - self._time < _JUMP_AHEAD_S:
             self._time = max(self._time, self._unrounded(seconds - self._origin))
         else:
-            # A recorder was restarted or its counter ran over: time goes on from here.
+            # A recorder was restarted or its counter overflowed: time goes on from here.
             self._time, self._origin = following, seconds - following
         return self._time
 
@@ -82,10 +82,13 @@ class Clock:
 
 
 def on_grid(timed: Iterable[tuple[float, _T]], fps: float) -> Iterator[tuple[float, _T]]:
-    """Those of the (time, item) pairs that lie nearest to one of the times 0, 1/fps, 2/fps, ...
+    """Keep the items nearest to the times 0, 1/fps, 2/fps, ...
 
-    Times in seconds, rising. Each pair is given at most once; of two that are equally near the earlier is. Only one
-    pair is held back.
+    Each item is kept at most once; of two that are equally near, the earlier. Only one is buffered.
+
+    Args:
+        timed: (time, item) pairs, with rising times in seconds.
+        fps: times per second.
 
     >>> [index for _, index in on_grid([(index / 30, index) for index in range(7)], fps=15)]
     [0, 2, 4, 6]

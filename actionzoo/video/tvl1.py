@@ -2,15 +2,15 @@
 
 The flow (u, v) from frame I0 to frame I1 minimises the sum over all pixels of |grad u| + |grad v| + lambda |rho|, where
 rho = I1(x + u, y + v) - I0 is the change of brightness. As in the paper, and in the description by Sanchez, Meinhardt
-and Facciolo (IPOL 2013), I1 is warped and rho made linear several times on each level of a pyramid; each time, steps
-that pull the flow to where rho vanishes alternate with steps of total variation, whose dual variables are p.
+and Facciolo (IPOL 2013), I1 is warped and rho linearised several times on each level of a pyramid; each time, steps
+that reduce |rho| alternate with steps that reduce the total variation, whose dual variables are p.
 
-Some things go beyond the paper; `benchmarks/flow.py` measures what comes out. The dual variables are projected onto
-the unit disc (Wedel et al. 2009, section 3.2) instead of being divided by 1 + tau/theta |grad u|, and are kept from
-level to level. The tie theta between the two kinds of step is tightened from warp to warp: loose, so that large motion
-is found, then tight, so that little is left of noise. After every warp, a median filter (Sun, Roth and Black 2010).
+Some parts go beyond the paper; `benchmarks/flow.py` measures the result. The dual variables are projected onto the unit
+disc (Wedel et al. 2009, section 3.2) instead of being divided by 1 + tau/theta |grad u|, and are kept from level to
+level. The coupling theta between the two kinds of step is tightened from warp to warp: loose, to find large motion,
+then tight, to suppress noise. A median filter follows every warp (Sun, Roth and Black 2010).
 
-The work is in a few compiled loops, in `actionzoo.video.tvl1_kernels`.
+The loops over pixels are in `actionzoo.video.tvl1_kernels`.
 """
 
 from __future__ import annotations
@@ -29,34 +29,35 @@ from numpy.typing import NDArray
 from actionzoo.video import tvl1_kernels as kernels
 from actionzoo.video.tvl1_kernels import LANES, PLANES, PUX, PUY, PVX, PVY, Planes, U, V, zeros
 
-__all__ = ["TVL1", "Memory"]
-
 TIGHTENING = 1 / 6
-"""What is left of theta at the last warp of a level."""
+"""Factor on theta at the last warp of a level."""
 
 WORTH_SHARING = 2**17
-"""Pixels of a level, at least, that several threads work on: to wake them takes as long as the work on fewer."""
+"""Pixels of a level from which on several threads pay: waking them takes as long as the work on fewer pixels."""
 
 SMALLEST = 16
-"""Pixels on the short side of the coarsest level, at least."""
+"""Least pixels on the short side of the coarsest level."""
 
 
 @dataclass(frozen=True)
 class TVL1:
-    """TV-L1 with parameters that are named as those of OpenCV's `DualTVL1OpticalFlow`.
+    """TV-L1, with the parameters of OpenCV's `DualTVL1OpticalFlow`.
 
-    tau, lambda, scales, their step, warps and iterations mean the same; theta is tightened, and epsilon ends a level
-    where OpenCV's ends the iterations of a warp.
+    They mean the same, except that theta is tightened, and that epsilon ends a level, where OpenCV's ends the
+    iterations of a warp.
 
     Attributes:
-        tau: step of the dual variables.
-        lambda_: weight of brightness against smoothness, for frames in 0..255.
-        theta: tie between the steps of brightness and of smoothness, at the first warp of a level.
-        scales: levels of the pyramid, at most; none but the finest has a side below 16 pixels.
-        scale_step: size of a level over that of the next finer one.
-        warps: how often a level's frame is warped, at most.
-        iterations: between two warps.
-        epsilon: a level is done when a warp moves the flow by less than this, in pixels (root mean square).
+        tau: step size of the dual variables.
+        lambda_: weight of the brightness term against smoothness, for frames in 0..255.
+        theta: coupling between the steps of brightness and of smoothness, at the first warp of a level.
+        scales: maximum number of levels of the pyramid; none but the finest has a side below 16 pixels.
+        scale_step: size of a level relative to the next finer one.
+        warps: maximum number of warps per level.
+        iterations: per warp.
+        epsilon: a level is finished when a warp changes the flow by less than this, in pixels (root mean square).
+
+    Raises:
+        ValueError: a parameter is out of range.
 
     >>> first = np.random.default_rng(0).integers(0, 256, (60, 80), np.uint8)
     >>> bool((TVL1().calc(first, first) == 0).all())
@@ -86,17 +87,21 @@ class TVL1:
             raise ValueError(f"epsilon is at least 0, not {self.epsilon}")
 
     def calc(
-        self,
-        first: NDArray[np.uint8],
-        second: NDArray[np.uint8],
-        threads: int = 1,
-        memory: Memory | None = None,
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], threads: int = 1, memory: Memory | None = None
     ) -> NDArray[np.float32]:
-        """The flow `(height, width, 2)`, in pixels, from one grey frame `(height, width)` to the next.
+        """Compute the flow from one frame to the next.
 
-        `threads` share the work; the result does not depend on their number. Takes about 100 bytes a pixel, or 150 with
-        several threads, which `memory` keeps for the next pair. Raises ValueError for frames that are not grey, uint8
-        and of one size, or have no pixel.
+        Args:
+            first: `(height, width)` uint8, grey.
+            second: the next frame, of the same shape.
+            threads: share the work; the result does not depend on their number.
+            memory: reused from pair to pair, about 100 bytes per pixel, or 150 with several threads.
+
+        Returns:
+            `(height, width, 2)` float32, in pixels.
+
+        Raises:
+            ValueError: the frames are not grey, uint8 and of one size, or have no pixel.
         """
         if first.shape != second.shape or first.ndim != 2 or {first.dtype, second.dtype} != {np.dtype(np.uint8)}:
             raise ValueError(
@@ -107,16 +112,16 @@ class TVL1:
             raise ValueError(f"frames have no pixel: {first.shape}")
         levels = self._pyramid(first, second, memory or Memory())
         coarser: _Level | None = None
-        with _Crew(threads) as crew:
+        with _Threads(threads) as team:
             while levels:
                 level = levels.pop()
                 level.start(coarser)
-                coarser = level  # the one before is gone, and the memory of its bands, which may be too small now
-                self._solve(level, crew)
+                coarser = level  # frees the one before, and the memory of its bands, which may be too small now
+                self._solve(level, team)
         return np.asarray(cv2.merge(level.flow), np.float32)
 
     def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
-        """The (height, width) of every level for frames of this size, the finest first.
+        """The (height, width) of every level, the finest first, for frames of this size in pixels.
 
         >>> TVL1().sizes(256, 340)
         [(256, 340), (154, 204), (92, 122), (55, 73)]
@@ -133,50 +138,43 @@ class TVL1:
             coarser.show(finer.first, finer.second)
         return levels
 
-    def _solve(self, level: _Level, crew: _Crew) -> None:
-        """Bring the flow of a level from where it starts to where it belongs."""
+    def _solve(self, level: _Level, team: _Threads) -> None:
+        """Minimise on one level, from the flow it was started with."""
         for warp in range(self.warps):
             theta = self.theta * TIGHTENING ** (warp / max(self.warps - 1, 1))
-            level.linearise(self.lambda_ * theta, crew)
-            level.iterate(self.iterations, theta, self.tau / theta, crew)
+            level.linearise(self.lambda_ * theta, team)
+            level.iterate(self.iterations, theta, self.tau / theta, team)
             if level.filter_flow() < self.epsilon**2 * level.first.size:
                 break
 
 
 class Memory:
-    """What the flow of a pair takes, kept for the next pair. For one thread at a time.
+    """Arrays that are reused from pair to pair, for one caller at a time.
 
-    Memory that is new costs more time than all that is done in it before the first iteration.
+    Newly allocated memory costs more time than all the work in it before the first iteration.
     """
 
     def __init__(self) -> None:
         self._arrays: dict[str, Planes] = {}
 
     def take(self, name: str, *shape: int) -> Planes:
-        """An array of this shape, in the memory of that name, and with whatever is there."""
+        """An uninitialised array of this shape, in the memory of that name."""
         count = math.prod(shape)
         if name not in self._arrays or self._arrays[name].size < count:
             self._arrays[name] = zeros(count)
         return self._arrays[name][:count].reshape(shape)
 
 
-class _Crew:
-    """The threads that work on one pair together: the caller's, and some more."""
+class _Threads(ThreadPoolExecutor):
+    """The threads that work on one pair: the caller's, and others."""
 
     def __init__(self, threads: int) -> None:
         self.threads = max(1, threads)
-        self._others = ThreadPoolExecutor(threads - 1, thread_name_prefix="tvl1") if threads > 1 else None
-
-    def __enter__(self) -> _Crew:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._others is not None:
-            self._others.shutdown()
+        super().__init__(max(1, threads - 1), thread_name_prefix="tvl1")  # starts none before it is needed
 
     def run(self, tasks: Sequence[Callable[[], None]]) -> None:
-        """Do all of the tasks, at most one a thread, the first one in the caller's."""
-        waiting = [self._others.submit(task) for task in tasks[1:]] if self._others is not None else []
+        """Run the tasks, at most one per thread, the first one in the caller's."""
+        waiting = [self.submit(task) for task in tasks[1:]]
         tasks[0]()
         for other in waiting:
             other.result()
@@ -186,7 +184,7 @@ class _Level:
     """One level of the pyramid: two frames, the flow and the dual variables, and the data term."""
 
     def __init__(self, height: int, width: int, place: int, memory: Memory) -> None:
-        """`place` is 0 for the finest. A level needs nothing of others but the one before it, so they share memory."""
+        """`place` is 0 for the finest. A level needs only the one before it, so that the others share memory."""
         padded = -(-(width + 1) // LANES) * LANES
         self.first = memory.take(f"first {place}", height, width)
         self.second = memory.take(f"second {place}", height, width)
@@ -208,7 +206,7 @@ class _Level:
                 _resize(given, own, cv2.INTER_AREA)
 
     def start(self, coarser: _Level | None) -> None:
-        """Start from the flow and the dual variables of the next coarser level, or from zero where there is none."""
+        """Start from the flow and the dual variables of the next coarser level, or from zero if there is none."""
         height, width = self.first.shape
         kernels.sample(self.second, self.samples)
         self.state[:] = 0
@@ -227,22 +225,22 @@ class _Level:
         """A view of one plane of the state, without its borders."""
         return self.state[1:, plane, LANES : LANES + self.first.shape[1]]
 
-    def linearise(self, step: float, crew: _Crew) -> None:
-        """Warp the second frame by the flow, and make the data term linear there."""
+    def linearise(self, step: float, team: _Threads) -> None:
+        """Warp the second frame by the flow, and linearise the data term there."""
         arguments = self.first, self.samples, self.state, self.data, np.float32(step)
-        threads = crew.threads if self.first.size >= WORTH_SHARING else 1
+        threads = team.threads if self.first.size >= WORTH_SHARING else 1
         rows = np.linspace(0, len(self.first), threads + 1).astype(int)
-        crew.run([partial(kernels.linearise, *arguments, top, bottom) for top, bottom in pairwise(rows)])
+        team.run([partial(kernels.linearise, *arguments, top, bottom) for top, bottom in pairwise(rows)])
 
-    def iterate(self, iterations: int, theta: float, ratio: float, crew: _Crew) -> None:
+    def iterate(self, iterations: int, theta: float, ratio: float, team: _Threads) -> None:
         """All iterations of a warp.
 
-        Several threads do a band of rows each, and once more the rows around it, as many as the iterations: so far does
-        it reach that the rows beyond stand still.
+        Each of several threads works on a band of rows and, redundantly, on as many rows around it as there are
+        iterations: what is wrong beyond those does not reach the band.
         """
         height, width = self.first.shape
         steps = width, iterations, np.float32(theta), np.float32(ratio)
-        threads = min(crew.threads, height // (2 * iterations)) if self.first.size >= WORTH_SHARING else 1
+        threads = min(team.threads, height // (2 * iterations)) if self.first.size >= WORTH_SHARING else 1
         if threads < 2:
             kernels.iterate(self.state, self.data, *steps)
             return
@@ -250,11 +248,11 @@ class _Level:
             self.bands = self._bands(threads, iterations + 1)
             self.done = self._memory.take("done", *self.state.shape)
             self.done[0] = 0
-        crew.run([partial(self._iterate_band, band, *steps) for band in self.bands])
+        team.run([partial(self._iterate_band, band, *steps) for band in self.bands])
         self.state, self.done = self.done, self.state
 
     def _bands(self, count: int, around: int) -> list[_Band]:
-        """The rows in so many bands, each with room for so many rows above and below."""
+        """The rows in `count` bands, each with room for `around` rows above and below."""
         height = len(self.first)
         bands: list[_Band] = []
         for top, bottom in pairwise(np.linspace(0, height, count + 1).astype(int).tolist()):
@@ -264,14 +262,14 @@ class _Level:
         return bands
 
     def _iterate_band(self, band: _Band, width: int, iterations: int, theta: np.float32, ratio: np.float32) -> None:
-        """All iterations of a band, into the state `done`."""
+        """All iterations of a band; writes to the state `done`."""
         np.copyto(band.state, self.state[band.first : band.last + 1])
         kernels.iterate(band.state, self.data[band.first : band.last], width, iterations, theta, ratio)
         top, bottom = band.top + 1, band.bottom + 1
         self.done[top:bottom] = band.state[top - band.first : bottom - band.first]
 
     def filter_flow(self) -> float:
-        """Put u and v through a median filter of 3x3 pixels; the sum of squares of what they changed by."""
+        """Filter u and v by a 3x3 median; returns the sum of squares of their change since the last warp."""
         self.flow, self.before = self.before, self.flow
         moved = 0.0
         for plane, part, before in zip((U, V), self.flow, self.before, strict=True):
@@ -283,7 +281,7 @@ class _Level:
 
 @dataclass(frozen=True)
 class _Band:
-    """Rows top to bottom, and the state of rows first to last, among which they lie."""
+    """Rows `top` to `bottom`, and the state of rows `first` to `last` around them."""
 
     top: int
     bottom: int
@@ -293,6 +291,6 @@ class _Band:
 
 
 def _resize(source: NDArray[np.uint8] | Planes, target: Planes, interpolation: int) -> None:
-    """Fill `target`, which may be a view, with `source` at another size."""
+    """Fill `target`, which may be a view, with `source` resized."""
     height, width = target.shape
     cv2.resize(source, (width, height), dst=target, interpolation=interpolation)

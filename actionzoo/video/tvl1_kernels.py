@@ -1,8 +1,9 @@
-"""The loops of TV-L1 over pixels, compiled by numba, and how what they work on lies in memory.
+"""The loops of TV-L1 over pixels, compiled by numba, and the memory layout of their arrays.
 
-`iterate`, where most of the work is, does all iterations of a warp in one sweep over the rows: iteration k follows one
-row behind iteration k - 1, so that a row is loaded into the cache once. Its vectors are written out: where LLVM has to
-find them, it must check before every row that no two of the ten planes overlap, which took up to half of the time.
+`iterate`, which takes most of the time, does all iterations of a warp in one sweep over the rows: iteration k follows
+one row behind iteration k - 1, so that a row is loaded into the cache once. It is vectorised explicitly: LLVM's
+automatic vectorisation checks before every row that no two of the ten planes overlap, which took up to half of the
+time.
 """
 
 from __future__ import annotations
@@ -19,14 +20,12 @@ from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["LANES", "PLANES", "PUX", "PUY", "PVX", "PVY", "Planes", "U", "V", "iterate", "linearise", "sample", "zeros"]
-
 Planes = NDArray[np.float32]
-"""One number a pixel, `(height, width)`, or several."""
+"""One number per pixel, `(height, width)`, or several."""
 
 LANES = 16
-"""Numbers in the widest vector of today's processors. Rows are padded to a multiple of it, so that none are left over,
-and once more on either side, so that the first pixel is the first of a vector."""
+"""Numbers in the widest vector of today's processors. Rows are padded to a multiple of it, so that there is no
+remainder loop, and by one vector on either side, so that the first pixel is aligned."""
 
 # Planes of the state `(height + 1, 6, width and padding)`: the flow, and the dual variables of each of its two parts.
 # Pixel (y, x) is at [y + 1, :, x + LANES]; row 0 and the columns before the first pixel are borders, where the dual
@@ -42,7 +41,7 @@ _KernelT = TypeVar("_KernelT", bound=Callable[..., None])
 
 
 def zeros(*shape: int) -> Planes:
-    """Zeros that begin at a line of the cache, which numpy's do not: a vector that lies across two lines costs twice.
+    """Zeros aligned to a cache line, unlike numpy's: a vector across two lines costs twice as much.
 
     >>> zeros(3, 5).ctypes.data % 64
     0
@@ -54,10 +53,10 @@ def zeros(*shape: int) -> Planes:
 
 
 def _compiled(signature: str) -> Callable[[_KernelT], _KernelT]:
-    """Compile now, for these types, and keep the machine code on disk for the next start where that is possible.
+    """Compile for these types at import, and cache the machine code on disk if possible.
 
-    Numba keeps it beside this file, else in the user's cache folder, for this processor and this source. If neither
-    can be written, or what is there is damaged, the code is compiled again and lives as long as the process.
+    Numba caches it beside this file or in the user's cache folder, for this processor and this source. If neither can
+    be written, or the cache is damaged, the code is compiled anew in every process.
     """
 
     def compile_kernel(kernel: _KernelT) -> _KernelT:
@@ -72,7 +71,7 @@ def _compiled(signature: str) -> Callable[[_KernelT], _KernelT]:
 
 
 class _Vector:
-    """Some numbers side by side, with the operators of one, while the code of an intrinsic is written."""
+    """A vector of numbers in the code of an intrinsic, with arithmetic operators."""
 
     def __init__(self, builder: Any, value: Any) -> None:
         self._builder, self._value = builder, value
@@ -113,7 +112,7 @@ class _Vector:
 
 
 class _Numbers:
-    """A flat array that an intrinsic is given, read and written by the vector."""
+    """A flat array that is passed to an intrinsic, read and written vector by vector."""
 
     def __init__(self, context: Any, builder: Any, kind: Any, array: Any, lanes: int = LANES) -> None:
         self._builder = builder
@@ -132,7 +131,7 @@ class _Numbers:
         self._builder.store(vector._value, self._pointer(index), align=4)
 
     def spread(self, number: Any) -> _Vector:
-        """The same number in every place."""
+        """A vector of the same number in every place."""
         one = self._builder.insert_element(ir.Constant(self._vector, ir.Undefined), number, ir.IntType(32)(0))
         everywhere = ir.Constant(ir.VectorType(ir.IntType(32), self._vector.count), [0] * self._vector.count)
         return _Vector(self._builder, self._builder.shuffle_vector(one, one, everywhere))
@@ -143,9 +142,9 @@ class _Numbers:
 
 @_compiled("void(f4[:,::1], f4[:,:,::1])")
 def sample(frame: Planes, samples: Planes) -> None:
-    """The frame and its central differences, `(height + 1, width + 1, 4)`: the last row and column are there twice.
+    """The frame and its central differences, `(height + 1, width + 1, 4)`, with the last row and column repeated.
 
-    The fourth number is not set: four are what is loaded at once.
+    The fourth number is not set: four are loaded at once.
     """
     height, width = frame.shape
     half = np.float32(0.5)
@@ -163,7 +162,7 @@ def sample(frame: Planes, samples: Planes) -> None:
 def _between(_: Any, samples: Any, index: Any, pitch: Any, tx: Any, ty: Any) -> Any:
     """The first three of four numbers a pixel, between the pixel at `index` and those to its right and below.
 
-    Left to itself, LLVM gathers each number from 16 pixels at once, which takes four times as long.
+    LLVM's automatic vectorisation gathers each number from 16 pixels at once, which takes four times as long.
     """
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
@@ -187,8 +186,8 @@ def linearise(
 ) -> None:
     """The data term around the flow in `state`, of rows top to bottom. `step` is lambda theta.
 
-    It is zero, and total variation alone decides, where the flow leaves the frame or brightness does not vary. A row
-    takes three loops: where the flow leads, what is there, and what follows from it.
+    It is zero where the flow leaves the frame or brightness does not vary: total variation alone decides there. Each
+    row takes three loops: the positions, the interpolated samples, and the data term.
     """
     height, width = first.shape
     flat = samples.reshape(-1)
@@ -202,7 +201,7 @@ def linearise(
         for x in range(width):
             px = min(max(np.float32(x) + state[y + 1, U, x + LANES], zero), right)
             py = min(max(np.float32(y) + state[y + 1, V, x + LANES], zero), low)
-            left = min(max(np.int32(px), 0), width - 1)  # an index also where the flow is no number
+            left = min(max(np.int32(px), 0), width - 1)  # a valid index also where the flow is NaN
             above = min(max(np.int32(py), 0), height - 1)
             part[0, x] = px - np.float32(left)
             part[1, x] = py - np.float32(above)
@@ -279,8 +278,8 @@ def _ascend(_: Any, state: Any, row: Any, below: Any, pitch: Any, ratio: Any) ->
 def iterate(state: Planes, data: Planes, width: int, iterations: int, theta: np.float32, ratio: np.float32) -> None:
     """All iterations in one sweep: at each step, iteration k does row `step - k`. `ratio` is tau / theta.
 
-    With a row of u and v come the dual variables of the row above, which need both. The border right of the frame
-    repeats its last column, so that there is no gradient across; nor is there one across the last row.
+    After a row of u and v come the dual variables of the row above, which depend on both. The border right of the frame
+    repeats its last column, so that the gradient across it is zero, as is the one across the last row.
     """
     height, padded, pitch = data.shape[0], data.shape[2], state.shape[2]
     flat, terms = state.reshape(-1), data.reshape(-1)

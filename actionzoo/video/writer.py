@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -20,8 +19,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 from actionzoo.errors import OutputError
-
-__all__ = ["VideoWriter", "draw_label"]
+from actionzoo.files import cannot_write, replacing_output
 
 CODECS = {"h264": ("libx264", "libopenh264"), "vp9": ("libvpx-vp9",), "mpeg4": ("mpeg4",)}
 """Encoders of FFmpeg by the codec that users name in the environment variable ACTIONZOO_VIDEO_CODEC."""
@@ -36,16 +34,23 @@ _OPTIONS = {
 
 
 class VideoWriter:
-    """Writes frames `(height, width, 3)` uint8 RGB to an MP4 file, as a context manager.
+    """Context manager that writes frames to an MP4 file, atomically.
 
-    The same frames always make the same bytes (with the same FFmpeg). The file appears under its name when the block is
-    left without an error, and replaces an older one; after an error nothing is left. Frames of odd height or width grow
-    by a pixel, since the usual colour format has none of those: the last row or column is repeated.
+    The same frames always make the same bytes (with the same FFmpeg). Frames of odd height or width are padded by one
+    pixel, by repeating the last row or column: the usual pixel format, yuv420p, needs even sides.
 
     The codec is H.264, or MPEG-4 where FFmpeg has no encoder of it. The environment variable ACTIONZOO_VIDEO_CODEC
     asks for another one: "h264", "vp9" or "mpeg4"; the last two need no encoder under the GPL.
 
-    Raises OutputError when the file cannot be written or got no frame, ValueError for a frame of another size.
+    Args:
+        path: the file, in a folder that exists. An older file is replaced.
+        fps: frames per second.
+        size: (height, width) of the frames, in pixels.
+
+    Raises:
+        ValueError: `fps` is not above 0 or `size` has no pixel; or, from `write`, a frame has another size or type.
+        OutputError: the file cannot be written, or got no frame; raised where the block begins, by `write`, or where it
+            ends.
 
     >>> with VideoWriter("clip.mp4", fps=30, size=(48, 64)) as video:                      # doctest: +SKIP
     ...     video.write(np.zeros((48, 64, 3), np.uint8))
@@ -55,29 +60,22 @@ class VideoWriter:
         if not fps > 0 or min(size) < 1:
             raise ValueError(f"cannot write frames of {size[1]}x{size[0]} pixels at {fps} a second")
         self._path = Path(path)
-        with suppress(ValueError, OSError, RuntimeError):  # a name that cannot be is reported when it is opened
-            self._path = self._path.resolve()  # what a link points to is replaced, not the link
-        self._partial = self._path.with_name(f".{self._path.name[:100]}.{secrets.token_hex(4)}.part")
         self._size = size
         self._rate = Fraction(fps).limit_denominator(10_000)
         self._frames = 0
         self._reformatter = VideoReformatter()
 
     def __enter__(self) -> VideoWriter:
-        try:
-            if self._path.is_dir():
-                raise OutputError(f"{self._path}: is a folder; name a file in it")
-            self._file = open(self._partial, "xb")
-        except (OSError, ValueError) as error:
-            raise self._output_error(error) from None
-        try:
+        with ExitStack() as files:
+            with self._output_errors():
+                place = files.enter_context(replacing_output(self._path))
+                self._file = place.open("xb")
+            files.callback(self._close_quietly, self._file)
             self._container = av.open(self._file, mode="w", format="mp4")
+            files.callback(self._close_quietly, self._container)
             self._container.flags |= cast(int, av.container.Flags.bitexact.value)
             self._stream = self._add_stream()
-        except BaseException:
-            self._file.close()
-            self._partial.unlink(missing_ok=True)
-            raise
+            self._files = files.pop_all()
         return self
 
     def _add_stream(self) -> Any:
@@ -93,11 +91,11 @@ class VideoWriter:
         return stream
 
     def write(self, image: NDArray[np.uint8]) -> None:
-        """Append one frame."""
+        """Append one frame, `(height, width, 3)` uint8 RGB."""
         if image.shape != (*self._size, 3) or image.dtype != np.uint8:
             raise ValueError(f"a frame must be uint8 {(*self._size, 3)}, not {image.dtype} {image.shape}")
-        odd = [(0, side % 2) for side in self._size]
-        image = np.pad(image, (*odd, (0, 0)), mode="edge") if any(self._size[k] % 2 for k in (0, 1)) else image
+        if any(side % 2 for side in self._size):
+            image = np.pad(image, (*((0, side % 2) for side in self._size), (0, 0)), mode="edge")
         frame = self._reformatter.reformat(
             av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"),
             format="yuv420p",
@@ -111,39 +109,34 @@ class VideoWriter:
         self._mux(frame)
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
-        try:
+        with self._output_errors():
             self._container.mux(self._stream.encode(frame))
-        except (OSError, av.error.FFmpegError) as error:
-            raise self._output_error(error) from None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        finally:
-            # A no-op once finished; otherwise whatever fails here, the error that led here is the one to report.
-            with suppress(OSError, ValueError, av.error.FFmpegError):
-                self._container.close()
-            with suppress(OSError, ValueError):
-                self._file.close()
-            self._partial.unlink(missing_ok=True)
-
-    def _finish(self) -> None:
-        if self._frames == 0:
-            raise OutputError(f"{self._path}: not written, for there are no frames")
-        self._mux(None)
-        try:
+        if kind is not None:
+            self._files.__exit__(kind, error, traceback)
+            return
+        with self._output_errors(), self._files:
+            if self._frames == 0:
+                raise OutputError(f"{self._path}: not written, because it got no frames; write at least one")
+            self._mux(None)
             self._container.close()
             self._file.close()
-            os.replace(self._partial, self._path)
-        except (OSError, av.error.FFmpegError) as error:
-            raise self._output_error(error) from None
 
-    def _output_error(self, error: Exception) -> OutputError:
-        reason = getattr(error, "strerror", None) or str(error)
-        return OutputError(f"{self._path}: cannot be written ({reason}); choose another folder or make room")
+    @contextmanager
+    def _output_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, av.error.FFmpegError) as error:
+            raise cannot_write(self._path, error) from None
+
+    @staticmethod
+    def _close_quietly(file: Any) -> None:
+        # Does nothing where all went well. Otherwise the error that led here is the one to report.
+        with suppress(OSError, ValueError, av.error.FFmpegError):
+            file.close()
 
 
 def _encoder(codec: str) -> str:
@@ -157,10 +150,17 @@ def _encoder(codec: str) -> str:
 
 
 def draw_label(image: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint8]:
-    """A copy of a frame `(height, width, 3)` with lines of text on a dark panel at the top left.
+    """Draw lines of text on a dark panel at the top left of a frame.
 
-    The first line is larger. The text is as large as the frame allows and never too small to read: lines that are too
-    long even so are cut, and lines that find no room below the others are left out.
+    The first line is larger. The text is as large as the frame allows, but never too small to read: lines that are
+    still too long are cut, and lines without room are left out.
+
+    Args:
+        image: `(height, width, 3)` uint8 RGB. It is not changed.
+        lines: the text, line by line.
+
+    Returns:
+        The frame with its label, of the same shape.
 
     >>> draw_label(np.full((120, 160, 3), 255, np.uint8), ["handshake 0.97", "push 0.02"]).shape
     (120, 160, 3)

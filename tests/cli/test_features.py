@@ -117,10 +117,8 @@ def test_an_unknown_layer(known: Run) -> None:
 def test_unwritable_output_is_found_before_the_work(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actionzoo, "load_model", None)
     result = run("features", "a.mp4", "--layer", "pool5", "--output", "no/such/out.npz")
-    assert (result.code, result.err) == (
-        1,
-        "actionzoo: no/such/out.npz: cannot be written: No such file or directory\n",
-    )
+    reason = "cannot be written (No such file or directory); choose another place or make room"
+    assert (result.code, result.err) == (1, f"actionzoo: no/such/out.npz: {reason}\n")
 
 
 def test_sources_that_cannot_be(known: Run, tmp_path: Path) -> None:

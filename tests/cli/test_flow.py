@@ -41,23 +41,23 @@ def test_jpegs_by_default(flow: Run) -> None:
 
 
 def test_the_papers_method_by_default(flow: Run) -> None:
-    result = flow("a.mp4", "out.npz", "--size", 48)
+    result = flow("a.mp4", "out.npz", "--short-side", 48)
     assert result.err == "out.npz: 5 flow fields, 64 x 48 pixels, tvl1\n"
 
 
 def test_formats_by_ending(flow: Run) -> None:
-    assert flow("a.mp4", "out.npz", "--method", "farneback", "--size", 24).code == 0
+    assert flow("a.mp4", "out.npz", "--method", "farneback", "--short-side", 24).code == 0
     with np.load("out.npz") as data:
         assert data["flow"].shape == (5, 24, 32, 2)
         assert str(data["method"]) == "farneback"
-    result = flow("a.mp4", "out.MP4", "--method", "dis", "--size", "original")
+    result = flow("a.mp4", "out.MP4", "--method", "dis", "--short-side", "original")
     assert result.err == "out.MP4: 5 flow fields, 64 x 48 pixels, dis\n"
     assert (probe("out.MP4").width, probe("out.MP4").fps) == (64, 15)
 
 
 def test_every_option(flow: Run) -> None:
     result = flow(
-        *("a.mp4", "out.npz", "--method", "dis", "--format", "jpeg", "--size", "32", "--bound", "5", "--frames")
+        *("a.mp4", "out.npz", "--method", "dis", "--format", "jpeg", "--short-side", "32", "--bound", "5", "--frames")
     )
     assert result.err == "out.npz/u/a, out.npz/v/a, out.npz/jpegs/a: 5 flow fields, 42 x 32 pixels, dis\n"
     assert len(os.listdir("out.npz/jpegs/a")) == 6
@@ -69,7 +69,7 @@ def test_one_field(flow: Run, tmp_path: Path) -> None:
 
 
 def test_a_video_that_is_there_already(flow: Run) -> None:
-    assert flow("a.mp4", ".", "--method", "dis", "--size", 32).code == 0
+    assert flow("a.mp4", ".", "--method", "dis", "--short-side", 32).code == 0
     result = flow("a.mp4", ".", "--method", "dis")
     assert (result.code, result.err) == (1, "actionzoo: u/a: exists already; remove it, or choose another folder\n")
 
@@ -127,8 +127,8 @@ def test_places_that_cannot_be(flow: Run, out: str, message: str) -> None:
         (["a.mp4", "out.npz", "--format", "mp4"], "must end in .mp4"),
         (["a.mp4", "out.mkv"], "must be a folder"),
         (["a.mp4", "./a.mp4"], "would overwrite"),
-        (["a.mp4", "out", "--size", "0"], "must be 16 to 4320 pixels, or original"),
-        (["a.mp4", "out", "--size", "native"], "must be 16 to 4320 pixels, or original"),
+        (["a.mp4", "out", "--short-side", "0"], "must be 16 to 4320 pixels, or original"),
+        (["a.mp4", "out", "--short-side", "native"], "must be 16 to 4320 pixels, or original"),
         (["a.mp4", "out", "--bound", "0"], "must be more than 0 pixels"),
         (["a.mp4", "out", "--bound", "nan"], "must be more than 0 pixels"),
         (["a.mp4", "out.npz", "--bound", "20"], "is for jpeg and mp4"),
@@ -147,7 +147,8 @@ def test_wrong_usage(flow: Run, arguments: list[str], reason: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("out", ["new/out", "out.npz", "out.mp4"])
 def test_interrupted_in_the_middle(clip: Path, tmp_path: Path, number: signal.Signals, out: str) -> None:
-    command = [sys.executable, "-m", "actionzoo", "flow", str(clip), out, "--method", "tvl1-opencv", "--size", "128"]
+    options = ["--method", "tvl1-opencv", "--short-side", "128"]
+    command = [sys.executable, "-m", "actionzoo", "flow", str(clip), out, *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path, preexec_fn=hear_interrupts) as process:
         deadline = time.monotonic() + 1800
         while not os.listdir(tmp_path) and time.monotonic() < deadline:

@@ -218,4 +218,7 @@ def test_a_full_disk(command: Command, clip: Path) -> None:
         done = command("predict", clip, capture_output=False, stdout=full, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (1, "actionzoo: No space left on device\n")
     done = command("predict", clip, "--output", "/dev/full")
-    assert (done.returncode, done.stderr) == (1, "actionzoo: /dev/full: cannot be written: No space left on device\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "actionzoo: /dev/full: cannot be written (No space left on device); choose another place or make room\n",
+    )

@@ -13,7 +13,7 @@ import pytest
 
 from actionzoo.data.check import check_video
 from actionzoo.errors import BrokenVideoError
-from actionzoo.video.containers import broken_promise
+from actionzoo.video.containers import missing_data
 from actionzoo.video.reader import Frame, probe, read_frames
 
 MakeVideo = Callable[..., Path]
@@ -219,10 +219,10 @@ def test_rates(make_video: MakeVideo) -> None:
 def test_promises_are_read_from_headers_only(make_video: MakeVideo) -> None:
     path = make_video("clip.mkv", NOISE)
     with path.open("rb", buffering=0) as file:
-        assert broken_promise(file, "matroska,webm", []) is None
-        assert broken_promise(file, "a format of tomorrow", []) is None
+        assert missing_data(file, "matroska,webm", []) is None
+        assert missing_data(file, "a format of tomorrow", []) is None
     path.write_bytes(path.read_bytes()[:-100])
     with path.open("rb", buffering=0) as file:
-        problem = broken_promise(file, "matroska,webm", [])
+        problem = missing_data(file, "matroska,webm", [])
     assert problem is not None
     assert problem.startswith("100 of its")

@@ -105,7 +105,7 @@ def test_an_older_file_is_replaced_only_by_a_finished_one(tmp_path: Path, moving
 
 
 def test_no_frames_make_no_file(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="there are no frames"), VideoWriter(tmp_path / "out.mp4", 30, (48, 64)):
+    with pytest.raises(OutputError, match="it got no frames"), VideoWriter(tmp_path / "out.mp4", 30, (48, 64)):
         pass
     assert os.listdir(tmp_path) == []
 
@@ -171,7 +171,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, limit: int) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{path}: cannot be written (File too large); choose another folder or make room\n"
+    assert done.stdout == f"{path}: cannot be written (File too large); choose another place or make room\n"
     assert os.listdir(tmp_path) == []
 
 
