@@ -30,7 +30,7 @@ LEAST = 32
 """Pixels below which no picture is made smaller."""
 
 
-def clip_exhibit(decoded: DecodedVideo, fps: float, limit: int) -> str:
+def clip_url(decoded: DecodedVideo, fps: float, limit: int) -> str:
     """A video beside its flow on the colour wheel, as the URL of a WebP of at most `limit` bytes."""
     count = len(decoded.frames)
     half = min(count, round(SECONDS * fps)) / 2
@@ -45,7 +45,7 @@ def clip_exhibit(decoded: DecodedVideo, fps: float, limit: int) -> str:
     return data_url(resized(frames, height), rate, limit)
 
 
-def painted_exhibit(clip: Painted, spec: InputSpec, limit: int) -> str:
+def painted_url(clip: Painted, spec: InputSpec, limit: int) -> str:
     """A painted clip as `actionzoo visualize` shows it, as the URL of a WebP of at most `limit` bytes."""
     return data_url(animation(clip, spec), spec.fps, limit)
 

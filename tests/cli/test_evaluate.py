@@ -39,8 +39,9 @@ def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "index.html is there; painting 2 classes for it" in err
     assert "4.mp4" in err
     assert "all 5 videos; protocol windows" in err
-    assert " % of 4 videos right (" in out
-    assert "95 %, over 4 groups)" in out
+    assert "top-1 accuracy " in out
+    assert " % of 4 videos (95 % interval " in out
+    assert ", over 4 groups)" in out
     written = json.loads((report / "metrics.json").read_text())
     scores = read_scores(report / "scores.npz")
     assert written["top1"] == measure(scores).top1
@@ -48,10 +49,10 @@ def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     with (report / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["down", "down", "down", "left"]
-    assert sum(int(row["right"]) for row in rows) == round(4 * written["top1"])
+    assert sum(int(row["correct"]) for row in rows) == round(4 * written["top1"])
     page = (report / "index.html").read_text("utf-8")
     assert "model.keras on set" in page
-    assert "left, taken for down" in page or "down, taken for left" in page
+    assert "left, mistaken for down" in page or "down, mistaken for left" in page
     assert 'data-picture="class-0-slow"' in page
     assert len(list((report / "painted").glob("*.webp"))) == 4
     for name in ("confusion", "classes", "reliability"):
@@ -94,7 +95,7 @@ def test_only_what_the_training_kept_is_tested(model: Path, tmp_path: Path, caps
     assert main(["evaluate", str(run), str(tmp_path / "set"), "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["videos"] == 2
-    assert f"2 of 4 videos: the part 'test' that {run} was trained with; protocol windows" in err
+    assert f"2 of 4 videos: the split 'test' that {run} was trained with; protocol windows" in err
     assert main(["evaluate", str(run), str(tmp_path / "set"), "--part", "all"]) == 1
     out, err = capsys.readouterr()
     assert "has learned from 2 of these videos" in err
@@ -127,8 +128,8 @@ def test_fused_scores_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (tmp_path / f"{name}.npz").write_bytes(scores.to_npz())
     files = [str(tmp_path / name) for name in ("a.npz", "b.npz")]
     assert main(["fuse", *files, "--weights", "3", "1", "--output", str(tmp_path / "c.npz")]) == 0
-    shares = [line.split("  ", 1)[1].split(" right")[0] for line in capsys.readouterr().out.splitlines()]
-    assert shares == ["50.0 % of 2 videos", "50.0 % of 2 videos", "100.0 % of 2 videos"]
+    shares = [line.split("  ", 1)[1].split(" (")[0] for line in capsys.readouterr().out.splitlines()]
+    assert shares == [f"top-1 accuracy {share} % of 2 videos" for share in ("50.0", "50.0", "100.0")]
     np.testing.assert_allclose(read_scores(tmp_path / "c.npz").logits["answer"], [[0.75, 0.25], [0.75, 2.25]])
     assert main(["fuse", *files, "--output", str(tmp_path / "no" / "c.npz")]) == 1
     assert "cannot write" in capsys.readouterr().err
