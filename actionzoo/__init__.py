@@ -39,7 +39,10 @@ _HOMES = {
     "optical_flow": "video",
     "predict": "inference",
 }
-_ROOMS = ("data", "errors", "evaluation", "hub", "inference", "models", "puppets", "training", "video", "visualization")
+_ROOMS = (
+    *("data", "errors", "evaluation", "hub", "inference", "models", "puppets", "report", "training", "video"),
+    "visualization",
+)
 
 __all__ = [
     "Answer",

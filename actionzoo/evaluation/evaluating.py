@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from actionzoo.data.dataset import VideoDataset
 from actionzoo.data.decoded import Progress, Source
-from actionzoo.errors import DataError, ModelError, VideoError, did_you_mean
-from actionzoo.evaluation.controls import CONTROLS, TRAITS, traits
+from actionzoo.errors import DataError, ModelError, did_you_mean
+from actionzoo.evaluation.controls import CONTROLS, TRAITS
 from actionzoo.evaluation.metrics import Metrics, measure
 from actionzoo.evaluation.protocol import PAPERS_FRAMES, Protocol
-from actionzoo.evaluation.runner import NetworkRunner, num_workers, sum_over_workers, worker_index
+from actionzoo.evaluation.runner import NetworkRunner
 from actionzoo.evaluation.scores import Scores
 from actionzoo.evaluation.selection import choose, open_data, source_of
 from actionzoo.inference.model import Model, load_model
@@ -63,15 +63,10 @@ class EvaluationResult:
 
     def to_dict(self) -> dict[str, Any]:
         """What `metrics.json` and `actionzoo evaluate --json` say."""
-        facts = {
-            "model": self.model.name,
-            "data": self.data,
-            "which": self.selection,
-            "protocol": self.protocol,
-            "average": self.average,
-        }
-        broken = {"broken": [[str(path), reason] for path, reason in self.broken]} if self.broken else {}
-        return {**facts, **broken, **asdict(self.metrics)}
+        facts: dict[str, Any] = {"model": self.model.name, "data": self.data, "which": self.selection}
+        facts |= {"protocol": self.protocol, "average": self.average}
+        facts |= {"broken": [[str(path), reason] for path, reason in self.broken]} if self.broken else {}
+        return facts | asdict(self.metrics)
 
 
 def evaluate(
@@ -140,7 +135,7 @@ def evaluate(
     note(f"{selection}; protocol {how.name}")
     with devices.scope():
         runner = NetworkRunner(how.network(model.network), devices, how)
-    rows, facts, reasons = _score(runner, source, len(model.spec.classes), controls, devices, progress)
+    rows, facts, reasons = runner.score_all(source, controls, progress)
     good = np.array([index for index in range(len(source)) if index not in reasons], np.int64)
     broken = tuple((source.videos[index].path, reason) for index, reason in reasons.items())
     if not len(good):
@@ -164,43 +159,8 @@ def evaluate(
     return EvaluationResult(model, given, selection, source, how.name, average, scores, by_name, broken)
 
 
-def _score(
-    runner: NetworkRunner,
-    source: Source,
-    classes: int,
-    controls: bool,
-    strategy: tf.distribute.Strategy,
-    progress: Progress | None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[int, str]]:
-    """Scores `(videos, outputs, classes)` and traits `(videos, traits)`, and why videos could not be read.
-
-    Each machine reads its share of the videos, and has the results of all.
-    """
-    rows = np.zeros((len(source), len(runner.names) + len(CONTROLS) * controls, classes), np.float32)
-    facts = np.zeros((len(source), len(TRAITS)), np.float32)
-    failed = np.zeros(len(source), np.float32)
-    reasons: dict[int, str] = {}
-    own = range(worker_index(strategy), len(source), num_workers(strategy))
-    for done, index in enumerate(own, start=1):
-        try:
-            decoded = source.read(index)
-            rows[index] = runner.scores(decoded, controls)
-            facts[index] = traits(decoded)
-        except VideoError as error:
-            failed[index], reasons[index] = 1, error.reason
-        if progress is not None:
-            progress(done, len(own))
-    rows, facts, failed = (sum_over_workers(strategy, array) for array in (rows, facts, failed))
-    unread = (int(index) for index in np.flatnonzero(failed))
-    return rows, facts, {index: reasons.get(index, "another worker could not read it") for index in unread}
-
-
 def known_classes(classes: Sequence[str], model: Model) -> list[int]:
-    """The model's index of each class of a data set.
-
-    Raises:
-        DataError: the model does not know a class.
-    """
+    """The model's index of each class of a data set. Raises DataError for one that the model does not know."""
     known = model.spec.classes
     unknown = [name for name in classes if name not in known]
     if unknown:

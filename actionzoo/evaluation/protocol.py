@@ -67,13 +67,11 @@ class Protocol:
         views: int | None = None,
         average: str = "logits",
     ) -> None:
-        for name, value, known in (
-            ("protocol", protocol, PROTOCOLS),
-            ("average", average, AVERAGES),
-            ("views", views, (None, *VIEWS)),
-        ):
-            if value not in known:
-                raise ValueError(f"{name} is one of {', '.join(map(str, known))}. Received: {value!r}")
+        if protocol not in PROTOCOLS or average not in AVERAGES or views not in (None, *VIEWS):
+            raise ValueError(
+                f"a protocol is one of {', '.join(PROTOCOLS)}, averages logits or softmax over {VIEWS} views. "
+                f"Received: {protocol}, {average}, {views}"
+            )
         self.name = ("windows" if spec.resize == "fit" else "papers") if protocol == "auto" else protocol
         self.spec, self.num_frames, self.average = spec, num_frames, average
         self.video_format = spec.video_format
@@ -103,19 +101,17 @@ class Protocol:
     def clips(self, decoded: DecodedVideo) -> Iterator[Clip]:
         """What the network is shown of a video, all views of each clip."""
         size = self.spec.height, self.spec.width
-        for clip in self._papers_clip(decoded) if self.name == "papers" else self._windows(decoded):
+        windows = ((clip.appearance, clip.motion) for clip in clips_of(decoded, self.spec))
+        for clip in [self._papers_clip(decoded)] if self.name == "papers" else windows:
             if self.views == 10:
                 yield from ten_views(*clip, size)
             else:
                 yield clip
                 yield from [flip(*clip)] * (self.views == 2)
 
-    def _papers_clip(self, decoded: DecodedVideo) -> Iterator[Clip]:
+    def _papers_clip(self, decoded: DecodedVideo) -> Clip:
         """One clip of the whole video, padded where an upright video is narrower than the model's input."""
         length = self.spec.stack_length
         centres = spread_centres(len(decoded.frames), self.num_frames, length)
         appearance, motion = gather_clip(decoded.frames, decoded.flow, centres, length)
-        yield padded(appearance, self.spec), padded(motion, self.spec)
-
-    def _windows(self, decoded: DecodedVideo) -> Iterator[Clip]:
-        return ((clip.appearance, clip.motion) for clip in clips_of(decoded, self.spec))
+        return padded(appearance, self.spec), padded(motion, self.spec)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
-from actionzoo.data.decoded import DecodedVideo
-from actionzoo.evaluation.controls import CONTROLS, control_videos
+from actionzoo.data.decoded import DecodedVideo, Progress, Source
+from actionzoo.errors import VideoError
+from actionzoo.evaluation.controls import CONTROLS, TRAITS, control_videos, traits
 from actionzoo.evaluation.protocol import Clip, Protocol
 from actionzoo.evaluation.scores import ANSWER
 
@@ -40,7 +41,8 @@ class NetworkRunner:
 
         self.names = tuple(network.output)
         self._network, self._strategy, self._protocol = network, strategy, protocol
-        self._devices = strategy.num_replicas_in_sync // num_workers(strategy)
+        self._worker, self._workers = _worker(strategy)
+        self._devices = strategy.num_replicas_in_sync // self._workers
         # Clips of whole frames are large: one for each device at a time.
         self._batch = self._devices * (1 if protocol.name == "papers" else BATCH)
 
@@ -52,6 +54,35 @@ class NetworkRunner:
         self._forward = tf.function(
             lambda clips: strategy.run(outputs, args=(clips,)), reduce_retracing=True, autograph=False
         )
+
+    def score_all(
+        self, source: Source, controls: bool, progress: Progress | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[int, str]]:
+        """Scores of all videos, of which each machine reads its share.
+
+        Returns:
+            Scores `(videos, outputs, classes)` as of `scores`; traits `(videos, traits)` in the order of `TRAITS`; and
+            by index of the video, why one could not be read, whose rows are 0.
+        """
+        classes = int(self._network.output[ANSWER].shape[-1])
+        rows = np.zeros((len(source), len(self.names) + len(CONTROLS) * controls, classes), np.float32)
+        facts = np.zeros((len(source), len(TRAITS)), np.float32)
+        failed = np.zeros(len(source), np.float32)
+        reasons: dict[int, str] = {}
+        own = range(self._worker, len(source), self._workers)
+        for done, index in enumerate(own, start=1):
+            try:
+                decoded = source.read(index)
+                rows[index] = self.scores(decoded, controls)
+                facts[index] = traits(decoded)
+            except VideoError as error:
+                failed[index], reasons[index] = 1, error.reason
+            if progress is not None:
+                progress(done, len(own))
+        if self._workers > 1:
+            rows, facts, failed = (self._sum(array) for array in (rows, facts, failed))
+        unread = (int(index) for index in np.flatnonzero(failed))
+        return rows, facts, {index: reasons.get(index, "another worker could not read it") for index in unread}
 
     def scores(self, decoded: DecodedVideo, controls: bool = False) -> NDArray[np.float32]:
         """A video's scores, averaged over its clips and views.
@@ -99,28 +130,19 @@ class NetworkRunner:
         scores = self._strategy.experimental_local_results(self._forward(given))
         return np.concatenate([np.asarray(part, np.float32) for part in scores])[: len(clips)]
 
+    def _sum(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The sum of the arrays of all machines."""
+        import tensorflow as tf
 
-def num_workers(strategy: tf.distribute.Strategy) -> int:
-    """The number of machines."""
-    resolver = strategy.cluster_resolver
-    return len(resolver.cluster_spec().as_dict().get("worker", [0])) if resolver is not None else 1
-
-
-def worker_index(strategy: tf.distribute.Strategy) -> int:
-    """Which of the machines this one is, from 0."""
-    resolver = strategy.cluster_resolver
-    return int(resolver.task_id or 0) if resolver is not None else 0
+        mine, strategy = tf.constant(array / self._devices), self._strategy
+        total = tf.function(
+            lambda: strategy.reduce("SUM", strategy.run(lambda: tf.identity(mine)), axis=None), autograph=False
+        )()
+        return np.asarray(total, np.float32)
 
 
-def sum_over_workers(strategy: tf.distribute.Strategy, array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The sum of the arrays of all machines."""
-    if num_workers(strategy) == 1:
-        return array
-    import tensorflow as tf
-
-    each = strategy.num_replicas_in_sync // num_workers(strategy)
-    mine = tf.constant(array / each)
-    total = tf.function(
-        lambda: strategy.reduce("SUM", strategy.run(lambda: tf.identity(mine)), axis=None), autograph=False
-    )()
-    return np.asarray(total, np.float32)
+def _worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:
+    """Which of the machines this one is, from 0, and how many there are."""
+    if (resolver := strategy.cluster_resolver) is None:
+        return 0, 1
+    return int(resolver.task_id or 0), len(resolver.cluster_spec().as_dict().get("worker", [0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import tokenize
 import zipfile
@@ -144,7 +145,7 @@ def fuse(many: Sequence[Scores], weights: Sequence[float], average: str = "logit
     >>> fuse([one, two], [1, 1]).answers
     array([1])
     """
-    if len(weights) != len(many) or not sensible(weights):
+    if len(weights) != len(many) or not all(0 <= weight < math.inf for weight in weights) or not sum(weights):
         raise ValueError(
             f"weights are {len(many)} finite numbers, none below 0 and not all 0. Received: {list(weights)}"
         )
@@ -169,24 +170,13 @@ def fuse(many: Sequence[Scores], weights: Sequence[float], average: str = "logit
     return Scores(first.classes, first.paths, first.labels, first.groups, {ANSWER: total.astype(np.float32)})
 
 
-def sensible(weights: Sequence[float]) -> bool:
-    """Whether weights make a mean: finite numbers, none below 0 and not all 0.
-
-    >>> sensible([0.0, 2.0]), sensible([0.0, 0.0]), sensible([1.0, float("nan")])
-    (True, False, False)
-    """
-    return all(0 <= weight < float("inf") for weight in weights) and sum(weights) > 0
-
-
 def _same_names(paths: tuple[str, ...], others: tuple[str, ...]) -> tuple[Sequence[str], Sequence[str]]:
     """Names by which two evaluations' videos can be compared: their paths, or those below the folder that all share.
 
     >>> _same_names(("set/hug/1.avi", "set/kick/1.avi"), ("/copy/kick/1.avi", "/copy/hug/1.avi"))
     (['hug/1.avi', 'kick/1.avi'], ['kick/1.avi', 'hug/1.avi'])
     """
-    if set(paths) == set(others):
-        return paths, others
-    return _below(paths), _below(others)
+    return (paths, others) if set(paths) == set(others) else (_below(paths), _below(others))
 
 
 def _below(paths: tuple[str, ...]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -75,8 +76,7 @@ def choose(
         chosen = dataset.in_split(split or TEST)
         text = f"{len(chosen.videos)} of {whole} videos: the split {split or TEST!r}"
         text += "" if own else f" that {model.name} was trained with"
-    seen = _Known(video for video in trained if video.split in LEARNED_FROM)
-    learned = [video for video in chosen.videos if video in seen]
+    learned = _learned(chosen, (video for video in trained if video.split in LEARNED_FROM))
     if learned and not force:
         raise DataError(
             f"{model.name} has learned from {len(learned)} of these videos, such as {learned[0].path}, which "
@@ -97,23 +97,22 @@ def _key(video: LabeledVideo) -> Path:
     return video.path.resolve()
 
 
-class _Known:
-    """Recognises videos: by their place, a copy by its name and size, and one in a shard or gone by its name."""
-
-    def __init__(self, videos: Iterable[LabeledVideo]) -> None:
-        videos = list(videos)
-        self._places = {_key(video) for video in videos}
-        self._copies = {(video.path.name, _size(video)) for video in videos}
-        self._names = {name for name, _ in self._copies}
-
-    def __contains__(self, video: LabeledVideo) -> bool:
-        name, size = video.path.name, _size(video)
-        if _key(video) in self._places or (name, size) in self._copies:
-            return True
-        return (name, None) in self._copies or (size is None and name in self._names)
+def _learned(chosen: VideoDataset, trained: Iterable[LabeledVideo]) -> list[LabeledVideo]:
+    """The chosen videos that were trained with: known by their place, a copy by its name and size where it has one."""
+    places, sizes = set(), defaultdict(set)
+    for video in trained:
+        places.add(_key(video))
+        sizes[video.path.name].add(_size(video))
+    found = []
+    for video in chosen.videos:
+        size, known = _size(video), sizes.get(video.path.name, set())
+        if _key(video) in places or size in known or None in known or (size is None and known):
+            found.append(video)
+    return found
 
 
 def _size(video: LabeledVideo) -> int | None:
+    """In bytes; `None` for a video in a shard, or one that is gone."""
     try:
         return video.path.stat().st_size
     except OSError:

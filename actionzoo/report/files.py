@@ -26,8 +26,10 @@ def write_files(result: EvaluationResult, folder: Path) -> None:
         OutputError: the folder cannot be written.
     """
     scores, metrics = result.scores, result.metrics
+    numbers = json.dumps(result.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     files = {
-        "metrics.json": _json(result.to_dict()),
+        # `\udc80`, of a path that cannot be decoded, is an escape of JSON as well.
+        "metrics.json": numbers.encode("utf-8", "backslashreplace"),
         "predictions.csv": _predictions(scores),
         "classes.csv": _table(
             ["class", "videos", "correct", "recall", "recall_low", "recall_high", "precision", "confused_with"],
@@ -47,13 +49,7 @@ def write_files(result: EvaluationResult, folder: Path) -> None:
         write_atomic(folder / name, content)
 
 
-def _json(content: dict[str, Any]) -> bytes:
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    return text.encode("utf-8", "backslashreplace")  # a path that cannot be decoded: `\udc80` is an escape of JSON
-
-
 def _class_row(row: ClassResult) -> list[Any]:
-    """A line of `classes.csv`."""
     low, high = row.recall_interval or (None, None)
     return [row.name, row.videos, row.correct, row.recall, low, high, row.precision, row.confused_with]
 

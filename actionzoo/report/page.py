@@ -7,7 +7,7 @@ network looks for in both, the videos that it mistook for the other, and what se
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib import metadata
@@ -16,21 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 from scipy.special import softmax
 
 from actionzoo.errors import DataError, VideoError
 from actionzoo.evaluation.evaluating import EvaluationResult
 from actionzoo.evaluation.metrics import percent, summary
 from actionzoo.evaluation.pairs import Pair, confused_pairs
-from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores
+from actionzoo.evaluation.scores import ANSWER, STREAMS
 from actionzoo.evaluation.shortcuts import ENOUGH, RISK, find_shortcuts
 from actionzoo.figures import svg
 from actionzoo.files import write_atomic
 from actionzoo.report.figures import LABELLED, draw_classes, draw_reliability
-from actionzoo.report.media import clip_url, painted_url
-from actionzoo.report.sentences import NAMES, pair_sentences, shortcut_sentence
+from actionzoo.report.media import clip_url, data_url
+from actionzoo.report.sentences import NAMES, pair_sentences, separations, shortcut_sentence
 from actionzoo.visualization.gallery import Shown, read_painted
+from actionzoo.visualization.render import animation
 
 PAGE = "index.html"
 PAIRS = 200
@@ -44,8 +44,6 @@ BYTES = 9_500_000
 
 CLIP_BYTES, PAINTED_BYTES = 60_000, 160_000
 """Of one moving picture at most."""
-
-RENDERINGS = "frame; flow as u, v and length in red, green, blue; on the colour wheel"
 
 SPEEDS = ("slow", "fast")
 """Of what is painted for the page."""
@@ -72,55 +70,49 @@ class Page:
         self._share = min(1.0, BYTES / max(wanted, 1))
 
     def write(self, folder: Path, shown: Sequence[Shown] = ()) -> Path:
-        """Write `index.html` atomically into a folder that is there.
-
-        Args:
-            folder: of the report.
-            shown: what was painted, from `paint_gallery`.
-
-        Raises:
-            OutputError: it cannot be written.
-            OSError: a painted clip cannot be read.
-        """
+        """Write `index.html` atomically into a folder that is there. Raises OutputError, and OSError as `render`."""
         path = folder / PAGE
         write_atomic(path, self.render(shown).encode("utf-8", "backslashreplace"))
         return path
 
     def render(self, shown: Sequence[Shown] = ()) -> str:
-        """The HTML; `shown` is what was painted. Raises OSError if a painted clip cannot be read."""
-        classes = self._result.scores.classes
-        paintings = {each.target.channel: _paintings(each, classes[each.target.channel]) for each in shown}
-        pictures = {**self._shared["pictures"], **self._painted_urls(shown)}
-        return _template().render(**{**self._shared, "paintings": paintings, "pictures": pictures})
+        """The HTML; `shown` is what `paint_gallery` painted. Raises OSError if a painted clip cannot be read."""
+        pictures = self._clip_urls | self._painted_urls(shown)
+        painted = {each.target.channel: each for each in shown}
+        return _template().render(**self._shared, pictures=pictures, painted=painted)
 
     @cached_property
     def _shared(self) -> dict[str, Any]:
-        """What the template is filled with, paintings aside."""
+        """What the template is filled with, pictures aside."""
         result, metrics, scores = self._result, self._result.metrics, self._result.scores
-        model, open_, pictures = result.model.name, self._pairs[:PAIRS], self._clip_urls()
+        open_, found = self._pairs[:PAIRS], find_shortcuts(scores, result.traits)
+        said = [name for name in (ANSWER, *STREAMS) if name in scores.logits]
         single = [(NAMES[name], share) for name, share in metrics.streams.items()]
         return {
-            "title": f"{_short(model)} on {_short(result.data)}",
+            "title": f"{_short(result.model.name)} on {_short(result.data)}",
             "summary": summary(metrics),
-            "origin": f"{model} on {result.data}: {result.selection}; protocol {result.protocol}.",
+            "origin": f"{result.model.name} on {result.data}: {result.selection}; protocol {result.protocol}.",
             "version": metadata.version("actionzoo"),
-            "style": _text("report.css"),
-            "script": _text("report.js"),
             "classes": scores.classes,
-            "rows": metrics.per_class,
+            "metrics": metrics,
             "accuracies": [(NAMES[ANSWER], metrics.top1), *single] if single else [],
             "classes_figure": svg(draw_classes(metrics), "Recall of each class, the lowest first"),
             "calibration_figure": svg(draw_reliability(metrics), "Accuracy by the probability of the answer"),
             "large": len(scores.classes) > LABELLED,
-            "matrix": _matrix(result, open_),
-            "pairs": [_panel(scores, pair, pictures) for pair in open_],
+            "scores": scores,
+            "chances": [(NAMES[name], softmax(scores.logits[name].astype(float), axis=1)) for name in said],
+            "pairs": open_,
+            "opened": {(pair.first, pair.second) for pair in open_},
             "unshown": len(self._pairs) - len(open_),
-            "shortcuts": _shortcuts(result),
+            "shortcuts": [
+                (scores.classes[index], [shortcut_sentence(shortcut) for shortcut in of_class])
+                for index, of_class in groupby(found, lambda shortcut: shortcut.class_index)
+            ],
             "enough": ENOUGH,
             "risk": RISK,
-            "pictures": pictures,
         }
 
+    @cached_property
     def _clip_urls(self) -> dict[str, str]:
         """URLs of the mistaken videos that are shown moving, by key."""
         source, paths = self._result.source, self._result.scores.paths
@@ -136,15 +128,15 @@ class Page:
 
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             urls = threads.map(url, self._clips)
-            return {_clip_key(clip): found for clip, found in zip(self._clips, urls, strict=True) if found is not None}
+            return {f"video-{clip}": found for clip, found in zip(self._clips, urls, strict=True) if found is not None}
 
     def _painted_urls(self, shown: Sequence[Shown]) -> dict[str, str]:
         """URLs of the paintings, by key."""
         painted = [(each, speed) for each in shown for speed in each.responses]
         spec, limit = self._result.model.spec, int(self._share * PAINTED_BYTES)
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            urls = threads.map(lambda one: painted_url(read_painted(*one), spec, limit), painted)
-            keys = (_painted_key(each.target.channel, speed) for each, speed in painted)
+            urls = threads.map(lambda one: data_url(animation(read_painted(*one), spec), spec.fps, limit), painted)
+            keys = (f"class-{each.target.channel}-{speed}" for each, speed in painted)
             return dict(zip(keys, urls, strict=True))
 
 
@@ -156,12 +148,9 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters["percent"] = percent
+    templates.filters |= {"percent": percent, "basename": os.path.basename}
+    templates.globals |= {"pair_sentences": pair_sentences, "separations": separations}
     return templates.get_template("report.html.j2")
-
-
-def _text(name: str) -> str:
-    return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
 
 def _short(place: str) -> str:
@@ -169,95 +158,7 @@ def _short(place: str) -> str:
     return place.rstrip("/").rpartition("/")[2]
 
 
-def _pair_id(pair: Pair) -> str:
-    return f"pair-{pair.first}-{pair.second}"
-
-
-def _clip_key(place: int) -> str:
-    return f"video-{place}"
-
-
-def _painted_key(class_index: int, speed: str) -> str:
-    return f"class-{class_index}-{speed}"
-
-
 def _clips_of(pairs: Sequence[Pair]) -> list[int]:
     """The mistaken videos that are shown moving: a first one of every pair, then a second one ..."""
     rounds = [pair.wrong[turn] for turn in range(CLIPS_OF_PAIR) for pair in pairs if turn < len(pair.wrong)]
     return rounds[:CLIPS]
-
-
-def _matrix(result: EvaluationResult, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """Rows of cells, with the panel to which each leads."""
-    panels = {frozenset((pair.first, pair.second)): _pair_id(pair) for pair in pairs}
-    classes, rows = result.scores.classes, []
-    for label, counts in enumerate(result.metrics.confusion):
-        videos, cells = max(1, sum(counts)), []
-        for answer, count in enumerate(counts):
-            what = "answered correctly" if label == answer else f"mistaken for {classes[answer]}"
-            cells.append(
-                {
-                    "count": count,
-                    "share": f"{count / videos:.2f}",
-                    "kind": "correct" if label == answer else "wrong",
-                    "pair": panels.get(frozenset((label, answer))),
-                    "label": f"{count} of {videos} videos of {classes[label]} {what}",
-                }
-            )
-        rows.append({"name": classes[label], "cells": cells})
-    return rows
-
-
-def _panel(scores: Scores, pair: Pair, pictures: Mapping[str, str]) -> dict[str, Any]:
-    first, second = scores.classes[pair.first], scores.classes[pair.second]
-    names = {name: title for name, title in NAMES.items() if name in pair.separation}
-    if len(names) == 1:
-        names = {ANSWER: "the network"}
-    return {
-        "id": _pair_id(pair),
-        "title": f"{first} or {second}",
-        "first": first,
-        "second": second,
-        "total": sum(pair.taken),
-        "sentences": pair_sentences(pair, scores.classes),
-        "separation": [(title, pair.separation[name]) for name, title in names.items() if name in pair.separation],
-        "sides": [(pair.first, first), (pair.second, second)],
-        "clips": [_clip(scores, pair, place, pictures) for place in pair.wrong],
-    }
-
-
-def _clip(scores: Scores, pair: Pair, place: int, pictures: Mapping[str, str]) -> dict[str, Any]:
-    key = _clip_key(place)
-    chances = {name: softmax(logits[place].astype(np.float64)) for name, logits in scores.logits.items()}
-    return {
-        "key": key if key in pictures else None,
-        "name": Path(scores.paths[place]).name,
-        "label": scores.classes[scores.labels[place]],
-        "answer": scores.classes[scores.answers[place]],
-        "scores": [
-            (NAMES[name], float(chances[name][pair.first]), float(chances[name][pair.second]))
-            for name in (ANSWER, *STREAMS)
-            if name in chances
-        ],
-    }
-
-
-def _paintings(shown: Shown, name: str) -> list[dict[str, str]]:
-    """The pictures of a painted class."""
-    sure = {speed: f"; probability {percent(chance)} %" for speed, chance in shown.probabilities.items()}
-    return [
-        {
-            "key": _painted_key(shown.target.channel, speed),
-            "alt": f"What the network looks for in {name}, {speed} motion",
-            "caption": f"{speed}: {RENDERINGS}{sure.get(speed, '')}",
-        }
-        for speed in shown.responses
-    ]
-
-
-def _shortcuts(result: EvaluationResult) -> list[tuple[str, list[str]]]:
-    found = find_shortcuts(result.scores, result.traits)
-    return [
-        (result.scores.classes[index], [shortcut_sentence(shortcut) for shortcut in of_class])
-        for index, of_class in groupby(found, lambda shortcut: shortcut.class_index)
-    ]

@@ -24,6 +24,12 @@ NAMES = {
 }
 
 
+def separations(pair: Pair) -> list[tuple[str, float]]:
+    """What separates a pair how well: a title for each of its scores, and the area under the ROC curve."""
+    names = [name for name in NAMES if name in pair.separation]
+    return [(NAMES[name] if len(names) > 1 else "the network", pair.separation[name]) for name in names]
+
+
 def pair_sentences(pair: Pair, classes: Sequence[str]) -> list[str]:
     """What was confused how often, which stream separates the two, and what else would."""
     first, second = classes[pair.first], classes[pair.second]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from actionzoo.cli.main import main
 from actionzoo.evaluation import Scores, measure, read_scores
 from actionzoo.hub.keras_models import save_model
 from actionzoo.models import create_model
+from actionzoo.visualization.gallery import paint_gallery
 from tests.moving import SPEC, TINY, write_moving
 
 
@@ -27,13 +30,36 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def count_calls(monkeypatch: pytest.MonkeyPatch, target: str) -> list[Any]:
+    """A list that gets an entry for each call of a function."""
+    module, _, name = target.rpartition(".")
+    function, calls = getattr(import_module(module), name), []
+
+    def counting(*given: Any, **options: Any) -> Any:
+        calls.append(given)
+        return function(*given, **options)
+
+    monkeypatch.setattr(target, counting)
+    return calls
+
+
+def test_the_command(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "set"
     for number in range(3):
         write_moving(broken / "down" / f"{number}.mp4", "down", number)
     write_moving(broken / "left" / "3.mp4", "left", 3)
     (broken / "left" / "4.mp4").write_text("no video")
-    report = tmp_path / "report"
+    report, early = tmp_path / "report", []
+    once = ("inference.model.load_keras", "report.page.confused_pairs", "report.page.draw_classes")
+    calls = {name: count_calls(monkeypatch, f"actionzoo.{name}") for name in (*once, "report.page.clip_url")}
+
+    def painting(*given: Any, **options: Any) -> Any:
+        early.append((report / "index.html").read_text("utf-8"))
+        return paint_gallery(*given, **options)
+
+    monkeypatch.setattr("actionzoo.report.report.paint_gallery", painting)
     assert main(["evaluate", str(model), str(broken), "--report", str(report)]) == 3
     out, err = capsys.readouterr()
     assert "index.html is there; painting 2 classes for it" in err
@@ -50,7 +76,11 @@ def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["down", "down", "down", "left"]
     assert sum(int(row["correct"]) for row in rows) == round(4 * written["top1"])
+    assert {name: len(calls[name]) for name in once} == dict.fromkeys(once, 1)
+    assert len(calls["report.page.clip_url"]) == round(4 * (1 - written["top1"]))
     page = (report / "index.html").read_text("utf-8")
+    assert "Not painted" not in page
+    assert ["Not painted" in text for text in early] == [True]  # there before painting begins
     assert "model.keras on set" in page
     assert "left, mistaken for down" in page or "down, mistaken for left" in page
     assert 'data-picture="class-0-slow"' in page

@@ -94,6 +94,8 @@ def test_fusion_of_scores_is_their_weighted_mean(scores: Scores) -> None:
     chances += 0.25 * np.exp(log_softmax(other.logits["answer"], axis=1))
     by_chance = fuse([scores, other], [3, 1], "softmax").logits["answer"][order]
     np.testing.assert_allclose(np.exp(by_chance), chances, rtol=1e-4, atol=1e-6)
+    alone = fuse([scores, other], [1, 0], "softmax").logits["answer"]
+    np.testing.assert_allclose(alone, log_softmax(scores.logits["answer"], axis=1), rtol=1e-5)
 
 
 def test_every_interval_is_there_where_all_are_correct(scores: Scores) -> None:

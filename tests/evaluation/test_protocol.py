@@ -103,6 +103,23 @@ def test_windows_are_what_predict_sees(data: Path, model: Path) -> None:
     np.testing.assert_allclose(done.scores.logits["answer"], mean, atol=1e-5)
 
 
+def test_every_kind_of_model_and_data(data: Path, model: Path) -> None:
+    loaded, dataset = load_model(model), read_dataset(data)
+    first = evaluate(model, data)
+    assert (first.data, first.selection, first.metrics.videos) == (str(data), "all 6 videos", 6)
+    for given, videos in (
+        (str(model), str(data)),
+        (loaded, dataset),
+        (loaded, VideoSource(dataset, loaded.spec.video_format)),
+    ):
+        again = evaluate(given, videos, split="all")
+        assert again.scores.paths == first.scores.paths
+        np.testing.assert_allclose(again.scores.logits["answer"], first.scores.logits["answer"], rtol=1e-5, atol=1e-6)
+    other = VideoSource(dataset, replace(loaded.spec.video_format, height=16))
+    with pytest.raises(DataError, match=r"are 16x48 pixels .*, the protocol wants 32x48"):
+        evaluate(loaded, other)
+
+
 def test_the_papers_test_is_one_clip_and_its_mirror_image() -> None:
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 255, (60, 73, 97, 3)).astype(np.uint8)
