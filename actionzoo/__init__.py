@@ -40,18 +40,9 @@ _HOMES = {
     "predict": "inference",
 }
 _ROOMS = (
-    "convert",
-    "data",
-    "errors",
-    "evaluation",
-    "hub",
-    "inference",
-    "models",
-    "puppets",
-    "training",
-    "video",
+    "convert", "data", "errors", "evaluation", "hub", "inference", "models", "puppets", "report", "training", "video",
     "visualization",
-)
+)  # fmt: skip
 
 __all__ = [
     "Answer",

@@ -24,8 +24,7 @@ import keras
 import numpy as np
 
 from actionzoo.data.dataset import VideoDataset, read_dataset, write_csv
-from actionzoo.evaluation import Protocol, Scores, evaluate, read_scores
-from actionzoo.hub.resolve import resolve_model
+from actionzoo.evaluation import Scores, evaluate, read_scores
 from actionzoo.training import Recipe, finetune
 
 SEQUENCES = r"_(\d+)_\d+\.avi$"
@@ -68,11 +67,12 @@ def scores_of(name: str, fold: int, seed: int, data: VideoDataset, work: Path) -
         recipe = replace(RECIPE, model=network, options=OPTIONS | options, epochs=epochs, seed=seed)
         since = time.time()
         finetune(place / "fold.csv", place / "run", recipe, resume=(place / "run" / "checkpoint.safetensors").exists())
-        files = resolve_model(place / "run")
-        done = evaluate(files, divided.in_split("test"), Protocol(files.spec, "windows"))
-        (place / "scores.npz").write_bytes(done.scores.to_npz())
-        correct = (done.scores.answers == done.scores.labels).mean()
-        print(f"{name}, fold {fold + 1}, seed {seed}: {100 * correct:.1f} %, {time.time() - since:.0f} s", flush=True)
+        result = evaluate(place / "run", divided, protocol="windows", split="test")
+        (place / "scores.npz").write_bytes(result.scores.to_npz())
+        print(
+            f"{name}, fold {fold + 1}, seed {seed}: {100 * result.metrics.top1:.1f} %, {time.time() - since:.0f} s",
+            flush=True,
+        )
         keras.backend.clear_session()
     return read_scores(place / "scores.npz")
 

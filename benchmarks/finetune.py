@@ -22,9 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 
-from actionzoo.data.dataset import read_dataset
-from actionzoo.evaluation import Protocol, evaluate, measure
-from actionzoo.hub.resolve import resolve_model
+from actionzoo.evaluation import evaluate
 from actionzoo.training import Recipe, finetune
 
 TEST = range(21, 27)
@@ -59,9 +57,7 @@ def main() -> None:
             if not (run / "metrics.json").exists():
                 recipe = replace(Recipe(), init=init, seed=seed)
                 finetune(options.work / "set.csv", run, recipe, resume=(run / "checkpoint.safetensors").exists())
-            files = resolve_model(run)
-            done = evaluate(files, read_dataset(options.work / "set.csv").in_split("test"), Protocol(files.spec))
-            metrics = measure(done.scores)
+            metrics = evaluate(run, options.work / "set.csv", split="test").metrics
             rows.append({"answer": metrics.top1, **metrics.streams, "interval": metrics.top1_interval})
             print(f"{name}, seed {seed}: {rows[-1]}", flush=True)
             keras.backend.clear_session()

@@ -27,9 +27,9 @@ from matplotlib.figure import Figure
 from actionzoo.cli.main import main as actionzoo
 from actionzoo.data.dataset import read_dataset
 from actionzoo.data.decoded import DecodedVideo, Source, VideoSource
-from actionzoo.evaluation import Protocol, evaluate
+from actionzoo.evaluation import evaluate
 from actionzoo.figures import png
-from actionzoo.hub.resolve import resolve_model
+from actionzoo.inference import load_model
 from actionzoo.video.flow import flow_to_colour
 from benchmarks._machine import machine
 
@@ -70,11 +70,10 @@ class Stills:
 
 def measure(folder: Path) -> tuple[dict[str, Any], DecodedVideo]:
     """Shares right of both streams and of each alone, of each class too; and a clip."""
-    files = resolve_model("mini")
-    how = Protocol(files.spec)
-    source = VideoSource(read_dataset(folder), how.video_format, folder / "cache")
-    scores = evaluate(files, source, how).scores
-    logits = {**scores.logits, "still": evaluate(files, Stills(source), how).scores.logits["appearance"]}
+    model = load_model("mini")
+    source = VideoSource(read_dataset(folder), model.spec.video_format, folder / "cache")
+    scores = evaluate(model, source).scores
+    logits = {**scores.logits, "still": evaluate(model, Stills(source)).scores.logits["appearance"]}
     found: dict[str, Any] = {"videos": len(scores.labels)}
     for name in NAMES:
         right = logits[name].argmax(axis=1) == scores.labels

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from actionzoo.data.dataset import VideoDataset, read_dataset
-from actionzoo.data.decoded import VideoSource
-from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
 from actionzoo.files import make_folder
-from actionzoo.hub.keras_models import load_keras, silent
-from actionzoo.hub.resolve import ModelFiles, resolve_model
+from actionzoo.hub.keras_models import silent
+from actionzoo.inference.model import load_model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Group, Offline, Split, Strategy, VideosOrShards
@@ -23,7 +19,6 @@ from ._progress import bar
 
 if TYPE_CHECKING:
     from actionzoo.evaluation import Metrics
-    from actionzoo.report.page import Page
 
 
 def evaluate(
@@ -34,7 +29,7 @@ def evaluate(
     data: VideosOrShards,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", show_default=False, help="Also write numbers, tables and figures there."),
+        typer.Option(metavar="FOLDER", show_default=False, help="Also write tables, figures and a page there."),
     ] = None,
     protocol: Annotated[
         Literal["auto", "papers", "windows"],
@@ -74,103 +69,59 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     offline: Offline = False,
 ) -> None:
-    """Test a model on labelled videos: accuracy with its uncertainty, per class, and what is mistaken for what.
+    """Evaluate a model on labelled videos: accuracy with its interval, recall and precision per class, confusions.
 
     The exit code is 3 if some videos could not be read.
     """
     with silent():
-        from actionzoo.evaluation import Protocol, measure
-        from actionzoo.evaluation import evaluate as test
-        from actionzoo.evaluation.selection import choose, source_of
-        from actionzoo.report.files import write_report
-        from actionzoo.report.page import Page
+        from actionzoo import evaluation
+        from actionzoo.report import write_report
         from actionzoo.training.strategy import is_chief, make_strategy
     devices = make_strategy(strategy)
-    files = resolve_model(model, offline=offline)
+    loaded = load_model(model, offline=offline)
+    how: dict[str, Any] = {"protocol": protocol, "num_frames": frames, "views": views, "average": average}
     try:
-        how = Protocol(files.spec, protocol, frames=frames, average=average, views=views)
+        evaluation.Protocol(loaded.spec, **how)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--views") from error
-    shards = open_shards(data)
-    if shards is None:
-        dataset = read_dataset(data, official_split=split, group=group)
-    else:
-        dataset = VideoDataset(shards.classes, shards.videos)
-    typer.echo(printable(dataset.summary()), err=True)
-    chosen, which = choose(dataset, files, part, force=force)
-    videos = VideoSource(chosen, how.video_format) if shards is None else source_of(shards, chosen, how.video_format)
     if report is not None:
         make_folder(report)
-    note(f"{which}; protocol {how.name}")
     with bar("testing") as progress:
-        done = test(files, videos, how, controls=report is not None, strategy=devices, progress=progress)
-    metrics = measure(done.scores)
-    facts: dict[str, Any] = {
-        "model": files.name,
-        "data": data,
-        "which": which,
-        "protocol": done.protocol,
-        "average": average,
-    }
-    facts |= {"broken": [[str(path), reason] for path, reason in done.broken]} if done.broken else {}
-    if report is not None:
-        write_report(report, done.scores, metrics, facts)
+        result = evaluation.evaluate(
+            loaded,
+            data,
+            **how,
+            split=part,
+            official_split=split,
+            group=group,
+            force=force,
+            controls=report is not None,
+            strategy=devices,
+            note=note,
+            progress=progress,
+        )
     if as_json:
-        print_json({**facts, **asdict(metrics)})
+        print_json(result.to_dict())
     else:
-        _print(metrics)
-    for path, reason in done.broken:
+        _print(result.metrics)
+    for path, reason in result.broken:
         complain(DataError(f"{path}: {reason}"))
     if report is not None:  # last: painting takes time
-        painted = paint if is_chief(devices) else 0
-        _write_pages(report, files, Page(done, metrics, videos, files.spec, facts), painted)
-    if done.broken:
+        with bar("painting", "objective") as progress:
+            write_report(result, report, paint=paint if is_chief(devices) else 0, note=note, progress=progress)
+    if result.broken:
         raise typer.Exit(3)
 
 
-def _write_pages(folder: Path, files: ModelFiles, page: Page, paint: int) -> None:
-    """The page without paintings, which take time, and then again with them."""
-    from actionzoo.report.page import SPEEDS, confused_classes, write_page
-    from actionzoo.visualization.gallery import paint_gallery
-    from actionzoo.visualization.presets import preset_for
-    from actionzoo.visualization.targets import class_target
-
-    path = write_page(folder, page)
-    labels = confused_classes(page.done)[:paint]
-    if not labels:
-        return
-    note(f"{path} is there; painting {len(labels)} classes for it ...")
-    network = load_keras(files)
-    targets = [class_target(network, files.spec, files.spec.classes[label], files.name) for label in labels]
-    with bar("painting", "objective") as progress:
-        shown = paint_gallery(
-            network, files.spec, targets, SPEEDS, folder / "painted", preset=preset_for(network), progress=progress
-        )
-        write_page(folder, replace(page, shown=list(shown)))
-
-
 def _print(metrics: Metrics) -> None:
-    from actionzoo.evaluation.metrics import summary
+    from actionzoo.evaluation.metrics import percent, summary
 
     typer.echo(summary(metrics))
     console = standard_console()
-    table = columns(
-        console, "class", "right", "of", "%", "95 %", "taken for it, % right", "mistaken for", whole=("class",)
-    )
+    heads = ("class", "correct", "of", "recall, %", "95 % interval", "precision, %", "mistaken for")
+    table = columns(console, *heads, whole=("class",))
     for row in metrics.per_class:
-        cells = [
-            _percent(row.recall),
-            _interval(row.recall_interval),
-            _percent(row.precision),
-            printable(row.confused_with or "-"),
-        ]
-        table.add_row(printable(row.name), str(row.right), str(row.videos), *cells)
+        interval = "-" if row.recall_interval is None else " to ".join(map(percent, row.recall_interval))
+        numbers = str(row.correct), str(row.videos), percent(row.recall), interval, percent(row.precision)
+        table.add_row(printable(row.name), *numbers, printable(row.confused_with or "-"))
     print_table(console, table)
-
-
-def _interval(ends: tuple[float, float] | None) -> str:
-    return "-" if ends is None else " to ".join(map(_percent, ends))
-
-
-def _percent(share: Any) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"

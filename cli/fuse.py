@@ -1,4 +1,4 @@
-"""`actionzoo fuse`: late fusion of what several models said about the same videos."""
+"""`actionzoo fuse`: late fusion of several models' scores of the same videos."""
 
 from __future__ import annotations
 
@@ -28,19 +28,18 @@ def fuse(
         typer.Option("--output", "-o", metavar="FILE.npz", show_default=False, help="Also keep the fused scores."),
     ] = None,
 ) -> None:
-    """Average the scores of several models, and say how good each is and what they are together."""
+    """Average the scores of several models: the accuracy of each, and of all together."""
     with silent():
-        from actionzoo.evaluation import fuse as join
-        from actionzoo.evaluation import measure, read_scores
+        from actionzoo import evaluation
         from actionzoo.evaluation.metrics import summary
     files, shares = _with_weights(scores, weights or [])
     if output is not None and output.suffix.lower() != ".npz":
         raise typer.BadParameter("must end in .npz", param_hint="--output")
-    many = [read_scores(path) for path in files]
-    fused = join(many, shares, average)
+    many = [evaluation.read_scores(path) for path in files]
+    fused = evaluation.fuse(many, shares, average)
     for path, own in zip(files, many, strict=True):
-        typer.echo(f"{printable(path)}  {summary(measure(own))}")
-    typer.echo(f"fused  {summary(measure(fused))}")
+        typer.echo(f"{printable(path)}  {summary(evaluation.measure(own))}")
+    typer.echo(f"fused  {summary(evaluation.measure(fused))}")
     if output is not None:
         write_atomic(output, fused.to_npz())
 

@@ -1,7 +1,8 @@
-"""Evaluation: a test that gives scores, what they are worth, and a report about it."""
+"""Evaluation: the scores of a model on labelled videos, and what they are worth."""
 
+from actionzoo.evaluation.evaluating import EvaluationResult, evaluate
 from actionzoo.evaluation.metrics import Metrics, measure
-from actionzoo.evaluation.protocol import EvaluationResult, Protocol, evaluate
+from actionzoo.evaluation.protocol import Protocol
 from actionzoo.evaluation.scores import Scores, fuse, read_scores
 
 __all__ = ["EvaluationResult", "Metrics", "Protocol", "Scores", "evaluate", "fuse", "measure", "read_scores"]

@@ -1,4 +1,4 @@
-"""95 % confidence intervals of a share of videos, also where videos come in groups and where all or none are right."""
+"""95 % confidence intervals of a share of videos, also of videos in groups, and of all or none of them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ CONFIDENCE = 0.95
 
 
 def share_interval(values: NDArray[np.bool_], clusters: NDArray[np.int64]) -> tuple[float, float]:
-    """Wilson's score interval of the share of videos that are right; videos of a group count for less than they are.
+    """Wilson's score interval of a share of videos; videos of a group count for less than they are.
 
     Videos that are each their own group are independent: the interval is Wilson's (1927). Videos of a group are alike,
     so the number of videos is replaced by an effective one (Korn and Graubard 1998; with Wilson's interval: Dean and
     Pagano 2015): that of independent videos whose share would vary as much as this one does between groups, less what
     few groups leave unknown (Student's t). It is at most the number of videos, and at least the effective number of
-    groups (Kish 1965), as if all videos of a group always had the same result. That is also what is taken where all
-    videos are right, or none, as groups then show no variation. A single group of several videos tells nothing: (0, 1).
+    groups (Kish 1965), as if all videos of a group always had the same result. That is also what is taken where the
+    share is 1 or 0, as groups then show no variation. A single group of several videos tells nothing: (0, 1).
 
     >>> share_interval(np.ones(36, bool), np.arange(36))
     (0.9035..., 1.0)
@@ -27,7 +27,7 @@ def share_interval(values: NDArray[np.bool_], clusters: NDArray[np.int64]) -> tu
     (0.6096..., 1.0)
 
     Args:
-        values: `(videos,)` whether each is right.
+        values: `(videos,)` whether each counts, as correct answers do.
         clusters: `(videos,)` a number for each group.
     """
     if not len(values):
@@ -63,7 +63,7 @@ def _effective_number(values: NDArray[np.bool_], groups: NDArray[np.int64], size
     variance = count / (count - 1) * float((deviations**2).sum())
     if share in (0.0, 1.0):
         return fewest
-    if not variance:  # as many right in every group
+    if not variance:  # the same share in every group
         return float(videos)
     lost = (stats.norm.ppf((1 + CONFIDENCE) / 2) / stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) ** 2
     return float(np.clip(lost * share * (1 - share) / variance, fewest, videos))

@@ -1,4 +1,4 @@
-"""How good scores are: accuracies with their uncertainty, per class, confusion, calibration. All of it numpy."""
+"""Metrics of scores: accuracies with confidence intervals, per class, confusion, calibration. All of it NumPy."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax, softmax
 
 from actionzoo.evaluation.intervals import share_interval
-from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores, softmax
+from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores
 
 BINS = 10
 
 
 @dataclass(frozen=True)
 class ClassResult:
-    """A row of the per-class table.
+    """The metrics of a class.
 
     Attributes:
         name: of the class.
-        videos: of it.
-        right: of them.
-        recall: right of its videos; `None` where it has none.
+        videos: with this label.
+        correct: of these, those that were answered correctly.
+        recall: correct answers / videos; `None` where it has no videos.
         recall_interval: 95 % confidence interval of the recall, `None` likewise.
-        precision: right of the videos that were taken for it; `None` where none was.
+        precision: correct answers / all answers of this class; `None` where there is no such answer.
         confused_with: the class that its videos are most often mistaken for, or `None`.
     """
 
     name: str
     videos: int
-    right: int
+    correct: int
     recall: float | None
     recall_interval: tuple[float, float] | None
     precision: float | None
@@ -38,21 +39,21 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What scores are worth. Shares are from 0 to 1.
+    """The metrics of scores. Shares are from 0 to 1.
 
     Attributes:
         videos: how many.
         groups: of how many groups.
-        top1: share whose label has the highest score.
+        top1: top-1 accuracy.
         top1_interval: 95 % confidence interval of `top1`, by groups (`share_interval`).
-        top5: share whose label is among the five highest.
+        top5: top-5 accuracy.
         mean_class: mean recall of the classes that have videos.
-        streams: top-1 of the streams' own scores.
+        streams: top-1 accuracy of the streams' own scores.
         log_loss: mean negative logarithm of the label's probability.
-        calibration_error: expected difference of probability and accuracy, over ten bins.
+        calibration_error: expected calibration error, over ten bins.
         per_class: a row for every class.
         confusion: `(classes, classes)` videos, by label and answer.
-        reliability: rows (mean probability of the answer, share right, videos) of bins that are not empty.
+        reliability: rows (mean probability of the answer, accuracy, videos) of bins that are not empty.
     """
 
     videos: int
@@ -70,7 +71,7 @@ class Metrics:
 
 
 def measure(scores: Scores) -> Metrics:
-    """All numbers about scores.
+    """All metrics of scores.
 
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
     >>> found = measure(Scores(("a", "b"), ("1", "2", "3"), np.array([0, 1, 1]), ("", "", ""), {"answer": logits}))
@@ -78,23 +79,21 @@ def measure(scores: Scores) -> Metrics:
     (0.667, 0.75)
     """
     logits, labels, clusters = scores.logits[ANSWER], scores.labels, scores.clusters
-    right = scores.answers == labels
+    correct = scores.answers == labels
     table = confusion(scores)
-    intervals = [
-        share_interval(right[labels == index], clusters[labels == index]) for index in range(len(scores.classes))
-    ]
-    rows = tuple(_class_result(scores.classes, table, index, own) for index, own in enumerate(intervals))
+    of_class = [labels == index for index in range(len(scores.classes))]
+    intervals = [share_interval(correct[own], clusters[own]) for own in of_class]
+    rows = tuple(_class_result(scores.classes, table, index, interval) for index, interval in enumerate(intervals))
     reliability = reliability_bins(logits, labels)
-    certain = softmax(logits)[np.arange(len(labels)), labels]
     return Metrics(
         videos=len(labels),
         groups=len(np.unique(clusters)),
-        top1=float(right.mean()),
-        top1_interval=share_interval(right, clusters),
+        top1=float(correct.mean()),
+        top1_interval=share_interval(correct, clusters),
         top5=top_k(logits, labels, 5),
         mean_class=float(np.mean([row.recall for row in rows if row.recall is not None])),
         streams={name: top_k(scores.logits[name], labels, 1) for name in STREAMS if name in scores.logits},
-        log_loss=float(-np.log(np.maximum(certain, 1e-30)).mean()),
+        log_loss=float(-log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(labels)), labels].mean()),
         calibration_error=sum(abs(sure - good) * count for sure, good, count in reliability) / len(labels),
         per_class=rows,
         confusion=tuple(tuple(int(count) for count in row) for row in table),
@@ -103,7 +102,7 @@ def measure(scores: Scores) -> Metrics:
 
 
 def top_k(logits: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> float:
-    """Share of videos with fewer than k classes that score higher than the label, or as high and come before it."""
+    """Top-k accuracy: the share of videos whose label is among the k highest scores; of equal ones the first count."""
     own = logits[np.arange(len(labels)), labels][:, None]
     before = np.arange(logits.shape[1]) < labels[:, None]
     ahead = (logits > own) | ((logits == own) & before)
@@ -120,12 +119,12 @@ def confusion(scores: Scores) -> NDArray[np.int64]:
 def reliability_bins(
     logits: NDArray[np.float32], labels: NDArray[np.int64], bins: int = BINS
 ) -> tuple[tuple[float, float, int], ...]:
-    """How often answers are right by how probable they were said to be (Guo et al. 2017), in bins of equal width."""
-    chances = softmax(logits)
-    sure, right = chances.max(axis=1), chances.argmax(axis=1) == labels
+    """`Metrics.reliability`: accuracy by the probability of the answer (Guo et al. 2017), in bins of equal width."""
+    chances = softmax(logits.astype(np.float64), axis=1)
+    sure, correct = chances.max(axis=1), chances.argmax(axis=1) == labels
     which = np.minimum((sure * bins).astype(int), bins - 1)
     return tuple(
-        (float(sure[which == bin].mean()), float(right[which == bin].mean()), int((which == bin).sum()))
+        (float(sure[which == bin].mean()), float(correct[which == bin].mean()), int((which == bin).sum()))
         for bin in np.unique(which)
     )
 
@@ -133,32 +132,37 @@ def reliability_bins(
 def _class_result(
     classes: tuple[str, ...], table: NDArray[np.int64], index: int, interval: tuple[float, float]
 ) -> ClassResult:
-    right, videos, taken = int(table[index, index]), int(table[index].sum()), int(table[:, index].sum())
+    correct, videos, answers = int(table[index, index]), int(table[index].sum()), int(table[:, index].sum())
     others = table[index].copy()
     others[index] = 0
     wrong = int(others.argmax())
     return ClassResult(
         classes[index],
         videos,
-        right,
-        right / videos if videos else None,
+        correct,
+        correct / videos if videos else None,
         interval if videos else None,
-        right / taken if taken else None,
+        correct / answers if answers else None,
         classes[wrong] if others[wrong] else None,
     )
 
 
 def summary(metrics: Metrics) -> str:
     """The result in one line."""
-    low, high = (_percent(share) for share in metrics.top1_interval)
-    interval = f"{low} to {high}: 95 %, over {metrics.groups} groups"
-    text = f"{_percent(metrics.top1)} % of {metrics.videos} videos right ({interval})"
-    text += f", mean of classes {_percent(metrics.mean_class)} %"
+    low, high = (percent(share) for share in metrics.top1_interval)
+    text = f"top-1 accuracy {percent(metrics.top1)} % of {metrics.videos} videos"
+    text += f" (95 % interval {low} to {high}, over {metrics.groups} groups)"
     if len(metrics.per_class) > 5:
-        text += f", top 5 {_percent(metrics.top5)} %"
-    streams = ", ".join(f"{name} {_percent(share)} %" for name, share in metrics.streams.items())
-    return text + (f"; alone: {streams}" if len(metrics.streams) > 1 else "")
+        text += f", top-5 {percent(metrics.top5)} %"
+    text += f", mean recall {percent(metrics.mean_class)} %"
+    streams = ", ".join(f"{name} {percent(share)} %" for name, share in metrics.streams.items())
+    return text + (f"; single streams: {streams}" if len(metrics.streams) > 1 else "")
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def percent(share: float | None) -> str:
+    """A share from 0 to 1 in percent.
+
+    >>> percent(0.9534), percent(1.0), percent(None)
+    ('95.3', '100.0', '-')
+    """
+    return "-" if share is None else f"{100 * share:.1f}"

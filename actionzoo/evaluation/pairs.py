@@ -1,4 +1,4 @@
-"""Pairs of classes that are mistaken for each other, and what tells them apart."""
+"""Pairs of classes that are confused with each other, and what separates them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Pair:
         videos: of the first and of the second.
         separation: by the name of scores or of a trait: how probable it is that of a video of each, drawn at random,
             the one with the higher value is of the first class (the area under the ROC curve). Of scores the value is
-            the first class's less the second's: 1 is right always, 0.5 is chance.
+            the first class's less the second's: 1 is perfect, 0.5 is chance.
         medians: of each trait, of the first and of the second class.
         wrong: places of the videos that were mistaken, the surest mistake first.
     """
@@ -43,7 +43,7 @@ class Pair:
 
 
 def confused_pairs(scores: Scores, traits: Mapping[str, NDArray[np.float32]]) -> list[Pair]:
-    """All pairs with a mistake, the worst first."""
+    """All pairs that were confused, the most confused first."""
     table = confusion(scores)
     both = np.triu(table + table.T, 1)
     pairs = [_pair(scores, traits, table, int(first), int(second)) for first, second in np.argwhere(both)]

@@ -1,8 +1,9 @@
-"""Scores of videos: what a network said about each, kept as NPZ, and joined with what others said."""
+"""A network's scores of labelled videos: kept as NPZ, and fused with those of other networks."""
 
 from __future__ import annotations
 
 import io
+import math
 import os
 import tokenize
 import zipfile
@@ -14,12 +15,12 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax, logsumexp
 
 from actionzoo.errors import DataError
 
 ANSWER = "answer"
 STREAMS = ("appearance", "motion")
-AVERAGES = ("logits", "softmax")
 _TEXTS = ("classes", "paths", "groups")
 _UNREADABLE = (
     *(ArithmeticError, EOFError, KeyError, MemoryError, OSError, RuntimeError, SyntaxError, ValueError),
@@ -30,15 +31,15 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class Scores:
-    """What a network said about labelled videos.
+    """A network's scores of labelled videos.
 
     Attributes:
         classes: names by index.
         paths: of the videos.
-        labels: `(videos,)`.
-        groups: `(videos,)` names; empty for a video whose group nobody knows.
-        logits: by name, `(videos, classes)`: "answer", "appearance" and "motion" where streams have scores, and
-            answers to control clips, "background" and "shape", where they were asked for.
+        labels: `(videos,)` the index of each video's class.
+        groups: `(videos,)` names; empty for a video whose group is unknown.
+        logits: by name, `(videos, classes)`: "answer"; "appearance" and "motion" where the streams have classifiers of
+            their own; and the answers to control videos, "background" and "shape", where these were scored.
     """
 
     classes: tuple[str, ...]
@@ -68,15 +69,18 @@ class Scores:
 
 
 def read_scores(path: str | Path) -> Scores:
-    """Scores of an NPZ file. Raises DataError if it is none, or its parts do not fit together."""
+    """The scores in an NPZ file.
+
+    Raises:
+        DataError: it is none, or its arrays do not fit together.
+    """
     try:
         with open(path, "rb") as content:
-            scores = _from_arrays(_arrays(content))
+            return _from_arrays(_arrays(content))
     except _UNREADABLE as error:
         raise DataError(
             f"{path} holds no scores ({_reason(error)}); give a scores.npz of `actionzoo evaluate`"
         ) from error
-    return scores
 
 
 def _reason(error: Exception) -> str:
@@ -103,17 +107,17 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
     texts, labels = {name: arrays[name] for name in _TEXTS}, arrays["labels"]
     logits = {name.removeprefix("logits_"): array for name, array in arrays.items() if name.startswith("logits_")}
     if any(array.ndim != 1 or array.dtype.kind != "U" for array in texts.values()) or labels.dtype.kind not in "iu":
-        raise ValueError("its names are no texts or its labels no whole numbers")
+        raise ValueError("its names are not text, or its labels are not integers")
     if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in logits.values()):
-        raise ValueError("its scores are no numbers")
+        raise ValueError("its scores are not finite floating-point numbers")
     videos, classes = len(texts["paths"]), len(texts["classes"])
     fits = ANSWER in logits and all(array.shape == (videos, classes) for array in logits.values())
     fits = fits and videos > 0 and labels.shape == texts["groups"].shape == (videos,)
     if not fits or not np.isin(labels, range(classes)).all():
-        raise ValueError("its parts do not fit together")
+        raise ValueError("the shapes of its arrays do not fit together")
     for name in ("classes", "paths"):
         if len(set(texts[name].tolist())) < len(texts[name]):
-            raise ValueError(f"its {name} are there twice")
+            raise ValueError(f"some of its {name} are there twice")
     return Scores(
         labels=labels.astype(np.int64),
         logits={name: array.astype(np.float32) for name, array in logits.items()},
@@ -122,24 +126,29 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
 
 
 def fuse(many: Sequence[Scores], weights: Sequence[float], average: str = "logits") -> Scores:
-    """Weighted mean of what several networks said about the same videos (late fusion, NIPS'14).
+    """The weighted mean of several networks' scores of the same videos (late fusion, NIPS'14).
 
     Args:
-        many: scores of the same videos, in any order. Where they lie may differ, what they are called there may not:
-            if the paths are not equal, they are compared below the folder that all videos of a test share.
+        many: scores of the same videos, in any order. The folders of the videos may differ, not their names: if the
+            paths are not equal, they are compared below the folder that all videos of an evaluation share.
         weights: one for each of them, none below 0 and not all 0.
         average: "logits", or "softmax" for probabilities, whose logarithms are the result then.
 
+    Returns:
+        Scores with the logits "answer", and the videos in the order of the first.
+
     Raises:
-        DataError: they are about other videos, labels or classes.
-        ValueError: the weights cannot be meant.
+        DataError: they are of other videos, labels or classes.
+        ValueError: the weights do not make a mean.
 
     >>> one, two = (Scores(("a", "b"), ("v",), np.array([1]), ("",), {"answer": np.array([[x, 0.0]])}) for x in (1, -3))
     >>> fuse([one, two], [1, 1]).answers
     array([1])
     """
-    if len(weights) != len(many) or not sensible(weights):
-        raise ValueError(f"{len(many)} weights are wanted, none below 0 and not all 0. Received: {list(weights)}")
+    if len(weights) != len(many) or not all(0 <= weight < math.inf for weight in weights) or not sum(weights):
+        raise ValueError(
+            f"weights are {len(many)} finite numbers, none below 0 and not all 0. Received: {list(weights)}"
+        )
     first = many[0]
     places = []
     for number, scores in enumerate(many, start=1):
@@ -155,39 +164,22 @@ def fuse(many: Sequence[Scores], weights: Sequence[float], average: str = "logit
     parts = np.stack([scores.logits[ANSWER][order] for scores, order in zip(many, places, strict=True)])
     shares = np.asarray(weights, np.float64)[:, None, None] / np.sum(weights)
     if average == "softmax":
-        total = np.log((shares * softmax(parts)).sum(axis=0) + 1e-30)
+        total = logsumexp(log_softmax(parts.astype(np.float64), axis=-1), axis=0, b=shares)
     else:
         total = (shares * parts).sum(axis=0)
     return Scores(first.classes, first.paths, first.labels, first.groups, {ANSWER: total.astype(np.float32)})
 
 
-def sensible(weights: Sequence[float]) -> bool:
-    """Whether a mean can be weighted so: with finite numbers, none below 0 and not all 0.
-
-    >>> sensible([0.0, 2.0]), sensible([0.0, 0.0]), sensible([1.0, float("nan")])
-    (True, False, False)
-    """
-    return all(0 <= weight < float("inf") for weight in weights) and sum(weights) > 0
-
-
 def _same_names(paths: tuple[str, ...], others: tuple[str, ...]) -> tuple[Sequence[str], Sequence[str]]:
-    """Names by which two tests' videos can be compared: their paths, or those below what all of a test share.
+    """Names by which two evaluations' videos can be compared: their paths, or those below the folder that all share.
 
     >>> _same_names(("set/hug/1.avi", "set/kick/1.avi"), ("/copy/kick/1.avi", "/copy/hug/1.avi"))
     (['hug/1.avi', 'kick/1.avi'], ['kick/1.avi', 'hug/1.avi'])
     """
-    if set(paths) == set(others):
-        return paths, others
-    return _below(paths), _below(others)
+    return (paths, others) if set(paths) == set(others) else (_below(paths), _below(others))
 
 
 def _below(paths: tuple[str, ...]) -> list[str]:
     places = [os.path.abspath(path) for path in paths]
     shared = os.path.commonpath([os.path.dirname(place) for place in places])
     return [os.path.relpath(place, shared).replace(os.sep, "/") for place in places]
-
-
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Probabilities over the last axis."""
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float64)

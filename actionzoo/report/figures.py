@@ -39,30 +39,30 @@ def draw_confusion(classes: Sequence[str], metrics: Metrics) -> Figure:
 
 @readable_fonts()
 def draw_classes(metrics: Metrics) -> Figure:
-    """Recall of every class, the worst at the top; numbers are right of all videos."""
+    """Recall of every class, the lowest at the top; numbers are correct answers of all videos."""
     rows = sorted((row for row in metrics.per_class if row.recall is not None), key=lambda row: row.recall or 0.0)
     figure = Figure((6, max(2.0, 0.8 + 0.26 * len(rows))), layout="constrained", dpi=120)
     axes = figure.add_subplot()
     shares = [100 * (row.recall or 0.0) for row in rows]
     bars = axes.barh([row.name for row in rows], shares, color="tab:blue")
-    axes.bar_label(bars, [f"{row.right}/{row.videos}" for row in rows], padding=3, fontsize=8)
+    axes.bar_label(bars, [f"{row.correct}/{row.videos}" for row in rows], padding=3, fontsize=8)
     axes.invert_yaxis()
-    axes.set(xlim=(0, 112), xlabel="% of the class's videos right")
+    axes.set(xlim=(0, 112), xlabel="recall, %")
     axes.axvline(100 * metrics.mean_class, color="gray", linewidth=1, linestyle="--")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def draw_reliability(metrics: Metrics) -> Figure:
-    """How often answers are right by how sure the network was; on the diagonal it knows how good it is."""
+    """Accuracy by the probability of the answer; on the diagonal the network is calibrated."""
     figure = Figure((4.5, 4.2), layout="constrained", dpi=120)
     axes = figure.add_subplot()
-    sure, right, counts = (np.array(column) for column in zip(*metrics.reliability, strict=True))
+    sure, accuracy, counts = (np.array(column) for column in zip(*metrics.reliability, strict=True))
     axes.plot([0, 1], [0, 1], color="gray", linewidth=1, linestyle="--")
-    axes.scatter(sure, right, s=20 + 180 * counts / counts.max(), color="tab:blue", alpha=0.8)
-    for x, y, count in zip(sure, right, counts, strict=True):
+    axes.scatter(sure, accuracy, s=20 + 180 * counts / counts.max(), color="tab:blue", alpha=0.8)
+    for x, y, count in zip(sure, accuracy, counts, strict=True):
         axes.annotate(str(count), (x, y), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8)
-    axes.set(xlim=(0, 1.03), ylim=(-0.03, 1.09), xlabel="probability of the answer", ylabel="share right")
-    axes.set_title(f"calibration error {100 * metrics.calibration_error:.1f} %", fontsize=10)
+    axes.set(xlim=(0, 1.03), ylim=(-0.03, 1.09), xlabel="probability of the answer", ylabel="accuracy")
+    axes.set_title(f"expected calibration error {100 * metrics.calibration_error:.1f} %", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

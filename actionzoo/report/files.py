@@ -1,44 +1,38 @@
-"""What an evaluation found, as files: numbers for programs, tables for spreadsheets, figures for people."""
+"""What an evaluation found, as files: metrics for programs, tables for spreadsheets, figures for people."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from actionzoo.evaluation.metrics import ClassResult, Metrics
-from actionzoo.evaluation.scores import ANSWER, Scores, softmax
+from scipy.special import softmax
+
+from actionzoo.evaluation.evaluating import EvaluationResult
+from actionzoo.evaluation.metrics import ClassResult
+from actionzoo.evaluation.scores import ANSWER, Scores
 from actionzoo.figures import png
 from actionzoo.files import make_folder, write_atomic
 from actionzoo.report.figures import draw_classes, draw_confusion, draw_reliability
 
 
-def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[str, Any]) -> list[Path]:
-    """Write an evaluation into a folder, file by file, each whole or not at all.
-
-    Args:
-        folder: is made if it does not exist; files of an earlier report in it are replaced.
-        scores: of the videos.
-        metrics: of these scores.
-        facts: what else `metrics.json` should say: model, data, protocol.
-
-    Returns:
-        The files.
+def write_files(result: EvaluationResult, folder: Path) -> None:
+    """Write `metrics.json`, the tables, `scores.npz` and the figures, each atomically.
 
     Raises:
         OutputError: the folder cannot be written.
     """
+    scores, metrics = result.scores, result.metrics
+    numbers = json.dumps(result.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     files = {
-        "metrics.json": (
-            json.dumps({**facts, **asdict(metrics)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        ).encode(),
+        # `\udc80`, of a path that cannot be decoded, is an escape of JSON as well.
+        "metrics.json": numbers.encode("utf-8", "backslashreplace"),
         "predictions.csv": _predictions(scores),
         "classes.csv": _table(
-            ["class", "videos", "right", "recall", "recall_low", "recall_high", "precision", "confused_with"],
+            ["class", "videos", "correct", "recall", "recall_low", "recall_high", "precision", "confused_with"],
             [_class_row(row) for row in metrics.per_class],
         ),
         "confusion.csv": _table(
@@ -53,18 +47,16 @@ def write_report(folder: Path, scores: Scores, metrics: Metrics, facts: Mapping[
     make_folder(folder)
     for name, content in files.items():
         write_atomic(folder / name, content)
-    return [folder / name for name in files]
 
 
 def _class_row(row: ClassResult) -> list[Any]:
-    """A line of `classes.csv`."""
     low, high = row.recall_interval or (None, None)
-    return [row.name, row.videos, row.right, row.recall, low, high, row.precision, row.confused_with]
+    return [row.name, row.videos, row.correct, row.recall, low, high, row.precision, row.confused_with]
 
 
 def _predictions(scores: Scores) -> bytes:
-    """A line a video: its label, the answer with its probability, and what each stream alone would have said."""
-    chances = softmax(scores.logits[ANSWER])
+    """A line for each video: its label, the answer with its probability, and the answer of each stream alone."""
+    chances = softmax(scores.logits[ANSWER].astype(float), axis=1)
     streams = {name: logits.argmax(axis=1) for name, logits in scores.logits.items() if name != ANSWER}
     rows = [
         [
@@ -77,7 +69,7 @@ def _predictions(scores: Scores) -> bytes:
         ]
         for place, answer in enumerate(scores.answers)
     ]
-    return _table(["path", "label", "answer", "score", "right", *streams], rows)
+    return _table(["path", "label", "answer", "score", "correct", *streams], rows)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:

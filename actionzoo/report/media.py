@@ -9,9 +9,7 @@ import numpy as np
 
 from actionzoo.data.decoded import DecodedVideo
 from actionzoo.video.flow import flow_to_colour
-from actionzoo.video.spec import InputSpec
-from actionzoo.visualization.painting import Painted
-from actionzoo.visualization.render import animation, encoded_animation, usual_maximum
+from actionzoo.visualization.render import encoded_animation, usual_maximum
 
 SECONDS = 3.0
 """Of a long video its middle is shown."""
@@ -30,7 +28,7 @@ LEAST = 32
 """Pixels below which no picture is made smaller."""
 
 
-def clip_exhibit(decoded: DecodedVideo, fps: float, limit: int) -> str:
+def clip_url(decoded: DecodedVideo, fps: float, limit: int) -> str:
     """A video beside its flow on the colour wheel, as the URL of a WebP of at most `limit` bytes."""
     count = len(decoded.frames)
     half = min(count, round(SECONDS * fps)) / 2
@@ -43,11 +41,6 @@ def clip_exhibit(decoded: DecodedVideo, fps: float, limit: int) -> str:
     height = min(HEIGHT, frames.shape[1])
     rate = len(chosen) * fps / max(2 * half, 1)
     return data_url(resized(frames, height), rate, limit)
-
-
-def painted_exhibit(clip: Painted, spec: InputSpec, limit: int) -> str:
-    """A painted clip as `actionzoo visualize` shows it, as the URL of a WebP of at most `limit` bytes."""
-    return data_url(animation(clip, spec), spec.fps, limit)
 
 
 def data_url(frames: np.ndarray, fps: float, limit: int) -> str:

@@ -1,40 +1,40 @@
 """The page of an evaluation: one HTML file that needs no network.
 
 It opens with the result, and leads from the confusion matrix to every pair of classes that were confused: what the
-network looks for in both, the videos that it took for the other, and what tells the two apart.
+network looks for in both, the videos that it mistook for the other, and what separates the two.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import metadata
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from scipy.special import softmax
 
-from actionzoo.data.decoded import Source
 from actionzoo.errors import DataError, VideoError
-from actionzoo.evaluation.metrics import Metrics, summary
+from actionzoo.evaluation.evaluating import EvaluationResult
+from actionzoo.evaluation.metrics import percent, summary
 from actionzoo.evaluation.pairs import Pair, confused_pairs
-from actionzoo.evaluation.protocol import EvaluationResult
-from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores, softmax
+from actionzoo.evaluation.scores import ANSWER, STREAMS
 from actionzoo.evaluation.shortcuts import ENOUGH, RISK, find_shortcuts
 from actionzoo.figures import svg
 from actionzoo.files import write_atomic
 from actionzoo.report.figures import LABELLED, draw_classes, draw_reliability
-from actionzoo.report.media import clip_exhibit, painted_exhibit
-from actionzoo.report.sentences import NAMES, pair_sentences, percent, shortcut_sentence
-from actionzoo.video.spec import InputSpec
+from actionzoo.report.media import clip_url, data_url
+from actionzoo.report.sentences import NAMES, pair_sentences, separations, shortcut_sentence
 from actionzoo.visualization.gallery import Shown, read_painted
+from actionzoo.visualization.render import animation
 
 PAGE = "index.html"
 PAIRS = 200
-"""Pairs that can be opened, the worst ones."""
+"""Pairs that can be opened, the most confused ones."""
 
 CLIPS, CLIPS_OF_PAIR = 120, 6
 """Mistaken videos that are shown moving: in all, and of a pair."""
@@ -45,66 +45,102 @@ BYTES = 9_500_000
 CLIP_BYTES, PAINTED_BYTES = 60_000, 160_000
 """Of one moving picture at most."""
 
-RENDERINGS = "frame; flow as u, v and length in red, green, blue; on the colour wheel"
-
 SPEEDS = ("slow", "fast")
 """Of what is painted for the page."""
 
 
-@dataclass(frozen=True)
 class Page:
-    """What a page is about.
+    """The page of an evaluation. What does not depend on paintings is made once, however often it is written.
+
+    Args:
+        result: of the evaluation.
+        paint: how many classes will be painted.
 
     Attributes:
-        done: the test.
-        metrics: of its scores.
-        source: of the videos that were tested.
-        spec: what the model looks at.
-        facts: `model`, `data`, `which` and `protocol`, as the report has them.
-        shown: what was painted for classes, from `paint_gallery`.
+        to_paint: indices of these classes, those that are confused most.
     """
 
-    done: EvaluationResult
-    metrics: Metrics
-    source: Source
-    spec: InputSpec
-    facts: Mapping[str, Any]
-    shown: Sequence[Shown] = field(default=())
+    def __init__(self, result: EvaluationResult, paint: int = 0) -> None:
+        self._result = result
+        self._pairs = confused_pairs(result.scores, result.traits)
+        confused = dict.fromkeys(index for pair in self._pairs for index in (pair.first, pair.second))
+        self.to_paint = list(confused)[:paint]
+        self._clips = _clips_of(self._pairs[:PAIRS])
+        wanted = len(self.to_paint) * len(SPEEDS) * PAINTED_BYTES + len(self._clips) * CLIP_BYTES
+        self._share = min(1.0, BYTES / max(wanted, 1))
 
-    @property
-    def scores(self) -> Scores:
-        """Of the videos."""
-        return self.done.scores
+    def write(self, folder: Path, shown: Sequence[Shown] = ()) -> Path:
+        """Write `index.html` atomically into a folder that is there. Raises OutputError, and OSError as `render`."""
+        path = folder / PAGE
+        write_atomic(path, self.render(shown).encode("utf-8", "backslashreplace"))
+        return path
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Their names."""
-        return self.scores.classes
+    def render(self, shown: Sequence[Shown] = ()) -> str:
+        """The HTML; `shown` is what `paint_gallery` painted. Raises OSError if a painted clip cannot be read."""
+        pictures = self._clip_urls | self._painted_urls(shown)
+        painted = {each.target.channel: each for each in shown}
+        return _template().render(**self._shared, pictures=pictures, painted=painted)
+
+    @cached_property
+    def _shared(self) -> dict[str, Any]:
+        """What the template is filled with, pictures aside."""
+        result, metrics, scores = self._result, self._result.metrics, self._result.scores
+        open_, found = self._pairs[:PAIRS], find_shortcuts(scores, result.traits)
+        said = [name for name in (ANSWER, *STREAMS) if name in scores.logits]
+        single = [(NAMES[name], share) for name, share in metrics.streams.items()]
+        return {
+            "title": f"{_short(result.model.name)} on {_short(result.data)}",
+            "summary": summary(metrics),
+            "origin": f"{result.model.name} on {result.data}: {result.selection}; protocol {result.protocol}.",
+            "version": metadata.version("actionzoo"),
+            "classes": scores.classes,
+            "metrics": metrics,
+            "accuracies": [(NAMES[ANSWER], metrics.top1), *single] if single else [],
+            "classes_figure": svg(draw_classes(metrics), "Recall of each class, the lowest first"),
+            "calibration_figure": svg(draw_reliability(metrics), "Accuracy by the probability of the answer"),
+            "large": len(scores.classes) > LABELLED,
+            "scores": scores,
+            "chances": [(NAMES[name], softmax(scores.logits[name].astype(float), axis=1)) for name in said],
+            "pairs": open_,
+            "opened": {(pair.first, pair.second) for pair in open_},
+            "unshown": len(self._pairs) - len(open_),
+            "shortcuts": [
+                (scores.classes[index], [shortcut_sentence(shortcut) for shortcut in of_class])
+                for index, of_class in groupby(found, lambda shortcut: shortcut.class_index)
+            ],
+            "enough": ENOUGH,
+            "risk": RISK,
+        }
+
+    @cached_property
+    def _clip_urls(self) -> dict[str, str]:
+        """URLs of the mistaken videos that are shown moving, by key."""
+        source, paths = self._result.source, self._result.scores.paths
+        places = {str(video.path): index for index, video in enumerate(source.videos)}
+        limit = int(self._share * CLIP_BYTES)
+
+        def url(clip: int) -> str | None:
+            try:
+                decoded = source.read(places[paths[clip]])
+            except (VideoError, DataError):  # it was there when it was scored; the page has its name all the same
+                return None
+            return clip_url(decoded, self._result.model.spec.fps, limit)
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            urls = threads.map(url, self._clips)
+            return {f"video-{clip}": found for clip, found in zip(self._clips, urls, strict=True) if found is not None}
+
+    def _painted_urls(self, shown: Sequence[Shown]) -> dict[str, str]:
+        """URLs of the paintings, by key."""
+        painted = [(each, speed) for each in shown for speed in each.responses]
+        spec, limit = self._result.model.spec, int(self._share * PAINTED_BYTES)
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            urls = threads.map(lambda one: data_url(animation(read_painted(*one), spec), spec.fps, limit), painted)
+            keys = (f"class-{each.target.channel}-{speed}" for each, speed in painted)
+            return dict(zip(keys, urls, strict=True))
 
 
-def write_page(folder: Path, page: Page) -> Path:
-    """Write `index.html` into a folder that is there, whole or not at all.
-
-    Raises OutputError if it cannot be written, OSError if a painted clip cannot be read.
-    """
-    path = folder / PAGE
-    write_atomic(path, render_page(page).encode("utf-8", "backslashreplace"))
-    return path
-
-
-def confused_classes(done: EvaluationResult) -> list[int]:
-    """The classes that were confused, the worst pairs first."""
-    pairs = confused_pairs(done.scores, done.traits)
-    return list(dict.fromkeys(label for pair in pairs for label in (pair.first, pair.second)))
-
-
-def render_page(page: Page) -> str:
-    """The HTML."""
-    pairs = confused_pairs(page.scores, page.done.traits)
-    open_ = pairs[:PAIRS]
-    clips = _chosen(open_)
-    pictures = _pictures(page, clips)
-    facts = page.facts
+def _template() -> jinja2.Template:
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("actionzoo.report"),
         autoescape=jinja2.select_autoescape(("html", "j2")),
@@ -112,155 +148,17 @@ def render_page(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters["percent"] = lambda share: "-" if share is None else f"{100 * share:.1f}"
-    return templates.get_template("report.html.j2").render(
-        title=f"{_short(facts['model'])} on {_short(facts['data'])}",
-        summary=summary(page.metrics),
-        origin=f"{facts['model']} on {facts['data']}: {facts['which']}; protocol {facts['protocol']}.",
-        version=metadata.version("actionzoo"),
-        style=_text("report.css"),
-        script=_text("report.js"),
-        classes=page.classes,
-        rows=page.metrics.per_class,
-        said=[
-            (NAMES["answer"] if page.metrics.streams else "the network", page.metrics.top1),
-            *((NAMES[name], share) for name, share in page.metrics.streams.items()),
-        ],
-        classes_figure=svg(draw_classes(page.metrics), "Right answers of each class, the worst first"),
-        certainty_figure=svg(draw_reliability(page.metrics), "Share right by the probability of the answer"),
-        large=len(page.classes) > LABELLED,
-        matrix=_matrix(page, open_),
-        pairs=[_panel(page, pair, pictures) for pair in open_],
-        unshown=len(pairs) - len(open_),
-        shortcuts=_shortcuts(page),
-        enough=ENOUGH,
-        risk=RISK,
-        pictures=pictures,
-    )
+    templates.filters |= {"percent": percent, "basename": os.path.basename}
+    templates.globals |= {"pair_sentences": pair_sentences, "separations": separations}
+    return templates.get_template("report.html.j2")
 
 
-def _text(name: str) -> str:
-    return (Path(__file__).parent / "templates" / name).read_text("utf-8")
-
-
-def _short(place: object) -> str:
+def _short(place: str) -> str:
     """The name of a file, folder or model without what leads to it."""
-    return str(place).rstrip("/").rpartition("/")[2]
+    return place.rstrip("/").rpartition("/")[2]
 
 
-def _id(pair: Pair) -> str:
-    return f"pair-{pair.first}-{pair.second}"
-
-
-def _matrix(page: Page, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """Rows of cells, with the panel to which each leads."""
-    panels = {frozenset((pair.first, pair.second)): _id(pair) for pair in pairs}
-    rows = []
-    for label, counts in enumerate(page.metrics.confusion):
-        videos, cells = max(1, sum(counts)), []
-        for answer, count in enumerate(counts):
-            name, other = page.classes[label], page.classes[answer]
-            taken = "right" if label == answer else f"taken for {other}"
-            cells.append(
-                {
-                    "count": count,
-                    "share": f"{count / videos:.2f}",
-                    "kind": "right" if label == answer else "wrong",
-                    "pair": panels.get(frozenset((label, answer))),
-                    "label": f"{count} of {videos} videos of {name} {taken}",
-                }
-            )
-        rows.append({"name": page.classes[label], "cells": cells})
-    return rows
-
-
-def _chosen(pairs: Sequence[Pair]) -> list[int]:
+def _clips_of(pairs: Sequence[Pair]) -> list[int]:
     """The mistaken videos that are shown moving: a first one of every pair, then a second one ..."""
     rounds = [pair.wrong[turn] for turn in range(CLIPS_OF_PAIR) for pair in pairs if turn < len(pair.wrong)]
     return rounds[:CLIPS]
-
-
-def _pictures(page: Page, clips: Sequence[int]) -> dict[str, str]:
-    """URLs of all moving pictures, by key."""
-    painted = [(shown, speed) for shown in page.shown for speed in shown.responses]
-    wanted = len(painted) * PAINTED_BYTES + len(clips) * CLIP_BYTES
-    part = min(1.0, BYTES / max(wanted, 1))
-    places = {str(video.path): index for index, video in enumerate(page.source.videos)}
-
-    def exhibit_painted(each: tuple[Shown, str]) -> tuple[str, str | None]:
-        clip = read_painted(*each)
-        return _painted_key(clip.target.channel, clip.speed), painted_exhibit(
-            clip, page.spec, int(part * PAINTED_BYTES)
-        )
-
-    def exhibit_clip(clip: int) -> tuple[str, str | None]:
-        try:
-            decoded = page.source.read(places[page.scores.paths[clip]])
-        except (VideoError, DataError):  # it was there when it was tested; the page says its name all the same
-            return f"video-{clip}", None
-        return f"video-{clip}", clip_exhibit(decoded, page.spec.fps, int(part * CLIP_BYTES))
-
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        made = [*threads.map(exhibit_painted, painted), *threads.map(exhibit_clip, clips)]
-    return {key: url for key, url in made if url is not None}
-
-
-def _painted_key(label: int, speed: str) -> str:
-    return f"class-{label}-{speed}"
-
-
-def _panel(page: Page, pair: Pair, pictures: Mapping[str, str]) -> dict[str, Any]:
-    first, second = page.classes[pair.first], page.classes[pair.second]
-    names = {name: NAMES[name] for name in NAMES if name in pair.separation}
-    if len(names) == 1:
-        names = {"answer": "the network"}
-    return {
-        "id": _id(pair),
-        "title": f"{first} or {second}",
-        "first": first,
-        "second": second,
-        "total": sum(pair.taken),
-        "sentences": pair_sentences(pair, page.classes),
-        "separation": [(title, pair.separation[name]) for name, title in names.items() if name in pair.separation],
-        "painted": [_painted(page, label) for label in (pair.first, pair.second)],
-        "clips": [_clip(page, pair, place, pictures) for place in pair.wrong],
-    }
-
-
-def _painted(page: Page, label: int) -> dict[str, Any]:
-    name, pictures = page.classes[label], []
-    for shown in page.shown:
-        for speed in shown.responses if shown.target.channel == label else ():
-            sure = f"; the network is {percent(shown.probabilities[speed])} % sure" if shown.probabilities else ""
-            pictures.append(
-                {
-                    "key": _painted_key(label, speed),
-                    "alt": f"What the network looks for in {name}, {speed} motion",
-                    "caption": f"{speed}: {RENDERINGS}{sure}",
-                }
-            )
-    return {"name": name, "pictures": pictures}
-
-
-def _clip(page: Page, pair: Pair, place: int, pictures: Mapping[str, str]) -> dict[str, Any]:
-    key = f"video-{place}"
-    chances = {name: softmax(logits[place]) for name, logits in page.scores.logits.items()}
-    return {
-        "key": key if key in pictures else None,
-        "name": Path(page.scores.paths[place]).name,
-        "label": page.classes[page.scores.labels[place]],
-        "answer": page.classes[page.scores.answers[place]],
-        "scores": [
-            (NAMES[name], float(chances[name][pair.first]), float(chances[name][pair.second]))
-            for name in (ANSWER, *STREAMS)
-            if name in chances
-        ],
-    }
-
-
-def _shortcuts(page: Page) -> list[tuple[str, list[str]]]:
-    found = find_shortcuts(page.scores, page.done.traits)
-    return [
-        (page.classes[label], [shortcut_sentence(shortcut) for shortcut in of_class])
-        for label, of_class in groupby(found, lambda shortcut: shortcut.label)
-    ]

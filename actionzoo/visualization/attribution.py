@@ -13,11 +13,12 @@ from typing import Any
 import cv2
 import keras
 import numpy as np
+from scipy.special import softmax
 
 from actionzoo.data.decoded import DecodedVideo
 from actionzoo.errors import ModelError
 from actionzoo.evaluation.protocol import Protocol
-from actionzoo.evaluation.scores import STREAMS, softmax
+from actionzoo.evaluation.scores import STREAMS
 from actionzoo.models.graph import layer_output
 from actionzoo.video.sampling import clip_centres
 from actionzoo.video.spec import InputSpec
@@ -69,7 +70,7 @@ def explain_clip(
     clips = list(Protocol(spec, "windows", views=1).clips(decoded))
     logits = np.concatenate([_logits(model, clip) for clip in clips])
     label = int(logits.mean(axis=0).argmax()) if label is None else label
-    chances = softmax(logits)[:, label]
+    chances = softmax(logits.astype(np.float64), axis=1)[:, label]
     best = int(chances.argmax())
     appearance, motion = clips[best]
     centres = clip_centres(len(decoded.frames), spec.clip)

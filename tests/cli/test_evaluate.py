@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from actionzoo.cli.main import main
 from actionzoo.evaluation import Scores, measure, read_scores
 from actionzoo.hub.keras_models import save_model
 from actionzoo.models import create_model
+from actionzoo.visualization.gallery import paint_gallery
 from tests.moving import SPEC, TINY, write_moving
 
 
@@ -27,20 +30,44 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def count_calls(monkeypatch: pytest.MonkeyPatch, target: str) -> list[Any]:
+    """A list that gets an entry for each call of a function."""
+    module, _, name = target.rpartition(".")
+    function, calls = getattr(import_module(module), name), []
+
+    def counting(*given: Any, **options: Any) -> Any:
+        calls.append(given)
+        return function(*given, **options)
+
+    monkeypatch.setattr(target, counting)
+    return calls
+
+
+def test_the_command(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "set"
     for number in range(3):
         write_moving(broken / "down" / f"{number}.mp4", "down", number)
     write_moving(broken / "left" / "3.mp4", "left", 3)
     (broken / "left" / "4.mp4").write_text("no video")
-    report = tmp_path / "report"
+    report, early = tmp_path / "report", []
+    once = ("inference.model.load_keras", "report.page.confused_pairs", "report.page.draw_classes")
+    calls = {name: count_calls(monkeypatch, f"actionzoo.{name}") for name in (*once, "report.page.clip_url")}
+
+    def painting(*given: Any, **options: Any) -> Any:
+        early.append((report / "index.html").read_text("utf-8"))
+        return paint_gallery(*given, **options)
+
+    monkeypatch.setattr("actionzoo.report.report.paint_gallery", painting)
     assert main(["evaluate", str(model), str(broken), "--report", str(report)]) == 3
     out, err = capsys.readouterr()
     assert "index.html is there; painting 2 classes for it" in err
     assert "4.mp4" in err
     assert "all 5 videos; protocol windows" in err
-    assert " % of 4 videos right (" in out
-    assert "95 %, over 4 groups)" in out
+    assert "top-1 accuracy " in out
+    assert " % of 4 videos (95 % interval " in out
+    assert ", over 4 groups)" in out
     written = json.loads((report / "metrics.json").read_text())
     scores = read_scores(report / "scores.npz")
     assert written["top1"] == measure(scores).top1
@@ -48,10 +75,14 @@ def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     with (report / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["down", "down", "down", "left"]
-    assert sum(int(row["right"]) for row in rows) == round(4 * written["top1"])
+    assert sum(int(row["correct"]) for row in rows) == round(4 * written["top1"])
+    assert {name: len(calls[name]) for name in once} == dict.fromkeys(once, 1)
+    assert len(calls["report.page.clip_url"]) == round(4 * (1 - written["top1"]))
     page = (report / "index.html").read_text("utf-8")
+    assert "Not painted" not in page
+    assert ["Not painted" in text for text in early] == [True]  # there before painting begins
     assert "model.keras on set" in page
-    assert "left, taken for down" in page or "down, taken for left" in page
+    assert "left, mistaken for down" in page or "down, mistaken for left" in page
     assert 'data-picture="class-0-slow"' in page
     assert len(list((report / "painted").glob("*.webp"))) == 4
     for name in ("confusion", "classes", "reliability"):
@@ -94,7 +125,7 @@ def test_only_what_the_training_kept_is_tested(model: Path, tmp_path: Path, caps
     assert main(["evaluate", str(run), str(tmp_path / "set"), "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["videos"] == 2
-    assert f"2 of 4 videos: the part 'test' that {run} was trained with; protocol windows" in err
+    assert f"2 of 4 videos: the split 'test' that {run} was trained with; protocol windows" in err
     assert main(["evaluate", str(run), str(tmp_path / "set"), "--part", "all"]) == 1
     out, err = capsys.readouterr()
     assert "has learned from 2 of these videos" in err
@@ -127,8 +158,8 @@ def test_fused_scores_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (tmp_path / f"{name}.npz").write_bytes(scores.to_npz())
     files = [str(tmp_path / name) for name in ("a.npz", "b.npz")]
     assert main(["fuse", *files, "--weights", "3", "1", "--output", str(tmp_path / "c.npz")]) == 0
-    shares = [line.split("  ", 1)[1].split(" right")[0] for line in capsys.readouterr().out.splitlines()]
-    assert shares == ["50.0 % of 2 videos", "50.0 % of 2 videos", "100.0 % of 2 videos"]
+    shares = [line.split("  ", 1)[1].split(" (")[0] for line in capsys.readouterr().out.splitlines()]
+    assert shares == [f"top-1 accuracy {share} % of 2 videos" for share in ("50.0", "50.0", "100.0")]
     np.testing.assert_allclose(read_scores(tmp_path / "c.npz").logits["answer"], [[0.75, 0.25], [0.75, 2.25]])
     assert main(["fuse", *files, "--output", str(tmp_path / "no" / "c.npz")]) == 1
     assert "cannot write" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def test_confusion_and_classes(scores: Scores) -> None:
     for label in range(7):
         row = found.per_class[label]
         answers = scores.answers[scores.labels == label]
-        assert (row.videos, row.right) == (len(answers), (answers == label).sum())
+        assert (row.videos, row.correct) == (len(answers), (answers == label).sum())
         wrong = answers[answers != label]
         if len(wrong):
             assert row.confused_with is not None
@@ -67,10 +67,10 @@ def test_calibration_of_a_network_that_knows_how_good_it_is() -> None:
     logits = rng.normal(0, 2, (40_000, 3)).astype(np.float32)
     chances = np.exp(log_softmax(logits, axis=1))
     labels = (chances.cumsum(axis=1) < rng.random((40_000, 1))).sum(axis=1)
-    for sure, right, count in reliability_bins(logits, labels):
-        assert abs(sure - right) < 4 * np.sqrt(sure * (1 - sure) / count) + 1e-3
+    for sure, accuracy, count in reliability_bins(logits, labels):
+        assert abs(sure - accuracy) < 4 * np.sqrt(sure * (1 - sure) / count) + 1e-3
     overconfident = reliability_bins(3 * logits, labels)
-    assert sum(abs(sure - right) * count for sure, right, count in overconfident) / 40_000 > 0.1
+    assert sum(abs(sure - accuracy) * count for sure, accuracy, count in overconfident) / 40_000 > 0.1
 
 
 def test_videos_without_a_group_are_their_own(scores: Scores) -> None:
@@ -94,16 +94,19 @@ def test_fusion_of_scores_is_their_weighted_mean(scores: Scores) -> None:
     chances += 0.25 * np.exp(log_softmax(other.logits["answer"], axis=1))
     by_chance = fuse([scores, other], [3, 1], "softmax").logits["answer"][order]
     np.testing.assert_allclose(np.exp(by_chance), chances, rtol=1e-4, atol=1e-6)
+    alone = fuse([scores, other], [1, 0], "softmax").logits["answer"]
+    np.testing.assert_allclose(alone, log_softmax(scores.logits["answer"], axis=1), rtol=1e-5)
 
 
-def test_every_interval_is_there_where_all_are_right(scores: Scores) -> None:
+def test_every_interval_is_there_where_all_are_correct(scores: Scores) -> None:
     """A bootstrap says 100.0 to 100.0."""
     logits = 5 * np.eye(7, dtype=np.float32)[scores.labels]
     found = measure(replace(scores, logits={"answer": logits}, groups=("",) * 60))
     expected = stats.binomtest(60, 60).proportion_ci(method="wilson")
     assert found.top1_interval == pytest.approx((expected.low, 1.0))
-    assert f"100.0 % of 60 videos right ({100 * expected.low:.1f} to 100.0: 95 %, over 60 groups)" in summary(found)
+    interval = f"(95 % interval {100 * expected.low:.1f} to 100.0, over 60 groups)"
+    assert summary(found).startswith(f"top-1 accuracy 100.0 % of 60 videos {interval}, top-5 100.0 %, mean recall 100")
     for row in found.per_class[:6]:
-        own = stats.binomtest(row.right, row.videos).proportion_ci(method="wilson")
+        own = stats.binomtest(row.correct, row.videos).proportion_ci(method="wilson")
         assert row.recall_interval == pytest.approx((own.low, own.high))
     assert found.per_class[6].recall_interval is None

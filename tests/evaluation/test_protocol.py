@@ -22,11 +22,12 @@ from actionzoo.data.decoded import DecodedVideo, VideoSource
 from actionzoo.errors import DataError, ModelError
 from actionzoo.evaluation import Protocol, evaluate, read_scores
 from actionzoo.evaluation import protocol as protocol_module
+from actionzoo.evaluation import runner as runner_module
 from actionzoo.evaluation.selection import choose
-from actionzoo.hub.keras_models import load_keras, save_model
-from actionzoo.hub.resolve import resolve_model
+from actionzoo.hub.keras_models import save_model
 from actionzoo.inference import load_model
 from actionzoo.models import create_model
+from actionzoo.video import sampling
 from actionzoo.video.sampling import clip_centres
 from actionzoo.video.spec import InputSpec
 from tests.moving import SPEC, TINY, write_moving
@@ -74,33 +75,49 @@ def papers_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_controls_are_answers_to_what_does_not_move(data: Path, model: Path) -> None:
-    files = resolve_model(model)
-    how = Protocol(files.spec, views=2)
-    done = evaluate(files, read_dataset(data), how, controls=True)
+    loaded = load_model(model)
+    how = Protocol(loaded.spec, views=2)
+    done = evaluate(loaded, data, views=2, controls=True)
     assert set(done.scores.logits) == {"answer", "appearance", "motion", "background", "shape"}
     assert {name: len(values) for name, values in done.traits.items()} == dict.fromkeys(done.traits, 6)
-    source, network = VideoSource(read_dataset(data), how.video_format), load_keras(files)
+    source, network = VideoSource(read_dataset(data), how.video_format), loaded.network
     frames = np.asarray(source.read(4).frames)
     still = np.median(frames, axis=0).astype(np.uint8)
     both = np.stack([still, still[:, ::-1]])[:, None].repeat(2, axis=1).astype(np.float32)
     said = network.predict_on_batch({"appearance": both, "motion": np.zeros((2, 2, 32, 48, 4), np.float32)})
     np.testing.assert_allclose(done.scores.logits["background"][4], said.mean(axis=0), rtol=1e-4, atol=1e-5)
-    without = evaluate(files, read_dataset(data), how)
+    without = evaluate(model, data, views=2)
     np.testing.assert_allclose(done.scores.logits["answer"], without.scores.logits["answer"], rtol=1e-5, atol=1e-6)
     assert "background" not in without.scores.logits
 
 
 def test_windows_are_what_predict_sees(data: Path, model: Path) -> None:
-    files = resolve_model(model)
-    done = evaluate(files, read_dataset(data), Protocol(files.spec))
+    done = evaluate(model, data)
     assert done.protocol == "windows"
-    model = load_model(model, engine="keras")
+    predictor = load_model(model, engine="keras")
     for path, logits in zip(done.scores.paths, done.scores.logits["answer"], strict=True):
-        said = {p.label: p.score for p in model.predict(path, top_k=2).predictions}
+        said = {p.label: p.score for p in predictor.predict(path, top_k=2).predictions}
         chances = np.exp(logits) / np.exp(logits).sum()
         assert [said["down"], said["left"]] == pytest.approx(chances, abs=2e-3)  # flow is kept in half precision
     mean = (done.scores.logits["appearance"] + done.scores.logits["motion"]) / 2
     np.testing.assert_allclose(done.scores.logits["answer"], mean, atol=1e-5)
+
+
+def test_every_kind_of_model_and_data(data: Path, model: Path) -> None:
+    loaded, dataset = load_model(model), read_dataset(data)
+    first = evaluate(model, data)
+    assert (first.data, first.selection, first.metrics.videos) == (str(data), "all 6 videos", 6)
+    for given, videos in (
+        (str(model), str(data)),
+        (loaded, dataset),
+        (loaded, VideoSource(dataset, loaded.spec.video_format)),
+    ):
+        again = evaluate(given, videos, split="all")
+        assert again.scores.paths == first.scores.paths
+        np.testing.assert_allclose(again.scores.logits["answer"], first.scores.logits["answer"], rtol=1e-5, atol=1e-6)
+    other = VideoSource(dataset, replace(loaded.spec.video_format, height=16))
+    with pytest.raises(DataError, match=r"are 16x48 pixels .*, the protocol wants 32x48"):
+        evaluate(loaded, other)
 
 
 def test_the_papers_test_is_one_clip_and_its_mirror_image() -> None:
@@ -122,7 +139,7 @@ def test_ten_views_are_the_corners_the_centre_and_their_mirror_images() -> None:
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 255, (30, 72, 96, 3)).astype(np.uint8)
     decoded = DecodedVideo("v", 0, frames, rng.normal(size=(29, 72, 96, 2)).astype(np.float16))
-    clips = list(Protocol(STRETCH, views=10, frames=3).clips(decoded))
+    clips = list(Protocol(STRETCH, views=10, num_frames=3).clips(decoded))
     assert [appearance.shape for appearance, _ in clips] == [(3, 64, 64, 3)] * 10
     centres = np.floor(np.linspace(1, 28, 3) + 0.5).astype(int)
     np.testing.assert_array_equal(clips[3][0], frames[centres, 8:, 32:])
@@ -135,10 +152,9 @@ def test_ten_views_are_the_corners_the_centre_and_their_mirror_images() -> None:
 
 @pytest.mark.parametrize("average", ["logits", "softmax"])
 def test_scores_are_averaged_over_the_mirror_images(data: Path, papers_model: Path, average: str) -> None:
-    files = resolve_model(papers_model)
-    protocol = Protocol(files.spec, frames=4, average=average)
+    protocol = Protocol(STRETCH, num_frames=4, average=average)
     dataset = read_dataset(data)
-    done = evaluate(files, dataset, protocol)
+    done = evaluate(papers_model, dataset, num_frames=4, average=average)
     assert done.protocol == "papers"
     network = protocol.network(keras.saving.load_model(papers_model))
     clips = protocol.clips(VideoSource(dataset, protocol.video_format).read(0))
@@ -173,7 +189,7 @@ def test_two_devices_say_the_same_as_one(data: Path, model: Path, tmp_path: Path
 def test_two_workers_share_the_videos(data: Path, model: Path, tmp_path: Path) -> None:
     from tests.training.test_distributed import free_ports
 
-    alone = evaluate(resolve_model(model), read_dataset(data), Protocol(SPEC)).scores
+    alone = evaluate(model, data).scores
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = []
     for index in range(2):
@@ -202,10 +218,10 @@ def test_videos_that_were_learned_from_are_refused(data: Path, model: Path, tmp_
     own = tmp_path / "model.keras"
     own.write_bytes(model.read_bytes())
     split_beside(own, data, ["train", "test", "val", "train", "test", "train"])
-    files, dataset = resolve_model(own), read_dataset(data)
+    files, dataset = load_model(own), read_dataset(data)
     chosen, which = choose(dataset, files)
     assert [video.path.name for video in chosen.videos] == ["p1_2.mp4", "p1_3.mp4"]
-    assert which == f"2 of 6 videos: the part 'test' that {own} was trained with"
+    assert which == f"2 of 6 videos: the split 'test' that {own} was trained with"
     assert choose(dataset, files, "test") == (chosen, which)
     with pytest.raises(DataError, match=r"no video is in the split 'tset'; there are test, train, val"):
         choose(dataset, files, "tset")
@@ -225,7 +241,7 @@ def test_long_videos_are_never_in_memory_as_a_whole(data: Path, model: Path, mon
     """A batch of clips is run before the clips of the next are cut."""
     cut, at_work = [], []
     decoded = VideoSource(read_dataset(data), Protocol(SPEC).video_format).read(0)
-    gather = protocol_module.gather_clip
+    gather = sampling.gather_clip
 
     def counting(*given: Any) -> Any:
         cut.append(given)
@@ -236,15 +252,15 @@ def test_long_videos_are_never_in_memory_as_a_whole(data: Path, model: Path, mon
         return np.zeros((len(clips), len(self.names), 2), np.float32)
 
     long = DecodedVideo("v", 0, np.repeat(decoded.frames[:1], 200, axis=0), np.repeat(decoded.flow[:1], 199, axis=0))
-    monkeypatch.setattr(protocol_module, "gather_clip", counting)
-    monkeypatch.setattr(protocol_module._Runner, "_run", run)
+    monkeypatch.setattr(sampling, "gather_clip", counting)
+    monkeypatch.setattr(runner_module.NetworkRunner, "_run", run)
     protocol = Protocol(SPEC)
     network = protocol.network(keras.saving.load_model(model))
-    protocol_module._Runner(network, tf.distribute.get_strategy(), protocol).scores(long)
+    runner_module.NetworkRunner(network, tf.distribute.get_strategy(), protocol).scores(long)
     assert len(at_work) > 5
     views = protocol.views
-    assert at_work[0] == (protocol_module.BATCH // views, protocol_module.BATCH)
-    assert at_work[-1][0] == len(cut) == len(clip_centres(200, protocol.clip_spec))
+    assert at_work[0] == (runner_module.BATCH // views, runner_module.BATCH)
+    assert at_work[-1][0] == len(cut) == len(clip_centres(200, SPEC.clip))
 
 
 @pytest.mark.parametrize("protocol", ["windows", "papers"])
@@ -252,36 +268,36 @@ def test_a_network_may_take_its_inputs_in_a_list(protocol: str, data: Path, pape
     network = keras.saving.load_model(papers_model)
     save_model(keras.Model(network.inputs[::-1], network.outputs[0]), STRETCH, tmp_path / "model.keras")
     listed, named = (
-        evaluate(files, read_dataset(data), Protocol(files.spec, protocol, frames=4)).scores.logits
-        for files in (resolve_model(tmp_path / "model.keras"), resolve_model(papers_model))
+        evaluate(path, data, protocol=protocol, num_frames=4).scores.logits
+        for path in (tmp_path / "model.keras", papers_model)
     )
     assert set(listed) == {"answer", "appearance", "motion"}
     for name, logits in named.items():
         np.testing.assert_allclose(listed[name], logits, rtol=1e-4, atol=1e-5)
 
 
-def test_scores_that_are_no_numbers_are_no_accuracy(data: Path, model: Path, tmp_path: Path) -> None:
+def test_non_finite_scores_are_no_accuracy(data: Path, model: Path, tmp_path: Path) -> None:
     network = keras.saving.load_model(model)
     layer = network.get_layer("logits_motion")
     layer.set_weights([np.full_like(array, 3e38) for array in layer.get_weights()])  # whose sums overflow
     diverged = tmp_path / "model.keras"
     save_model(network, SPEC, diverged)
-    with pytest.raises(ModelError, match=r"no numbers for 6 of 6 videos, such as .*p0_0\.mp4"):
-        evaluate(resolve_model(diverged), read_dataset(data), Protocol(SPEC))
+    with pytest.raises(ModelError, match=r"non-finite scores for 6 of 6 videos, such as .*p0_0\.mp4"):
+        evaluate(diverged, data)
 
 
 def test_clips_that_are_shorter_than_what_the_network_pools() -> None:
     network = create_model("st_resnet18", 2, 5, temporal_pool="max", **TINY | {"height": 64, "width": 64})
     spec = replace(STRETCH, num_frames=5)
     with pytest.raises(ModelError, match=r"pools over 5 frames, a clip has 4; give --frames 5"):
-        Protocol(spec, frames=4).network(network)
-    assert set(Protocol(spec, frames=5).network(network).output) == {"answer", "appearance", "motion"}
+        Protocol(spec, num_frames=4).network(network)
+    assert set(Protocol(spec, num_frames=5).network(network).output) == {"answer", "appearance", "motion"}
 
 
 def test_an_upright_video_is_as_wide_as_the_models_picture() -> None:
     """VGG's fc6 needs every column that it learned from, and the short side is one of a lying picture."""
     spec = replace(STRETCH, width=96)
-    protocol = Protocol(spec, frames=3)
+    protocol = Protocol(spec, num_frames=3)
     height, width = protocol.video_format.size((320, 240))
     assert width < 96
     frames = np.full((20, height, width, 3), 7, np.uint8)
@@ -292,6 +308,6 @@ def test_an_upright_video_is_as_wide_as_the_models_picture() -> None:
     network = create_model(
         "two_stream_vgg16", 2, 5, height=64, width=96, channel_factor=0.0625, stack_length=2, dropout=0.0
     )
-    clips = list(Protocol(replace(spec, num_frames=5), frames=5).clips(decoded))
+    clips = list(Protocol(replace(spec, num_frames=5), num_frames=5).clips(decoded))
     dense = protocol_module.fully_convolutional(network)
     assert dense({"appearance": clips[0][0][None].astype("f"), "motion": clips[0][1][None]}).shape == (1, 2)

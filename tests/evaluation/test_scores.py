@@ -150,7 +150,7 @@ def test_the_same_videos_elsewhere_are_fused_by_their_names() -> None:
 
 @pytest.mark.parametrize("weights", [[1], [1, -1], [0, 0], [np.nan, 1], [np.inf, 1]])
 def test_weights_that_no_mean_has(weights: list[float]) -> None:
-    with pytest.raises(ValueError, match="2 weights are wanted"):
+    with pytest.raises(ValueError, match="weights are 2 finite numbers"):
         fuse([SCORES, SCORES], weights)
 
 

@@ -18,8 +18,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from actionzoo.data.dataset import LabeledVideo
 from actionzoo.data.decoded import DecodedVideo
 from actionzoo.errors import VideoError
-from actionzoo.evaluation import Scores, measure
-from actionzoo.evaluation.protocol import EvaluationResult
+from actionzoo.evaluation import EvaluationResult, Scores
+from actionzoo.hub.resolve import ModelFiles
+from actionzoo.inference import Model
 from actionzoo.report import page as pages
 from actionzoo.video.spec import InputSpec, VideoFormat
 from actionzoo.visualization.canvas import stack_fields
@@ -77,10 +78,16 @@ def paint(folder: Path, spec: InputSpec, label: int, name: str) -> Shown:
     return Shown(Target("scores", label, name), (path,), dict.fromkeys(pages.SPEEDS, 9.0), chances, fresh=True)
 
 
-def a_page(
+def result_of(spec: InputSpec, scores: Scores, traits: dict[str, np.ndarray]) -> EvaluationResult:
+    """Of a model that is not there and videos that are noise."""
+    model, source = Model(ModelFiles("runs/one", spec)), Noise(scores.classes, scores.paths, scores.labels)
+    return EvaluationResult(model, "<my> videos", "all of them", source, "windows", "logits", scores, traits)
+
+
+def write_page(
     folder: Path, classes: tuple[str, ...], videos: int, wrong: float, painted: int, spec: InputSpec
-) -> pages.Page:
-    """Of random scores, so many of which are wrong."""
+) -> Path:
+    """The page of random scores, so many of which are wrong."""
     rng = np.random.default_rng(0)
     labels = np.arange(videos) % len(classes)
     answers = np.where(rng.random(videos) < wrong, rng.integers(0, len(classes), videos), labels)
@@ -93,16 +100,14 @@ def a_page(
     scores = Scores(classes, paths, labels, ("",) * videos, logits)
     traits = {name: rng.normal(1, 0.1, videos).astype(np.float32) for name in ("frames", "brightness", "speed")}
     traits["aspect"] = np.where(labels == 2, 0.6, 1.3).astype(np.float32)
-    facts = {"model": "runs/one", "data": "<my> videos", "which": "all of them", "protocol": "windows"}
-    shown = [paint(folder, spec, label, classes[label]) for label in range(painted)]
-    done = EvaluationResult(scores, "windows", (), traits)
-    return pages.Page(done, measure(scores), Noise(classes, paths, labels), spec, facts, shown)
+    page = pages.Page(result_of(spec, scores, traits), painted)
+    return page.write(folder, [paint(folder, spec, index, classes[index]) for index in page.to_paint])
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
-    return pages.write_page(folder, a_page(folder, ("hug", "kick", "push & go"), 60, 0.2, 2, SPEC))
+    return write_page(folder, ("hug", "kick", "push & go"), 60, 0.2, 2, SPEC)
 
 
 @pytest.fixture(params=WIDTHS)
@@ -123,7 +128,7 @@ def opened(
 def test_a_click_on_the_matrix_opens_the_pair(opened: tuple[Page, dict[str, list[str]]], small: Path) -> None:
     page, seen = opened
     assert page.locator(".pair:visible").count() == 0
-    page.get_by_role("link", name=re.compile(r"videos of hug taken for kick")).click()
+    page.get_by_role("link", name=re.compile(r"videos of hug mistaken for kick")).click()
     pair = page.locator(".pair:visible")
     assert pair.get_by_role("heading", level=3).inner_text() == "hug or kick"
     images = pair.locator("figure img")
@@ -132,7 +137,7 @@ def test_a_click_on_the_matrix_opens_the_pair(opened: tuple[Page, dict[str, list
         "[...document.querySelectorAll('.pair:target img[data-picture]')].every(i => i.complete && i.naturalWidth)"
     )
     assert pair.get_by_text("broken.mp4", exact=True).count() == 1  # named, though it cannot be shown
-    assert pair.get_by_text("kick, taken for hug").count() >= 1
+    assert pair.get_by_text("kick, mistaken for hug").count() >= 1
     assert not seen["console"]
     assert [url for url in seen["requests"] if not url.startswith("data:")] == [small.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -155,10 +160,10 @@ def test_the_keyboard_is_enough(opened: tuple[Page, dict[str, list[str]]]) -> No
 def test_what_it_says(opened: tuple[Page, dict[str, list[str]]]) -> None:
     page, _ = opened
     assert page.title() == "one on <my> videos"
-    assert re.match(r"\d+\.\d % of 60 videos right", page.locator(".result").inner_text())
+    assert re.match(r"top-1 accuracy \d+\.\d % of 60 videos \(95 % interval", page.locator(".result").inner_text())
     said = page.locator("#idiosyncrasies").inner_text()
     assert "push & go" in said
-    assert "The shape of the video gives it away" in said
+    assert "The shape of the video identifies it" in said
     cells = page.locator(".matrix tbody td").all_inner_texts()
     assert sum(int(text) for text in cells if text) == 60
 
@@ -219,7 +224,7 @@ def _luminance(colour: str) -> float:
 def test_a_hundred_classes_fit(tmp_path: Path, browser: Browser) -> None:
     """Hundreds of pairs confused, thirty classes painted (more than there is room for), and every picture is noise."""
     spec = InputSpec(tuple(f"class {number}" for number in range(101)), 112, 144, num_frames=2, stride=7)
-    path = pages.write_page(tmp_path, a_page(tmp_path, spec.classes, 1010, 0.4, 30, spec))
+    path = write_page(tmp_path, spec.classes, 1010, 0.4, 30, spec)
     assert 9_000_000 < path.stat().st_size < LIMIT
     text = path.read_text("utf-8")
     pictures = json.loads(text.split('id="pictures">')[1].split("</script>")[0])
@@ -235,11 +240,7 @@ def test_a_hundred_classes_fit(tmp_path: Path, browser: Browser) -> None:
 def test_without_a_confusion_there_is_no_pair(tmp_path: Path) -> None:
     labels = np.arange(6) % 2
     scores = Scores(("a", "b"), tuple(map(str, range(6))), labels, ("",) * 6, {"answer": np.eye(2, dtype="f4")[labels]})
-    facts = {"model": "m", "data": "d", "which": "all", "protocol": "windows"}
-    page = pages.Page(
-        EvaluationResult(scores, "windows", (), {}), measure(scores), Noise(("a", "b"), (), labels[:0]), SPEC, facts
-    )
-    text = pages.render_page(page)
-    assert "Nothing was mistaken" in text
+    text = pages.Page(result_of(SPEC, scores, {}), paint=2).render()
+    assert "No video was mistaken" in text
     assert 'class="pair"' not in text
     assert "None was found" in text
