@@ -34,7 +34,7 @@ ROWS = 12
 """Epochs that the table on a terminal shows."""
 
 
-def _option(metavar: str, help_text: str | None = None, *names: str, **bounds: float) -> Any:
+def _option(metavar: str, help_text: str | None = None, *names: str, **bounds: Any) -> Any:
     """An option whose default is the recipe's. Its parameter is called as the recipe's field."""
     return typer.Option(*names, metavar=metavar, show_default=False, help=help_text, **bounds)
 

@@ -168,7 +168,7 @@ class TensorBoard(keras.callbacks.Callback):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
-        self._file: tf.io.TFRecordWriter | None = None
+        self._file: Any = None
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self._file is None:
