@@ -13,7 +13,7 @@ import keras
 
 from actionzoo.data.dataset import TEST, TRAIN, VideoDataset, read_dataset, split_by_group
 from actionzoo.data.decoded import Progress, Source, Subset, VideoSource
-from actionzoo.data.layouts.found import VALIDATION, split_of, shortened, unknown_split
+from actionzoo.data.layouts.found import VALIDATION, shortened, split_of, unknown_split
 from actionzoo.data.shards import ShardSource, open_shards
 from actionzoo.errors import DataError
 from actionzoo.inference.model import Model
