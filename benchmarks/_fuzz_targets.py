@@ -172,10 +172,9 @@ def recipe_samples(folder: Path) -> list[Files]:
 
 
 def use_recipe(folder: Path) -> None:
-    from actionzoo.training.recipe import Recipe, change, read_recipe
+    from actionzoo.training.recipe import read_recipe
 
-    path = the_file(folder)
-    change(Recipe(), read_recipe(path), str(path))
+    read_recipe(the_file(folder))
 
 
 def catalog_samples(folder: Path) -> list[Files]:
@@ -284,9 +283,9 @@ def run_samples(folder: Path) -> list[Files]:
 def use_run(folder: Path) -> None:
     from actionzoo.hub import resolve_model
     from actionzoo.training.checkpoint import load_facts
-    from actionzoo.training.recipe import Recipe, change, read_recipe
+    from actionzoo.training.recipe import read_recipe
 
-    change(Recipe(), read_recipe(folder / "recipe.toml"), "recipe")
+    read_recipe(folder / "recipe.toml")
     load_facts(folder / "checkpoint.safetensors")
     resolve_model(folder)
 

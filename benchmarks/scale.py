@@ -104,7 +104,7 @@ def main() -> None:
     seconds, size, cpu = (rows[0][name] for name in ("clip_s", "clip_bytes", "cpu_clips"))
     print(f"a clip of 10 s: {seconds:.1f} core seconds, {size / 1e6:.2f} MB; all: {size * CLIPS / 1e12:.2f} TB")
     print(f"training ST-ResNet-50: {cpu:.2f} clips a second on {ASSUMED['cores']:.0f} cores\n")
-    print("| machines | building | cores at work | training, CPUs | training, GPUs | all-reduce | waiting for clips |")
+    print("| machines | building | cores at work | training, CPUs | training, GPUs | all-reduce | waiting for input |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for row in rows:
         built, gpu = row["build"], row["gpu"]

@@ -54,25 +54,23 @@ def batch_of(network: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def our_step(network: str) -> list[float]:
-    """Milliseconds of steps of our loop."""
+    """Milliseconds of our steps."""
     import tensorflow as tf
 
     from actionzoo.models import create_model
-    from actionzoo.training.loop import Loop
     from actionzoo.training.network import rebuilt
     from actionzoo.training.norm import FusedBatchNormalization
     from actionzoo.training.recipe import Recipe
+    from actionzoo.training.steps import DistributedSteps
 
     what, (clips, labels) = STEPS[network], batch_of(network)
     model = create_model(network, CLASSES, FRAMES, height=what["size"], width=what["size"], **what["options"])
     model = rebuilt(model, norm=FusedBatchNormalization)
     recipe = Recipe(init="random", optimizer="sgd", schedule="constant", learning_rate=1e-6, batch_size=what["batch"])
-    loop = Loop(model, recipe, 100, tf.distribute.get_strategy())
-    loop._freezer.update(0)
-    step = tf.function(loop._learned, reduce_retracing=True)
+    steps = DistributedSteps(model, recipe, 100, tf.distribute.get_strategy())
     given = {name: tf.constant(clip) for name, clip in clips.items()}
     shares = tf.fill([len(labels)], 1 / len(labels))
-    return timed(lambda: float(step(given, tf.constant(labels), shares)[0]))
+    return timed(lambda: steps.train((given, tf.constant(labels), shares)))
 
 
 def torch_step(network: str) -> list[float]:

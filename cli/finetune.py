@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from actionzoo.data.dataset import VideoDataset, read_dataset
-from actionzoo.data.shards import open_shards
+from actionzoo.data.dataset import VideoDataset
 from actionzoo.errors import DataError, TrainingError
 from actionzoo.hub.keras_models import silent
 
@@ -25,6 +25,7 @@ from ._options import Group, Strategy, VideosOrShards
 from ._output import complain, note, printable, shows_progress, standard_output
 
 if TYPE_CHECKING:
+    from actionzoo.data.shards import ShardSource
     from actionzoo.training import Recipe, TrainingResult
 
 OUTPUT = Path("run")
@@ -33,21 +34,24 @@ ROWS = 12
 """Epochs that the table on a terminal shows."""
 
 
+def _option(metavar: str, help_text: str | None = None, *names: str, **bounds: Any) -> Any:
+    """An option whose default is the recipe's. Its parameter is called as the recipe's field."""
+    return typer.Option(*names, metavar=metavar, show_default=False, help=help_text, **bounds)
+
+
 def finetune(
+    context: typer.Context,
     data: VideosOrShards,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="RUN", help="The folder for all that comes out.")
-    ] = OUTPUT,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="RUN", help="The folder for all results.")] = OUTPUT,
     model: Annotated[
         str, typer.Option(metavar="NAME", help="A trained model, or a network of `models list`.")
     ] = "mini",
     init: Annotated[
         str | None,
-        typer.Option(
-            metavar="WEIGHTS",
-            show_default=False,
-            help="imagenet, random, or a model of the same network: FILE.keras, RUN, hf://user/repo. [default: the "
-            "model's own; imagenet for networks that have such weights]",
+        _option(
+            "WEIGHTS",
+            "imagenet, random, or a model of the same network: FILE.keras, RUN, hf://user/repo. [default: the model's "
+            "own; imagenet for networks that have such weights]",
         ),
     ] = None,
     recipe: Annotated[
@@ -58,81 +62,55 @@ def finetune(
             "network of the zoo on more than 1,000 videos.",
         ),
     ] = "auto",
-    epochs: Annotated[int | None, typer.Option(min=1, metavar="N", show_default=False)] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, metavar="N", show_default=False)] = None,
-    learning_rate: Annotated[float | None, typer.Option(metavar="RATE", show_default=False)] = None,
-    frames: Annotated[int | None, typer.Option(min=1, metavar="T", show_default=False, help="Frames a clip.")] = None,
-    stride: Annotated[
-        int | None, typer.Option(min=1, metavar="TAU", show_default=False, help="Frames between two of them.")
-    ] = None,
-    freeze: Annotated[
-        str | None,
-        typer.Option(metavar="LAYERS", show_default=False, help="Patterns of names, such as 'appearance_*,*_conv1*'."),
-    ] = None,
-    bn: Annotated[
-        str | None,
-        typer.Option(metavar="HOW", show_default=False, help="Batch norms: train, synchronized, partial or frozen."),
+    epochs: Annotated[int | None, _option("N", min=1)] = None,
+    batch_size: Annotated[int | None, _option("N", min=1)] = None,
+    learning_rate: Annotated[float | None, _option("RATE")] = None,
+    num_frames: Annotated[int | None, _option("T", "Frames a clip.", "--frames", min=1)] = None,
+    stride: Annotated[int | None, _option("TAU", "Frames between two of them.", min=1)] = None,
+    freeze: Annotated[str | None, _option("LAYERS", "Patterns of names, such as 'appearance_*,*_conv1*'.")] = None,
+    batch_norm: Annotated[
+        str | None, _option("HOW", "Batch norms: train, synchronized, partial or frozen.", "--bn")
     ] = None,
     test: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=0.9, metavar="SHARE", show_default=False, help="Kept for a test, in whole groups. [default: 0.2]"
-        ),
+        float | None, _option("FRACTION", "Kept for a test, in whole groups. [default: 0.2]", min=0, max=0.9)
     ] = None,
     validation: Annotated[
-        float | None,
-        typer.Option(min=0, max=0.9, metavar="SHARE", show_default=False, help="Of the rest, to choose the best by."),
+        float | None, _option("FRACTION", "Of the rest, to choose the best by.", min=0, max=0.9)
     ] = None,
-    patience: Annotated[
-        int | None, typer.Option(min=1, metavar="EPOCHS", show_default=False, help="Stop early, with --validation.")
-    ] = None,
-    split: Annotated[
-        int | None, typer.Option(min=1, max=3, metavar="N", show_default=False, help="Of UCF101 and HMDB51.")
-    ] = None,
+    patience: Annotated[int | None, _option("EPOCHS", "Stop early, with --validation.", min=1)] = None,
+    official_split: Annotated[int | None, _option("N", "Of UCF101 and HMDB51.", "--split", min=1, max=3)] = None,
     group: Group = None,
-    mixed_precision: Annotated[bool, typer.Option("--mixed-precision", help="Compute in bfloat16.")] = False,
+    mixed_precision: Annotated[
+        bool | None, typer.Option("--mixed-precision", show_default=False, help="Compute in bfloat16.")
+    ] = None,
     strategy: Strategy = "auto",
-    wait: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="For the other machines of multiworker to appear.")
-    ] = 600,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in RUN.")] = False,
+    wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="For the other machines of multiworker.")] = 600,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the training in RUN.")] = False,
     skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out videos that cannot be read.")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="S", show_default=False)] = None,
+    seed: Annotated[int | None, _option("S", min=0)] = None,
 ) -> None:
-    """Train a network on your own videos, beginning with one that knows something already.
+    """Train a network on your own videos, starting from a trained one.
 
-    RUN then holds the model (`actionzoo predict --model RUN`), the split and everything that was used.
+    RUN then holds the model (`actionzoo predict --model RUN`), the split and all settings.
     """
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":  # before Keras is imported, which fails where that backend is not installed
         raise TrainingError(f"training needs TensorFlow, but KERAS_BACKEND is {backend}; unset it")
     with silent():
-        from actionzoo.training import finetune as learn
-    given = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "num_frames": frames,
-        "stride": stride,
-        "frozen": tuple(freeze.split(",")) if freeze else None,
-        "batch_norm": bn,
-        "test": test,
-        "validation": validation,
-        "patience": patience,
-        "split": split,
-        "group": group,
-        "mixed_precision": mixed_precision or None,
-        "seed": seed,
-    }
-    changes = {name: value for name, value in given.items() if value is not None}
+        from actionzoo.training import Recipe
+        from actionzoo.training import finetune as train
+    names = {field.name for field in fields(Recipe)} - {"model", "init"}
+    changes = {name: value for name, value in context.params.items() if name in names and value is not None}
+    if freeze:
+        changes["freeze"] = tuple(freeze.split(","))
     if resume and (changes or init or recipe != "auto"):
-        raise typer.BadParameter("goes on with the recipe in RUN; leave the other options out", param_hint="--resume")
+        raise typer.BadParameter("continues with the recipe in RUN; leave the other options out", param_hint="--resume")
     if strategy not in ("auto", "mirrored", "multiworker"):
         raise typer.BadParameter(f"{strategy!r} is not auto, mirrored or multiworker", param_hint="--strategy")
-    chosen = None if resume else _recipe(data, model, init, recipe, changes)
-    with _kept_is_said(output), _Display() as display:
-        done = learn(
-            data,
+    read, chosen = (data, None) if resume else _read(data, model, init, recipe, changes)
+    with _reports_interrupt(output), _Display() as display:
+        done = train(
+            read,
             output,
             chosen,
             strategy=strategy,
@@ -142,12 +120,12 @@ def finetune(
             callbacks=[display.callback()],
             preparing=display.prepared,
         )
-    _say(done, data)
+    _report(done, data)
 
 
 @contextmanager
-def _kept_is_said(run: Path) -> Iterator[None]:
-    """When the training within is interrupted, a line that says what is kept of it."""
+def _reports_interrupt(run: Path) -> Iterator[None]:
+    """Prints what is kept of a training that is interrupted."""
     from actionzoo.training.run import kept_epochs
 
     try:
@@ -158,55 +136,57 @@ def _kept_is_said(run: Path) -> Iterator[None]:
             if kept is None:
                 said = "before the training began; decoded videos are kept; start it again"
             elif not kept[0]:
-                said = "in the first epoch, so there is no model yet; --resume goes on"
+                said = "in the first epoch, so there is no model yet; --resume continues"
             else:
-                said = f"after epoch {kept[0]} of {kept[1]}, whose model is in {printable(run)}; --resume goes on"
+                said = f"after epoch {kept[0]} of {kept[1]}, whose model is in {printable(run)}; --resume continues"
             sys.stderr.write(f"actionzoo: interrupted {said}\n")
         raise
 
 
-def _recipe(data: str, model: str, init: str | None, recipe: str, changes: dict[str, Any]) -> Recipe:
-    """The recipe that the options ask for."""
+def _read(
+    data: str, model: str, init: str | None, name: str, changes: dict[str, Any]
+) -> tuple[VideoDataset | ShardSource, Recipe]:
+    """The set, and the recipe that the options ask for."""
     from actionzoo.training import choose_recipe
+    from actionzoo.training.finetuning import open_data
 
-    shards = open_shards(data)
-    if shards is None:
-        dataset = read_dataset(data, official_split=changes.get("split", 1), group=changes.get("group"))
-    else:
-        dataset = VideoDataset(shards.classes, shards.videos)
+    def chosen(num_videos: int = 0) -> Recipe:
+        try:
+            return replace(choose_recipe(name, model, init, num_videos), **changes)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    recipe = chosen()
+    found = open_data(data, recipe)
+    dataset = found if isinstance(found, VideoDataset) else VideoDataset(found.classes, found.videos)
     typer.echo(printable(dataset.summary()), err=True)
-    base = choose_recipe(recipe, model, init, len(dataset.videos))
-    try:
-        return replace(base, **changes)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    return found, chosen(len(dataset.videos)) if name == "auto" else recipe
 
 
-def _say(done: TrainingResult, data: str) -> None:
-    """What came out, and what to do next."""
+def _report(done: TrainingResult, data: str) -> None:
+    """Prints the results, and what to do next."""
     for path, reason in done.skipped:
         complain(DataError(f"{path}: left out: {reason}"))
-    folder, metrics, parts = printable(done.folder), done.metrics, done.parts
+    folder, metrics, count = printable(done.folder), done.metrics, done.num_videos
     out = standard_output(utf8=False)
-    kept = f", {parts['test']} kept for a test" if parts.get("test") else ""
-    out.write(f"{folder}  {metrics['epochs']} epochs, {parts['train']} videos to learn from{kept}\n")
-    if "val_accuracy" in metrics:
-        out.write(
-            f"{100 * metrics['val_accuracy']:.1f} % right of the {parts['val']} videos that chose the best epoch\n"
-        )
-    out.write(f"{100 * done.waited:.1f} % of the time was spent waiting for clips\n")
-    if parts.get("test"):
-        out.write(f"how good it is: actionzoo evaluate {folder} {printable(data)}\n")
+    kept = f", {count['test']} test videos" if count.get("test") else ""
+    out.write(f"{folder}  {metrics['epochs']} epochs, {count['train']} training videos{kept}\n")
+    if "validation_accuracy" in metrics:
+        accuracy = 100 * metrics["validation_accuracy"]
+        out.write(f"validation top-1 accuracy {accuracy:.1f} % ({count['val']} videos, best epoch)\n")
+    out.write(f"fraction of time spent waiting for input: {100 * done.waited:.1f} %\n")
+    if count.get("test"):
+        out.write(f"test it: actionzoo evaluate {folder} {printable(data)}\n")
 
 
 class _Display:
-    """On a terminal a bar while videos are decoded, then a table that lives; elsewhere a line an epoch."""
+    """On a terminal the number of decoded videos, then a live table; elsewhere a line an epoch."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, transient=True, auto_refresh=False)
-        self._rows: list[tuple[str, ...]] = []
-        self._epochs, self._steps, self._since, self._seen = 0, 1, 0.0, 0
+        self._rows: dict[int, tuple[str, ...]] = {}
+        self._epoch, self._since, self._seen = 0, 0.0, 0
 
     def __enter__(self) -> _Display:
         if shows_progress():
@@ -226,34 +206,29 @@ class _Display:
         import keras
 
         told: Any = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda step, logs: self._step(told.params, step, logs),
-            on_epoch_end=lambda epoch, logs: self._epoch(told.params, epoch, logs),
+            on_epoch_begin=lambda epoch, logs: setattr(self, "_epoch", epoch),
+            on_train_batch_end=lambda step, logs: self._show_step(told.params, step, logs),
+            on_epoch_end=lambda epoch, logs: self._show_epoch(told.params, logs),
         )
         return told
 
-    def _step(self, params: dict[str, int], step: int, logs: dict[str, float]) -> None:
+    def _show_step(self, params: dict[str, int], step: int, logs: dict[str, float]) -> None:
         self._seen += 1
         self._since = self._since or time.monotonic()
         if shows_progress():
-            epoch = len(self._rows)
-            left = (params["epochs"] - epoch) * params["steps"] - step - 1
-            each = (time.monotonic() - self._since) / max(self._seen - 1, 1)
-            self._show(
-                (*_row(epoch, params, logs), f"{_minutes(left * each)} left, step {step + 1} of {params['steps']}")
-            )
+            steps = (params["epochs"] - self._epoch) * params["steps"] - step - 1
+            seconds = round(steps * (time.monotonic() - self._since) / max(self._seen - 1, 1))
+            left = f"{timedelta(seconds=seconds)} left, step {step + 1} of {params['steps']}"
+            table = Table(*HEADS, "", box=None, padding=(0, 2, 0, 0), header_style="dim")
+            for row in [*self._rows.values()][-ROWS:]:
+                table.add_row(*row)
+            table.add_row(*_row(self._epoch, params, logs), left)
+            self._live.update(table, refresh=True)
 
-    def _epoch(self, params: dict[str, int], epoch: int, logs: dict[str, float]) -> None:
-        row = _row(epoch, params, logs)
-        self._rows += [("",) * len(row)] * (epoch - len(self._rows))  # those before a resume
-        self._rows.append((*row, ""))
+    def _show_epoch(self, params: dict[str, int], logs: dict[str, float]) -> None:
+        row = self._rows[self._epoch] = _row(self._epoch, params, logs)
         if not self._console.is_terminal:
             note("  ".join(f"{name} {value}" for name, value in zip(HEADS, row, strict=True) if value))
-
-    def _show(self, current: tuple[str, ...]) -> None:
-        table = Table(*HEADS, "", box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for row in [*self._rows[-ROWS:], current]:
-            table.add_row(*row)
-        self._live.update(table, refresh=True)
 
 
 def _row(epoch: int, params: dict[str, int], logs: dict[str, float]) -> tuple[str, ...]:
@@ -266,14 +241,3 @@ def _row(epoch: int, params: dict[str, int], logs: dict[str, float]) -> tuple[st
         *checked,
         f"{logs['clips_a_second']:.1f}",
     )
-
-
-def _minutes(seconds: float) -> str:
-    """Time left, for people.
-
-    >>> _minutes(75), _minutes(3700)
-    ('1:15', '1:01:40')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""Training: a recipe, a loop for one device or many, and the run folder that holds what came out."""
+"""Training: a recipe, a loop for one device or many, and the run folder that holds the results."""
 
 from actionzoo.training.finetuning import TrainingResult, finetune
 from actionzoo.training.papers import choose_recipe, papers_recipe

@@ -1,4 +1,4 @@
-"""What moves the weights: optimizers for groups of them that learn at different rates."""
+"""Optimizers for groups of weights with different learning rates."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from actionzoo.training.recipe import Recipe
 
 WARM_UP = 0.1
-"""Share of a cosine schedule in which the rate rises."""
+"""Fraction of a cosine schedule in which the learning rate rises."""
 
 
 class GroupedOptimizer:
-    """One optimizer for each factor on the learning rate. Made within the scope of a strategy.
+    """One Keras optimizer for each factor on the learning rate. Created within the scope of a strategy.
 
-    Kernels of new classifiers learn at the recipe's rate, those of trained layers at `trained_factor` of it; biases and
-    the scales of batch norms learn at `bias_factor` times that. Only kernels decay.
+    Kernels of new classifiers use the recipe's learning rate, those of trained layers `trained_factor` times it; biases
+    and batch-norm scales `bias_factor` times that. Only kernels decay.
+
+    Attributes:
+        optimizers: by their factor.
     """
 
     def __init__(self, model: keras.Model, recipe: Recipe, steps: int) -> None:
-        """`steps` is the length of the whole training; every weight of the model must be trainable now."""
+        """`model` is all trainable; `steps` is the number of steps of the whole training."""
         self._decay = recipe.weight_decay if recipe.optimizer == "sgd" else 0.0
         groups: dict[float, list[Any]] = defaultdict(list)
         self._factor: dict[int, float] = {}
@@ -36,11 +40,11 @@ class GroupedOptimizer:
         self.optimizers = {factor: _optimizer(recipe, factor, weights, steps) for factor, weights in groups.items()}
 
     def apply(self, gradients: Sequence[Any], weights: Sequence[Any]) -> None:
-        """Move weights against their gradients, within a replica: the replicas' gradients are added up."""
+        """Update weights by their gradients, within a replica: gradients of all replicas are added up."""
         groups: dict[float, list[tuple[Any, Any]]] = defaultdict(list)
-        replicas = _replicas()
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         for gradient, weight in zip(gradients, weights, strict=True):
-            if self._decay and _decays(weight):
+            if self._decay and weight.name == "kernel":
                 gradient = gradient + self._decay / replicas * weight
             groups[self._factor[id(weight)]].append((gradient, weight))
         for factor, pairs in groups.items():
@@ -48,21 +52,11 @@ class GroupedOptimizer:
 
     @property
     def variables(self) -> list[Any]:
-        """Everything that the optimizers remember."""
+        """The state of all optimizers."""
         return [variable for optimizer in self.optimizers.values() for variable in optimizer.variables]
 
 
-def _replicas() -> int:
-    import tensorflow as tf
-
-    return int(tf.distribute.get_strategy().num_replicas_in_sync)
-
-
-def _decays(weight: Any) -> bool:
-    return str(weight.name) == "kernel"
-
-
-def _optimizer(recipe: Recipe, factor: float, weights: list[Any], steps: int) -> Any:
+def _optimizer(recipe: Recipe, factor: float, weights: list[Any], steps: int) -> keras.optimizers.Optimizer:
     rate = schedule(recipe, factor, steps)
     accumulate = recipe.accumulate if recipe.accumulate > 1 else None
     if recipe.optimizer == "sgd":
@@ -71,13 +65,13 @@ def _optimizer(recipe: Recipe, factor: float, weights: list[Any], steps: int) ->
         optimizer = keras.optimizers.AdamW(
             rate, weight_decay=recipe.weight_decay, gradient_accumulation_steps=accumulate
         )
-        optimizer.exclude_from_weight_decay([weight for weight in weights if not _decays(weight)])
+        optimizer.exclude_from_weight_decay([weight for weight in weights if weight.name != "kernel"])
     optimizer.build(weights)
     return optimizer
 
 
-def schedule(recipe: Recipe, factor: float, steps: int) -> Any:
-    """The learning rate by step, times a factor."""
+def schedule(recipe: Recipe, factor: float, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate by step, times a factor, for a training of this many steps."""
     rate = recipe.learning_rate * factor
     if recipe.schedule == "cosine":
         warm_up = max(1, round(WARM_UP * steps))

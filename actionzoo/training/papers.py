@@ -2,8 +2,8 @@
 
 All are SGD with momentum 0.9 and weight decay 0.0005 on kernels; biases and the scales of batch norms learn twice as
 fast and do not decay. An "epoch" of the scripts is several passes over the list; here an epoch is one. The scripts sum
-their loss over the outputs of a clip, where a network of ours averages the scores first: a recipe's rate is the
-script's times the number of these outputs. Clips are cut out of frames of 256 pixels with TV-L1 flow.
+their loss over the outputs of a clip, where our networks average the scores first: a recipe's learning rate is the
+script's times the number of these outputs. Clips are crops of frames with a short side of 256 pixels, flow is TV-L1.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from actionzoo.errors import TrainingError
-from actionzoo.names import NETWORKS
-from actionzoo.training.recipe import FEW_VIDEOS, Recipe, change, read_recipe, settled
+from actionzoo.training.recipe import FEW_VIDEOS, Recipe, read_recipe
 
 _ALL: dict[str, Any] = {
     "init": "imagenet",
@@ -42,7 +41,7 @@ _RECIPES: dict[str, dict[str, Any]] = {
     r"appearance_vgg16": _SINGLE_FRAMES
     | {"batch_size": 128, "learning_rate": 1e-3, "epochs": 120}
     | {"drops": (3 / 12, 8 / 12, 10 / 12), "factors": (0.5, 0.05, 0.005)}
-    | {"dropout": 0.85, "frozen": ("*_conv*", "*_fc*"), "unfreeze": (0.249, 0.2499, 0.24999, 0.25)},
+    | {"dropout": 0.85, "freeze": ("*_conv*", "*_fc*"), "unfreeze": (0.249, 0.2499, 0.24999, 0.25)},
     r"motion_vgg16": _SINGLE_FRAMES
     | {"batch_size": 128, "learning_rate": 5e-4, "epochs": 1600, "drops": (10 / 16, 15 / 16)}
     | {"dropout": 0.9, "crop": "multi_scale"},
@@ -53,7 +52,7 @@ _RECIPES: dict[str, dict[str, Any]] = {
     | {"dropout": 0.8, "crop": "multi_scale"},
     # CVPR'16: the convolutions below the fusion do not learn.
     r"two_stream_\w+": {"num_frames": 5, "batch_size": 96, "learning_rate": 1e-3, "epochs": 50}
-    | {"drops": (2 / 5, 3 / 5, 4 / 5), "dropout": 0.85, "frozen": ("*_conv?_?", "*_conv1*", "*_stage*")},
+    | {"drops": (2 / 5, 3 / 5, 4 / 5), "dropout": 0.85, "freeze": ("*_conv?_?", "*_conv1*", "*_stage*")},
     # NIPS'16, its first stage: every frame has a loss, nothing is pooled over time.
     r"st_resnet\d+": _FOUR_VIDEOS
     | {"num_frames": 5, "options": {"temporal_pool": "none"}, "learning_rate": 5e-3, "epochs": 80}
@@ -76,18 +75,18 @@ _SECOND_STAGE: dict[str, Any] = _FOUR_VIDEOS | {
     "drops": (0.5,),
     "dropout": 0.0,
 }
-"""ST-ResNet's second stage (NIPS'16): four outputs, pooled over time; it goes on from the first stage's network."""
+"""ST-ResNet's second stage (NIPS'16), on top of the first stage's network: four outputs, pooled over time."""
 
 
 def papers_recipe(network: str, *, second_stage: bool = False) -> Recipe:
-    """The recipe of a network of the zoo; ST-ResNets have a second stage. Raises ValueError if there is none.
+    """The papers' recipe for a network of the zoo; ST-ResNets have a second stage. Raises ValueError if there is none.
 
     >>> papers_recipe("st_mulnet50").stride
     20
     """
     if second_stage:
         if not network.startswith("st_resnet"):
-            raise ValueError(f"only ST-ResNets learn in two stages, not {network}")
+            raise ValueError(f"only ST-ResNets are trained in two stages, not {network}")
         return Recipe(model=network, **_ALL | _SECOND_STAGE)
     for pattern, values in _RECIPES.items():
         if re.fullmatch(pattern, network):
@@ -95,32 +94,34 @@ def papers_recipe(network: str, *, second_stage: bool = False) -> Recipe:
     raise ValueError(f"the papers have no recipe for {network}")
 
 
-def choose_recipe(name: str, model: str, init: str | None, videos: int) -> Recipe:
-    """The recipe that a name stands for.
+def choose_recipe(name: str, model: str, init: str | None = None, num_videos: int = 0) -> Recipe:
+    """The recipe that a name means.
 
     Args:
-        name: "small", "papers", "papers-2", a file, or "auto": the papers' for a network of the zoo on many videos.
-        model: what is to be trained.
-        init: where its weights come from; `None` for the model's own or, for networks of the zoo, ImageNet's where
-            there are such, and random ones where not.
-        videos: how many there are.
+        name: "small", "papers", "papers-2", a file, or "auto": the papers' for a network of the zoo on many videos,
+            else the one for small sets.
+        model: what is trained.
+        init: its initial weights; `None` for the model's own or, for networks of the zoo, ImageNet's where they exist,
+            else random ones.
+        num_videos: size of the set, which only "auto" depends on.
 
     Raises:
-        TrainingError: the file is no recipe, or the papers have none for this network.
+        TrainingError: the file is not a recipe, or the papers have none for this network.
+
+    >>> choose_recipe("auto", "st_resnet50", num_videos=50).init
+    'imagenet'
     """
-    zoo = model in NETWORKS
+    small = Recipe(model=model, init=init or "trained").with_init()
+    if small.init == model or (small.init == "mini" and not small.is_zoo_network):
+        small = replace(small, init="trained")
     if name == "auto":
-        name = "papers" if zoo and videos > FEW_VIDEOS else "small"
-    start = init or settled(Recipe(model=model)).init
-    if start == model or (not zoo and start == "mini"):
-        start = "trained"
+        name = "papers" if small.is_zoo_network and num_videos > FEW_VIDEOS else "small"
     if name == "small":
-        return Recipe(model=model, init=start)
+        return small
     if name in ("papers", "papers-2"):
         try:
-            return replace(papers_recipe(model, second_stage=name == "papers-2"), init=start)
+            return replace(papers_recipe(model, second_stage=name == "papers-2"), init=small.init)
         except ValueError as error:
-            raise TrainingError(f"{error}; take --recipe small") from error
-    path = Path(name)
-    values = {"model": model, "init": start} | read_recipe(path)
-    return change(Recipe(), values | ({"init": init} if init else {}), str(path))
+            raise TrainingError(f"{error}; use --recipe small") from error
+    recipe = read_recipe(Path(name), small)
+    return replace(recipe, init=init) if init else recipe

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import numpy as np
 import pytest
 
 from actionzoo.cli.main import main
+from actionzoo.data import dataset
 from actionzoo.puppets import write_dataset
 from actionzoo.training import trainer
 from actionzoo.training.checkpoint import load_checkpoint
+from actionzoo.training.steps import DistributedSteps
 from tests.moving import save_two_layers, write_moving
 
 
@@ -34,7 +37,7 @@ def test_from_six_folders_to_an_evaluated_model(tmp_path: Path, command: Callabl
     learned = command("finetune", "clips", "--epochs", 6, cwd=tmp_path)
     assert learned.returncode == 0, learned.stderr
     assert learned.stderr.count("epoch") == 6
-    assert re.search(r"run  6 epochs, 36 videos to learn from, 12 kept for a test", learned.stdout)
+    assert re.search(r"run  6 epochs, 36 training videos, 12 test videos", learned.stdout)
     seen = command("evaluate", "run", "clips", "--json", cwd=tmp_path)
     assert json.loads(seen.stdout)["videos"] == 12
     tested = command("evaluate", "run", "others", "--report", "report", "--paint", 0, "--json", cwd=tmp_path)
@@ -51,14 +54,14 @@ def test_from_six_folders_to_an_evaluated_model(tmp_path: Path, command: Callabl
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (["--model", "st_resnet5"], 1, "a network of that kind is st_resnet50"),
+        (["--model", "st_resnet5"], 1, "did you mean st_resnet50"),
         (["--recipe", "missing.toml"], 1, "missing.toml cannot be read as a recipe"),
         (["--recipe", "papers"], 1, "the papers have no recipe for mini; take --recipe small"),
         (["--bn", "frosen"], 2, "train, synchronized, partial, frozen"),
         (["--strategy", "many"], 2, "not auto, mirrored or multiworker"),
         (["--strategy", "multiworker"], 1, "TF_CONFIG"),
         (["--batch-size", "100"], 1, "fewer than a batch of 100"),
-        (["--resume"], 1, "holds no training to go on with"),
+        (["--resume"], 1, "holds no training to continue"),
         (["--resume", "--epochs", "3"], 2, "leave the other options out"),
         (["--group", "(x)"], 1, "finds no group"),
         (["--freeze", "nothing*"], 1, "no layer of"),
@@ -96,26 +99,29 @@ def test_another_backend_is_refused_before_the_work_begins(tmp_path: Path, comma
     ("step", "said"),
     [
         (-1, "before the training began; decoded videos are kept; start it again"),
-        (0, "in the first epoch, so there is no model yet; --resume goes on"),
-        (3, "after epoch 1 of 3, whose model is in run; --resume goes on"),
+        (0, "in the first epoch, so there is no model yet; --resume continues"),
+        (3, "after epoch 1 of 3, whose model is in run; --resume continues"),
     ],
 )
 def test_an_interrupted_run_says_what_it_keeps(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     stop: BaseException, step: int, said: str,
 ) -> None:  # fmt: skip
-    def interrupted(self: object, at: int, sums: object) -> bool:
-        if at == step:
-            raise stop
-        return after_step(self, at, sums)
+    trained: list[object] = []
 
-    def at_once(self: object) -> int:
+    def interrupted(self: DistributedSteps, element: object) -> object:
+        trained.append(train(self, element))
+        if len(trained) == step + 1:
+            raise stop
+        return trained[-1]
+
+    def at_once(*arguments: object) -> None:
         raise stop
 
-    after_step = trainer.Training._after_step
-    monkeypatch.setattr(trainer.Training, "_after_step", interrupted)
+    train = DistributedSteps.train
+    monkeypatch.setattr(DistributedSteps, "train", interrupted)
     if step < 0:
-        monkeypatch.setattr(trainer.Training, "_begin", at_once)
+        monkeypatch.setattr(trainer, "_write_settings", at_once)
     monkeypatch.chdir(tmp_path)
     save_two_layers(tmp_path / "two_layers.keras")
     options = ["--model", "two_layers.keras", "--epochs", "3", "--batch-size", "2", "--test", "0", "--seed", "1"]
@@ -136,6 +142,33 @@ def test_an_interrupted_run_says_what_it_keeps(
         for index, weight in enumerate(kept):
             np.testing.assert_array_equal(after_one[f"state/{index:05d}"], weight)
         assert main(["finetune", "set", "--resume"]) == 0
+
+
+def test_nothing_is_read_or_built_twice_before_the_first_step(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: Counter[str] = Counter()
+
+    def counted(module: object, name: str) -> None:
+        real = getattr(module, name)
+
+        def call(*arguments: object, **options: object) -> object:
+            calls[name] += 1
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(module, name, call)
+
+    def first_step(self: DistributedSteps, element: object) -> object:
+        raise KeyboardInterrupt
+
+    counted(dataset, "survey")  # the folder's files are listed, whoever reads the set
+    counted(keras.models, "clone_model")
+    counted(keras.models, "load_model")
+    monkeypatch.setattr(DistributedSteps, "train", first_step)
+    save_two_layers(tmp_path / "two_layers.keras")
+    options = ["--model", str(tmp_path / "two_layers.keras"), "--output", str(tmp_path / "run")]
+    assert main(["finetune", str(data), *options]) == 130
+    assert calls == {"survey": 1, "load_model": 1, "clone_model": 1}
 
 
 def test_it_leaves_no_temporary_files(data: Path, tmp_path: Path, command: Callable[..., object]) -> None:

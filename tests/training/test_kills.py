@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from actionzoo.errors import TrainingError
-from actionzoo.training import Recipe, finetune, trainer
+from actionzoo.training import Recipe, callbacks, finetune
 from actionzoo.training.checkpoint import load_checkpoint
 from tests.faults import Killed, killed_at
 from tests.moving import save_two_layers, write_moving
@@ -48,7 +48,7 @@ def two_layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A checkpoint an epoch, and no graphs, which take longer to make than these networks to learn."""
-    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(callbacks, "SAVE_EVERY_S", 0.0)
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -92,7 +92,7 @@ def check(learn: Callable[..., None], tmp_path: Path, monkeypatch: pytest.Monkey
         if (folder / "recipe.toml").exists():
             learn(folder, kind, resume=True)
         else:
-            with pytest.raises(TrainingError, match="holds no training to go on with; leave --resume out to begin one"):
+            with pytest.raises(TrainingError, match="holds no training to continue; leave --resume out to begin one"):
                 learn(folder, kind, resume=True)
             learn(folder, kind)
         found, expected = weights(folder), weights(whole)

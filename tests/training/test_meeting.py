@@ -13,8 +13,8 @@ import pytest
 
 from actionzoo.cli.main import main
 from actionzoo.errors import TrainingError
-from actionzoo.training import meeting
-from actionzoo.training.meeting import meet
+from actionzoo.training import strategy
+from actionzoo.training.strategy import meet
 from tests.moving import write_moving
 
 
@@ -51,14 +51,14 @@ def test_who_does_not_come_is_named(present: str, port: Callable[[], int]) -> No
 def test_who_comes_later_is_waited_for_aloud(
     monkeypatch: pytest.MonkeyPatch, present: str, port: Callable[[], int]
 ) -> None:
-    monkeypatch.setattr(meeting, "QUIET_S", 0.0)
+    monkeypatch.setattr(strategy, "QUIET_S", 0.0)
     late, told, servers = port(), [], []
 
     def warning(text: str, *arguments: Any) -> None:
         told.append(text % arguments)
         servers.append(socket.create_server(("127.0.0.1", late)))
 
-    monkeypatch.setattr(meeting.logger, "warning", warning)
+    monkeypatch.setattr(strategy.logger, "warning", warning)
     meet([f"127.0.0.1:{port()}", f"127.0.0.1:{late}", present], 0, wait=600)
     servers[0].close()
     assert told == [f"waiting for 127.0.0.1:{late}, for 600 seconds at most"]
@@ -67,7 +67,7 @@ def test_who_comes_later_is_waited_for_aloud(
 def test_two_that_wait_find_each_other(monkeypatch: pytest.MonkeyPatch, port: Callable[[], int]) -> None:
     """Neither of them is TensorFlow yet: who waits answers."""
     workers = [f"127.0.0.1:{port()}" for _ in range(2)]
-    with meeting._answering(workers[1], 2):
+    with strategy._answering(workers[1], 2):
         meet(workers, 0, wait=600)
 
 

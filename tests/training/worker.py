@@ -23,10 +23,9 @@ def main() -> int:
 
     keras.config.set_floatx("float64")  # the same steps, whatever the order of the sums
     from actionzoo.errors import ActionzooError
-    from actionzoo.training import Recipe, finetune, trainer
-    from actionzoo.training.recipe import change
+    from actionzoo.training import Recipe, callbacks, finetune
 
-    trainer.SAVE_EVERY_S = 0.0
+    callbacks.SAVE_EVERY_S = 0.0
 
     class Tell(keras.callbacks.Callback):
         step = 0
@@ -39,7 +38,7 @@ def main() -> int:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(changes).items()}
-    recipe = None if rest else change(Recipe(), given, "test")
+    recipe = None if rest else Recipe(**given)
     try:
         finetune(data, run, recipe, strategy=strategy, resume=bool(rest), callbacks=[Tell()])
     except ActionzooError as error:
