@@ -3,15 +3,17 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+UV := $(BIN)/python -m uv pip install --quiet
 CLIP = $(firstword $(wildcard examples/*.mp4))
 
-.PHONY: help predict lint test test-slow test-newest test-lowest test-s3 benchmark clean docs dist
+.PHONY: help predict lint test test-slow test-kills test-newest test-lowest test-s3 environments benchmark clean docs dist
 
 help:
 	@echo "make predict    name the action in the example clip, or in CLIP=..."
 	@echo "make lint       style and types"
-	@echo "make test       style, types, doctests and tests"
-	@echo "make test-slow  kills of trainings and of builds at every single write, which takes minutes"
+	@echo "make test       style, types, doctests and tests, but for those that are slow by nature"
+	@echo "make test-slow  these: the wheel in an empty environment, large trainings, several workers"
+	@echo "make test-kills  kills of trainings at every single write, which takes half an hour"
 	@echo "make test-newest  the wheel with the newest release of everything, for each Python from 3.11 to 3.13 that is there"
 	@echo "make test-lowest  tests with the oldest release of everything that pyproject.toml allows"
 	@echo "make test-s3    tests of shards on object stores with TensorFlow 2.17 and tensorflow-io, in an environment of their own"
@@ -29,19 +31,25 @@ lint: $(VENV)/installed-dev
 	@$(BIN)/mypy
 
 test: lint
-	@$(BIN)/pytest --numprocesses auto --dist worksteal -m "not slow and not newest"
+	@$(BIN)/pytest --numprocesses auto --dist worksteal -m "not slow and not kills and not newest"
 
 test-slow: $(VENV)/installed-dev
-	@$(BIN)/pytest --numprocesses auto --dist worksteal -m slow
+	@$(BIN)/pytest --numprocesses auto --dist worksteal -m slow tests
+
+test-kills: $(VENV)/installed-dev
+	@$(BIN)/pytest --numprocesses auto --dist worksteal -m kills tests
 
 test-newest: $(VENV)/installed-dev
-	@$(BIN)/pytest -m newest tests/test_install.py
+	@$(BIN)/pytest --numprocesses 3 --dist loadgroup -m newest tests/test_install.py
 
 test-lowest: $(VENV)-lowest/installed
-	@$(VENV)-lowest/bin/pytest --numprocesses auto --dist worksteal -o filterwarnings=ignore tests/video tests/hub tests/convert tests/cli
+	@$(VENV)-lowest/bin/pytest --numprocesses auto --dist worksteal -m "not slow" -o filterwarnings=ignore \
+	    tests/video tests/hub tests/convert tests/cli
 
 test-s3: $(VENV)-s3/installed
 	@$(VENV)-s3/bin/pytest tests/s3
+
+environments: $(VENV)/installed-dev $(VENV)-lowest/installed $(VENV)-s3/installed
 
 benchmark: $(VENV)/installed-dev
 	@$(BIN)/python -m benchmarks $(if $(DATA),--data "$(DATA)" --json benchmarks/results.json --chart docs/benchmark.png)
@@ -54,24 +62,25 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/created
 	@$(PIP) --editable .
 	@touch $@
 
+# pip knows where a machine has its own build of torch, uv does not.
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/created
 	@echo "Installing actionzoo and the tools for its tests into $(VENV) (4.3 GB on disk, once)"
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) uv torch
+	@$(UV) --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/installed
 
-$(VENV)-lowest/installed: pyproject.toml | $(VENV)/created
+$(VENV)-lowest/installed: pyproject.toml constraints.txt | $(VENV)/installed-dev
 	@$(BIN)/python -m venv --clear $(VENV)-lowest
-	@$(VENV)-lowest/bin/python -m pip --disable-pip-version-check install --quiet uv
-	@$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
+	@$(UV) --python $(VENV)-lowest/bin/python --resolution lowest-direct \
 	    --editable '.[cluster]' 'hypothesis>=6.150' 'pytest>=8.4' 'pytest-xdist>=3.8'
 	@$(VENV)-lowest/bin/python -m pip --disable-pip-version-check install --quiet $$(grep '^torch==' constraints.txt)
 	@touch $@
 
-$(VENV)-s3/installed: pyproject.toml constraints-s3.txt | $(VENV)/created
+$(VENV)-s3/installed: pyproject.toml constraints-s3.txt | $(VENV)/installed-dev
 	@$(BIN)/python -c 'import sys; sys.version_info < (3, 13) or sys.exit("tensorflow-io needs Python 3.11 or 3.12")'
 	@echo "Installing actionzoo with TensorFlow 2.17 into $(VENV)-s3 (once)"
 	@$(BIN)/python -m venv --clear $(VENV)-s3
-	@$(VENV)-s3/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-s3.txt \
+	@$(UV) --python $(VENV)-s3/bin/python --constraint constraints-s3.txt \
 	    --editable '.[cluster,io,tfio]' 'moto[s3]' flask flask-cors pytest
 	@touch $@
 

@@ -14,6 +14,9 @@ from unittest import mock
 CHANGES = ("fsync", "link", "mkdir", "remove", "rename", "replace", "rmdir", "symlink", "truncate", "unlink", "write")
 """Functions of `os` that change what is on the disk, or make it last."""
 
+TWO_FILES = ("link", "rename", "replace", "symlink")
+"""Those whose first two arguments are files."""
+
 
 class Killed(BaseException):
     """Stands for the end of the process: no clean-up may change anything after it."""
@@ -31,13 +34,13 @@ class Count:
         self._below = os.path.realpath(below)
         self.seen: list[str] = []
 
-    def one(self, kind: str, file: Any, folder: int | None = None) -> bool:
-        """Counts a change of a file: by its path, in the folder of a descriptor if there is one, or its descriptor.
+    def one(self, kind: str, *files: Any, folder: int | None = None) -> bool:
+        """Counts a change of files: by their paths, in the folder of a descriptor if there is one, or a descriptor.
 
         Whether it is the one that is cut off in the middle; raises Killed behind it. Changes elsewhere, such as those
         of caches that only the first run of a process fills, and of threads of other tests, do not count.
         """
-        if not _path(file, folder).startswith(self._below + os.sep):
+        if not any(_path(file, folder).startswith(self._below + os.sep) for file in files):
             return False
         self.seen.append(kind)
         if len(self.seen) > self._moment:
@@ -48,7 +51,8 @@ class Count:
 def _path(file: Any, folder: int | None) -> str:
     if isinstance(file, int):
         return os.path.realpath(f"/dev/fd/{file}")
-    return os.path.realpath(os.path.join("" if folder is None else os.path.realpath(f"/dev/fd/{folder}"), file))
+    parent = "" if folder is None else os.path.realpath(f"/dev/fd/{folder}")
+    return os.path.realpath(os.path.join(parent, os.fsdecode(file)))
 
 
 @contextlib.contextmanager
@@ -70,8 +74,10 @@ def killed_at(moment: int, below: Path) -> Iterator[Count]:
 
 
 def _counted(kind: str, real: Callable[..., Any], count: Count) -> Callable[..., Any]:
+    files = 2 if kind in TWO_FILES else 1
+
     def change(*arguments: Any, **options: Any) -> Any:
-        if count.one(kind, arguments[0], options.get("dir_fd")):
+        if count.one(kind, *arguments[:files], folder=options.get("dir_fd")):
             raise Killed
         return real(*arguments, **options)
 

@@ -34,3 +34,26 @@ def save_two_layers(path: Path) -> Path:
     hidden = keras.layers.Dense(4, name="hidden")(keras.layers.Concatenate(name="both")(means))
     save_model(keras.Model(inputs, keras.layers.Dense(2, name="logits")(hidden), name="two_layers"), SPEC, path)
     return path
+
+
+def save_convolutions(path: Path) -> Path:
+    """Saves a network that has what those of the zoo have: in each stream two convolutions with batch norms."""
+    import keras
+    from keras import layers
+
+    from actionzoo.hub.bundle import save_model
+
+    inputs = {name: keras.Input((2, 32, 48, size), name=name) for name, size in (("appearance", 3), ("motion", 4))}
+    towers = []
+    for name, clip in inputs.items():
+        values = layers.Rescaling(0.01 if name == "appearance" else 0.5, name=f"{name}_scale")(clip)
+        for number, channels in enumerate((4, 8), start=1):
+            conv = layers.Conv3D(channels, (1, 3, 3), (1, 2, 2), use_bias=False, name=f"{name}_conv{number}")
+            norm = layers.BatchNormalization(momentum=0.95, name=f"{name}_conv{number}_bn")
+            values = layers.ReLU(name=f"{name}_conv{number}_relu")(norm(conv(values)))
+        values = layers.GlobalAveragePooling3D(name=f"{name}_pool")(values)
+        values = layers.Dropout(0.0, name=f"{name}_dropout")(values)
+        towers.append(layers.Dense(2, name=f"logits_{name}")(values))
+    logits = layers.Average(name="logits")(towers)
+    save_model(keras.Model(inputs, logits, name="convolutions"), SPEC, path)
+    return path

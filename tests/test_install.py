@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, source)
     for name in ("actionzoo", "cli", "weights"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    pip("wheel", "--no-deps", "--wheel-dir", out, source)
+    uv("build", "--wheel", "--python", sys.executable, "--out-dir", out, source)
     return next(out.glob("*.whl"))
 
 
@@ -47,7 +47,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     shutil.rmtree(where)
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="module", params=[pytest.param(each, marks=pytest.mark.xdist_group(each)) for each in VERSIONS])
 def newest(wheel: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
     """The same with the newest release of everything, for each version of Python that is here."""
     python = interpreter(request.param)
@@ -75,13 +75,13 @@ def interpreter(version: str) -> str | None:
 def environment(where: Path, python: str, wheel: Path, *options: str) -> Path:
     subprocess.run([python, "-m", "venv", "--without-pip", where], check=True, timeout=1800, env=outside())
     scripts = where / ("Scripts" if os.name == "nt" else "bin")
-    pip("--python", scripts / "python", "install", "--no-compile", *options, wheel)
+    uv("pip", "install", "--python", scripts / "python", *options, wheel)
     return scripts
 
 
-def pip(*arguments: object) -> None:
-    """Runs pip without a word unless it fails."""
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, arguments)]
+def uv(*arguments: object) -> None:
+    """Runs uv without a word unless it fails."""
+    command = [sys.executable, "-m", "uv", "--quiet", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False, env=outside())
     assert done.returncode == 0, done.stderr
 
@@ -99,7 +99,6 @@ def run(scripts: Path, folder: Path, *arguments: object) -> subprocess.Completed
     return done
 
 
-@pytest.mark.install
 def test_the_wheel_holds_every_source_and_weight(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
     wanted = {name for _, name in SOURCES} | {"actionzoo/py.typed", "actionzoo/weights/catalog.toml"}
@@ -108,7 +107,7 @@ def test_the_wheel_holds_every_source_and_weight(wheel: Path) -> None:
     assert wanted <= inside
 
 
-@pytest.mark.install
+@pytest.mark.slow
 def test_it_predicts_from_another_folder(installed: Path, clip: Path, tmp_path: Path) -> None:
     done = run(installed, tmp_path, "predict", clip, "--format", "json", "--offline")
     assert done.stderr == ""
@@ -117,7 +116,7 @@ def test_it_predicts_from_another_folder(installed: Path, clip: Path, tmp_path: 
     assert answer["source"] == str(clip)
 
 
-@pytest.mark.install
+@pytest.mark.slow
 def test_it_is_whole(installed: Path, tmp_path: Path) -> None:
     code = "import actionzoo, actionzoo.cli, actionzoo.weights; print(actionzoo.__file__, actionzoo.cli.__file__)"
     command = [installed / "python", "-c", code]
@@ -141,9 +140,11 @@ def test_the_newest_releases_predict_learn_and_evaluate(newest: Path, clip: Path
 
 
 @pytest.mark.newest
-def test_videos_are_read_by_the_newest_releases(newest: Path, tmp_path: Path) -> None:
-    """The tests of reading and writing videos, with the PyAV, FFmpeg and OpenCV of the day."""
-    pip("--python", newest / "python", "install", "pytest", "hypothesis")
+def test_videos_are_read_by_the_newest_releases(newest: Path, request: pytest.FixtureRequest) -> None:
+    """The tests of reading and writing videos, with the PyAV, FFmpeg and OpenCV of the day, on the newest Python."""
+    if any(interpreter(later) for later in VERSIONS if later > request.node.callspec.params["newest"]):
+        pytest.skip("runs on the newest Python that is here")
+    uv("pip", "install", "--python", newest / "python", "pytest", "hypothesis")
     files = [
         ROOT / "tests" / "video" / f"test_{name}.py" for name in ("bad_input", "damage", "picture", "reader", "stills")
     ]

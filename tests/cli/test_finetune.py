@@ -30,6 +30,29 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
+def test_from_two_folders_to_an_evaluated_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample of the next test, in one process: two actions, and puppets that it has not seen."""
+    monkeypatch.chdir(tmp_path)
+    write_dataset(tmp_path / "clips", 4, seed=11, height=120, actions=["hug", "kick"])
+    write_dataset(tmp_path / "others", 2, seed=12, height=120, actions=["hug", "kick"])
+    assert main(["finetune", "clips", "--epochs", "6"]) == 0
+    out, err = capsys.readouterr()
+    assert err.count("epoch") == 6
+    assert "run  6 epochs, 6 videos to learn from, 2 kept for a test" in out
+    assert main(["evaluate", "run", "clips", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["videos"] == 2
+    assert main(["evaluate", "run", "others", "--report", "report", "--paint", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["videos"], found["top1"]) == (4, 1)
+    assert (tmp_path / "report" / "confusion.png").is_file()
+    clip = next((tmp_path / "others" / "kick").glob("*.mp4"))
+    assert main(["predict", str(clip), "--model", "run", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["predictions"][0]["label"] == "kick"
+
+
+@pytest.mark.slow
 def test_from_six_folders_to_an_evaluated_model(tmp_path: Path, command: Callable[..., object]) -> None:
     """On puppets that nobody has seen: 90 % right, as processes of their own, with no flag but where things go."""
     write_dataset(tmp_path / "clips", 8, seed=11, height=120)

@@ -155,7 +155,11 @@ def assert_same(format: str, path: Path, model: Any, clips: Clips) -> None:
 
 @pytest.mark.parametrize(
     ("format", "network"),
-    [*((format, network) for format in FORMATS for network in ("tiny", "fixed")), ("savedmodel", "listed")],
+    [
+        *((format, "tiny") for format in FORMATS),
+        ("savedmodel", "listed"),
+        *(pytest.param(format, "fixed", marks=pytest.mark.slow) for format in FORMATS),
+    ],
 )
 def test_the_runtime_answers_as_keras(format: str, network: str, folder: Path, tmp_path: Path) -> None:
     require(format)

@@ -61,7 +61,7 @@ def test_logits_are_those_of_torch(base: str, side: int, classifier: str, manner
 
     classify_as(model, made, classifier)
     picture = np.random.default_rng(2).uniform(0, 255, (1, 1, side, side, 3)).astype(np.float32)
-    got = np.asarray(model.predict_on_batch({"appearance": picture}))
+    got = np.asarray(model({"appearance": picture}, training=False))
     with torch.inference_mode():
         expected = reference.Single("appearance", made)(reference.torch_input(picture)).numpy()
     assert np.abs(expected).max() > 0.5

@@ -64,7 +64,7 @@ def clips(time: int = TIME, side: int = SIDE) -> dict[str, np.ndarray]:
 
 def run(model: keras.Model, inputs: dict[str, np.ndarray], layer: str) -> np.ndarray:
     probe = keras.Model(model.input, model.get_layer(layer).output)
-    return np.asarray(probe.predict_on_batch({tensor.name: inputs[tensor.name] for tensor in model.inputs}))
+    return np.asarray(probe({tensor.name: inputs[tensor.name] for tensor in model.inputs}, training=False))
 
 
 def test_the_first_layer_of_the_motion_stream_is_made_of_the_trained_one(resnet50: torch.nn.Module) -> None:
@@ -271,7 +271,7 @@ def test_a_whole_network_from_the_hub_by_either_name(hub: Hub, tmp_path: Path) -
     from_file = create_model("appearance_resnet50", 5, 1, weights=str(path), height=48, width=48)
     inputs = {"appearance": picture}
     named = (run(model, inputs, "appearance_pool5") for model in (by_name, from_file))
-    for got in (*named, in_keras_manner.predict_on_batch(inputs)):
+    for got in (*named, in_keras_manner(inputs, training=False)):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 

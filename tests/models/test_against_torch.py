@@ -31,7 +31,7 @@ def compare(
     inputs = {tensor.name: inputs[tensor.name] for tensor in model.inputs}
     reference.random_weights(model, inputs, gain)
     reference.copy_weights(model, network)
-    got = np.asarray(model.predict_on_batch(inputs))
+    got = np.asarray(model(inputs, training=False))
     with torch.inference_mode():
         expected = network.eval()(*map(reference.torch_input, inputs.values())).numpy()
     assert 0.5 < np.abs(expected).max() < 5
@@ -51,7 +51,10 @@ def test_vgg16_is_torchvisions() -> None:
     compare(model, network, clips(1, 224), {"appearance": 1})
 
 
-@pytest.mark.parametrize(("depth", "strides"), [(18, "caffe"), (18, "torchvision"), (50, "caffe"), (101, "caffe")])
+@pytest.mark.parametrize(
+    ("depth", "strides"),
+    [(18, "caffe"), (18, "torchvision"), (50, "caffe"), pytest.param(101, "caffe", marks=pytest.mark.slow)],
+)
 def test_two_resnets_in_miniature(depth: int, strides: str) -> None:
     options = {"fusion": "late", "strides": strides, "channel_factor": WIDTH}
     model = create_model(f"two_stream_resnet{depth}", CLASSES, 3, height=SIDE, width=SIDE, **options)

@@ -59,7 +59,7 @@ def check(model: keras.Model, inputs: dict[str, np.ndarray], expected: list[np.n
 
 
 @pytest.mark.parametrize(("name", "gate", "pool_stride"), [("st_resnet", "add", 2), ("st_mulnet", "multiply", 1)])
-@pytest.mark.parametrize("depth", [18, 50, 101])
+@pytest.mark.parametrize("depth", [18, 50, pytest.param(101, marks=pytest.mark.slow)])
 def test_the_papers_networks(name: str, gate: str, pool_stride: int, depth: int) -> None:
     model = small(f"{name}{depth}", 7, preprocessing="torchvision")
     randomise(model)

@@ -15,7 +15,7 @@ from .numpy_reference import NumpyStream, conv2d, randomise, relu
 CAFFE_MEAN = np.array([123.68, 116.779, 103.939])
 
 
-@pytest.mark.parametrize("depth", [18, 50, 101])
+@pytest.mark.parametrize("depth", [18, 50, pytest.param(101, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("strides", ["caffe", "torchvision"])
 def test_resnet_stream_is_the_formula(depth: int, strides: str) -> None:
     model = small(f"appearance_resnet{depth}", 2, strides=strides)

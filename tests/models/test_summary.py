@@ -128,7 +128,7 @@ def test_every_layer_sees_the_frames_that_move_it(name: str) -> None:
     seen = [layer for layer in summarise(model).layers if layer.uses]
     probe = keras.Model(model.inputs, [model.get_layer(layer.name).output for layer in seen])
     compared = set()
-    for layer, before, after in zip(seen, probe.predict_on_batch(clip), probe.predict_on_batch(changed), strict=True):
+    for layer, before, after in zip(seen, *(probe(given, training=False) for given in (clip, changed)), strict=True):
         shape = [size or 1 for size in layer.shape]
         before, after = np.asarray(before).reshape(shape), np.asarray(after).reshape(shape)
         if layer.shape[1] == TIME and layer.frames is not None:
@@ -148,9 +148,9 @@ def test_windows_and_strides_over_time_multiply() -> None:
     randomise(model)
     frames = np.random.default_rng(0).normal(size=(TIME, TIME, 2, 2, 3)).astype(np.float32)
     frames[:] = frames[0]
-    before = np.asarray(model.predict_on_batch(frames[:1]))
+    before = np.asarray(model(frames[:1], training=False))
     frames[np.arange(TIME), np.arange(TIME)] += 1  # one changed frame in each clip
-    after = np.asarray(model.predict_on_batch(frames)).reshape(TIME, *before.shape)
+    after = np.asarray(model(frames, training=False)).reshape(TIME, *before.shape)
     moved = np.abs(after - before).max(axis=(2, 3, 4)) > 1e-5
     middle = before.shape[0] // 2
     summary = summarise(model)

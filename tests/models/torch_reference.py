@@ -304,7 +304,7 @@ def random_weights(keras_model: keras.Model, clips: dict[str, np.ndarray], gain:
         if (first := re.fullmatch("(appearance|motion)_conv1(_1)?", layer.name)) and values:
             values[0] *= np.float32(gain[first[1]])
         layer.set_weights(values)
-    scale = np.std(np.asarray(keras_model.predict_on_batch(clips)))
+    scale = np.std(np.asarray(keras_model(clips, training=False)))
     for layer in keras_model.layers:
         if layer.name.startswith("logits_"):
             layer.set_weights([value / scale for value in layer.get_weights()])

@@ -77,7 +77,7 @@ def test_unknown_action() -> None:
         render("dance", 0)
 
 
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [11, pytest.param(12, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("action", ACTIONS)
 def test_flow_explains_the_next_frame(action: str, seed: int) -> None:
     clip = render(action, seed, height=160, with_flow=True, clean=True)

@@ -221,14 +221,22 @@ def _luminance(colour: str) -> float:
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
-def test_a_hundred_classes_fit(tmp_path: Path, browser: Browser) -> None:
-    """Hundreds of pairs confused, thirty classes painted (more than there is room for), and every picture is noise."""
-    spec = InputSpec(tuple(f"class {number}" for number in range(101)), 112, 144, num_frames=2, stride=7)
-    path = write_page(tmp_path, spec.classes, 1010, 0.4, 30, spec)
-    assert 9_000_000 < path.stat().st_size < LIMIT
+@pytest.mark.parametrize(
+    ("classes", "share"),
+    [pytest.param(101, 1, marks=pytest.mark.slow, id="a hundred"), pytest.param(12, 10, id="tenth")],
+)
+def test_many_classes_fit(
+    tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch, classes: int, share: int
+) -> None:
+    """Many pairs confused, more classes painted than there is room for, and every picture is noise."""
+    for name in ("BYTES", "CLIPS", "PAIRS"):
+        monkeypatch.setattr(pages, name, getattr(pages, name) // share)
+    spec = InputSpec(tuple(f"class {number}" for number in range(classes)), 112, 144, num_frames=2, stride=7)
+    path = write_page(tmp_path, spec.classes, 1010 // share, 0.4, 30 // share, spec)
+    assert 9_000_000 < share * path.stat().st_size < LIMIT
     text = path.read_text("utf-8")
     pictures = json.loads(text.split('id="pictures">')[1].split("</script>")[0])
-    assert sum(key.startswith("class-") for key in pictures) == 60
+    assert sum(key.startswith("class-") for key in pictures) == 2 * (30 // share)
     assert sum(key.startswith("video-") for key in pictures) >= pages.CLIPS - 1
     page = browser.new_page(viewport={"width": 360, "height": 800})
     page.goto(path.as_uri())

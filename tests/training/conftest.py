@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from actionzoo.hub.keras_models import save_model
-from actionzoo.models import create_model
 from actionzoo.training import Recipe
-from tests.moving import SPEC, TINY, write_moving
+from tests.moving import save_convolutions, write_moving
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +27,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file of a miniature network that has not learned yet."""
-    path = tmp_path_factory.mktemp("model") / "tiny.keras"
-    save_model(create_model("st_resnet18", 2, 2, temporal_pool="none", **TINY), SPEC, path)
-    return path
+    return save_convolutions(tmp_path_factory.mktemp("model") / "tiny.keras")
 
 
 @pytest.fixture

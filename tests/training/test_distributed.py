@@ -8,16 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 
 from actionzoo.errors import TrainingError
 from actionzoo.training import Recipe
-from actionzoo.training.strategy import make_strategy
+from actionzoo.training.strategy import explain_lost_worker, make_strategy
 
 WORKER = Path(__file__).with_name("worker.py")
 TINY_VGG = {"height": 32, "width": 48, "stack_length": 2, "channel_factor": 0.0625}
@@ -96,9 +97,24 @@ def two_workers(
     ]
 
 
-@pytest.mark.parametrize("network", ["without batch norm", "with batch norm"])
+@pytest.fixture(scope="module")
+def alone(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Recipe], list[float]]:
+    """The losses of a recipe on one process and one device, to which others are compared."""
+
+    known: dict[str, list[float]] = {}
+
+    def losses(recipe: Recipe) -> list[float]:
+        key = recipe.to_toml()
+        if key not in known:
+            known[key] = finish(start(videos, tmp_path_factory.mktemp("alone") / "run", "auto", recipe))[0]
+        return known[key]
+
+    return losses
+
+
+@pytest.mark.parametrize("network", ["with batch norm", pytest.param("without batch norm", marks=pytest.mark.slow)])
 def test_the_same_curve_on_one_process_two_devices_and_two_workers(
-    videos: Path, recipe: Recipe, tmp_path: Path, network: str
+    videos: Path, recipe: Recipe, alone: Callable[[Recipe], list[float]], tmp_path: Path, network: str
 ) -> None:
     if network == "without batch norm":
         recipe = Recipe(
@@ -107,26 +123,28 @@ def test_the_same_curve_on_one_process_two_devices_and_two_workers(
         )  # fmt: skip
     else:
         recipe = replace(recipe, batch_norm="synchronized")
-    one = start(videos, tmp_path / "one", "auto", recipe)
-    two = start(videos, tmp_path / "two", "mirrored", recipe, cpus=2)
-    alone, mirrored = finish(one)[0], finish(two)[0]
+    mirrored = finish(start(videos, tmp_path / "two", "mirrored", recipe, cpus=2))[0]
     first, second = (finish(process)[0] for process in two_workers(videos, tmp_path / "workers", recipe))
-    assert len(alone) == 4
-    assert alone[0] != pytest.approx(alone[-1], rel=0.01)  # it does learn
+    assert len(alone(recipe)) == 4
+    assert alone(recipe)[0] != pytest.approx(alone(recipe)[-1], rel=0.01)  # it does learn
     for losses in (mirrored, first, second):
-        assert losses == pytest.approx(alone, abs=1e-5)
+        assert losses == pytest.approx(alone(recipe), abs=1e-5)
 
 
-def test_batch_norms_that_look_at_the_clips_of_their_own_device(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
-    alone = finish(start(videos, tmp_path / "one", "auto", recipe))[0]
+def test_batch_norms_that_look_at_the_clips_of_their_own_device(
+    videos: Path, recipe: Recipe, alone: Callable[[Recipe], list[float]], tmp_path: Path
+) -> None:
     apart = finish(start(videos, tmp_path / "two", "mirrored", recipe, cpus=2))[0]
-    assert apart == pytest.approx(alone, rel=0.5)
-    assert apart != pytest.approx(alone, rel=1e-4)
+    assert apart == pytest.approx(alone(recipe), rel=0.5)
+    assert apart != pytest.approx(alone(recipe), rel=1e-4)
 
 
-def test_a_worker_that_dies_and_all_of_them_started_again(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_worker_that_dies_and_all_of_them_started_again(
+    videos: Path, recipe: Recipe, alone: Callable[[Recipe], list[float]], tmp_path: Path
+) -> None:
     recipe = replace(recipe, batch_norm="synchronized")
-    whole = finish(start(videos, tmp_path / "whole", "auto", recipe))[0]
+    whole = alone(recipe)
     run = tmp_path / "run"
     survivor, killed = two_workers(videos, run, recipe, stop_at=3)
     finish(killed, -signal.SIGKILL)
@@ -137,6 +155,17 @@ def test_a_worker_that_dies_and_all_of_them_started_again(videos: Path, recipe: 
     first, second = (finish(process)[0] for process in two_workers(videos, run, recipe, resume=True))
     assert first == pytest.approx(whole[2:], abs=1e-5)  # from the end of the first epoch on
     assert second == pytest.approx(first, abs=1e-6)
+
+
+@pytest.mark.parametrize("error", ["Unavailable", "Aborted", "Cancelled", "Internal"])
+def test_what_tensorflow_says_of_a_worker_that_died(monkeypatch: pytest.MonkeyPatch, error: str) -> None:
+    raised = getattr(tf.errors, f"{error}Error")(None, None, "connection reset by peer")
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    with pytest.raises(TrainingError, match="another worker is gone; start all of them"), explain_lost_worker():
+        raise raised
+    monkeypatch.delenv("TF_CONFIG")
+    with pytest.raises(type(raised), match="connection reset"), explain_lost_worker():
+        raise raised
 
 
 @pytest.mark.parametrize(

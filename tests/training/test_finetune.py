@@ -159,8 +159,8 @@ def test_frozen_layers_stay_and_are_freed_from_the_top(
     assert moved(tmp_path / "frozen") == {"logits_appearance", "logits_motion"}
     learn(videos, tmp_path / "half", replace(frozen, unfreeze=(0.5, 0.99)))
     freed = moved(tmp_path / "half")
-    assert "motion_stage5_unit1_conv2" in freed
-    assert not {"appearance_conv1", "motion_conv1", "motion_stage2_unit0_conv1"} & freed
+    assert {"appearance_conv2", "motion_conv2"} <= freed
+    assert not {"appearance_conv1", "appearance_conv1_bn", "motion_conv1", "motion_conv1_bn"} & freed
 
 
 def test_gradients_of_several_steps_are_one(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_weights_that_are_no_numbers_replace_no_good_ones(
     class Poison(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
             if self.params["steps"] == batch + 1 and (run / "history.csv").read_text().count("\n") > 1:
-                self.model.get_layer("logits_motion").kernel.assign(np.full((32, 2), np.nan))
+                self.model.get_layer("logits_motion").kernel.assign(np.full((8, 2), np.nan))
 
     with pytest.raises(TrainingError, match=r"weights are non-finite \(epoch 2\).*--learning-rate"):
         finetune(videos / "set.csv", run, replace(recipe, epochs=4), callbacks=[Poison()])

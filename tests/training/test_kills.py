@@ -132,6 +132,16 @@ def test_a_run_that_was_killed_is_resumed(changes: Callable[[str], list[str]], c
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_run_of_any_kind_that_was_killed_is_resumed(
+    changes: Callable[[str], list[str]], check: Callable[..., None], kind: str
+) -> None:
+    """At every 20th write: a sample of the next test."""
+    for moment in range(7, len(changes(kind)) + 1, 20):
+        check(kind, moment)
+
+
+@pytest.mark.kills
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_run_that_was_killed_at_any_write_is_resumed(
     changes: Callable[[str], list[str]], check: Callable[..., None], kind: str
 ) -> None:
