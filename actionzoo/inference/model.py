@@ -19,7 +19,7 @@ from actionzoo.hub.keras_file import check_spec
 from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window
-from actionzoo.inference.clips import Clip, checked_windows, cut_clips
+from actionzoo.inference.clips import Array, Clip, checked_windows, cut_clips
 from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, LayerEngine, check_scores, load_engine
 from actionzoo.inference.layer_features import Features
 from actionzoo.inference.live import NewestClip
@@ -33,8 +33,6 @@ from actionzoo.video.sampling import flip
 
 if TYPE_CHECKING:
     import keras
-
-Array = npt.NDArray[Any]
 
 
 class Model:
@@ -177,10 +175,9 @@ class Model:
             if on_window is not None:
                 on_window(windows[-1])
         whole = np.sum([found.total for found in sums], axis=0) / sum(found.clips for found in sums)
-        timing_s = {**timer.seconds, "total": time.perf_counter() - begun}
         return Answer(
             source_name(source), self.name, seen.frames, seen.fps, seen.duration_s(), self._best(whole, top_k),
-            tuple(windows), timing_s, seen.warnings,
+            tuple(windows), {**timer.seconds, "total": time.perf_counter() - begun}, seen.warnings,
         )  # fmt: skip
 
     def predict_batch(self, videos: Iterable[Video], top_k: int = 5, *, fps: float | None = None) -> list[Answer]:
