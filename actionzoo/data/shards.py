@@ -2,7 +2,7 @@
 
 A record is a `tf.train.Example` of one video:
 
-    name, label, class          bytes, int64, bytes
+    name, label, class          bytes, int64 (index of the class), bytes (its name)
     group, split                bytes; empty where nobody knows
     times                       float, seconds of each frame
     height, width               int64, pixels
@@ -51,7 +51,10 @@ HEADER, FOOTER = 12, 4
 
 @dataclass(frozen=True)
 class RecordFacts:
-    """One video of a shard: what it is, how long, and where in the file its data lies."""
+    """One video of a shard: what it is, how long, and where in the file its data lies.
+
+    These names are those of the manifest, where `label` is the index of the class.
+    """
 
     name: str
     label: int
@@ -122,17 +125,24 @@ def record_facts(
 
 def open_shards(place: str | Path) -> ShardSource | None:
     """The shards at a place, or `None` if it is no place of shards. Raises what ShardSource raises."""
-    if is_address(place) or (Path(place) / MANIFEST).is_file():
-        return ShardSource(place)
-    if (Path(place) / PLAN).is_file():
+    away = is_address(place)
+    there = open_storage(place).names() if away else {name for name in (MANIFEST, PLAN) if Path(place, name).is_file()}
+    if PLAN in there and MANIFEST not in there:
         raise DataError(f"{place} holds shards that are not finished; start `actionzoo data build` again")
-    return None
+    return ShardSource(place) if away or MANIFEST in there else None
 
 
 class ShardSource:
-    """The videos of a folder of shards, or of shards on an object store; see `actionzoo.data.decoded.Source`.
+    """The videos of shards in a folder or on an object store; see `actionzoo.data.decoded.Source`.
 
-    Raises DataError if there is no manifest, or it is damaged.
+    Args:
+        place: the folder or address.
+
+    Raises:
+        DataError: there is no manifest, or it is damaged.
+        OutputError: the object store cannot be used.
+
+    >>> ShardSource("s3://bucket/kinetics").read(0).frames[10]                                   # doctest: +SKIP
     """
 
     def __init__(self, place: str | Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -335,6 +336,7 @@ def test_dask_that_is_missing_or_does_not_answer(
 
 def test_object_stores_whose_client_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("S3_ENDPOINT", raising=False)
+    monkeypatch.delitem(import_module("fsspec.registry")._registry, "s3", raising=False)  # of another test
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(OutputError, match=r"s3://bucket/x: Install s3fs .* pip install 'actionzoo\[io\]'"):
         open_shards("s3://bucket/x")
