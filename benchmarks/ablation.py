@@ -78,7 +78,7 @@ def scores_of(name: str, fold: int, seed: int, data: VideoDataset, work: Path) -
 
 
 def summarise(data: VideoDataset, work: Path) -> dict[str, Any]:
-    """Accuracy in percent of each network and of the single streams, with standard errors and gains over late fusion."""
+    """Accuracy in percent of each network and of single streams, with standard errors and gains over late fusion."""
     correct = {name: _correct(name, "answer", data, work) for name in NETWORKS}
     correct = {stream: _correct("late", stream, data, work) for stream in ("appearance", "motion")} | correct
     groups = np.array([video.group for video in data.videos])
