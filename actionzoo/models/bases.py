@@ -45,17 +45,7 @@ class Base:
 
 
 def get_base(name: str, channel_factor: float, strides: str, dropout: dict[str, float]) -> Base:
-    """Define a base network.
-
-    Args:
-        name: of `STREAM_BASES`.
-        channel_factor: factor on all numbers of channels.
-        strides: of ResNets, see `actionzoo.models.resnet.ResNetSpec`.
-        dropout: rate before the classifier, by stream.
-
-    Raises:
-        ValueError: an argument has an unknown value.
-    """
+    """The base network `name` of `STREAM_BASES`; `dropout` is the rate before the classifier, by stream."""
     check_choice("base", name, STREAM_BASES)
     spec = resnet.ResNetSpec(50 if name == "vgg16" else int(name.removeprefix("resnet")), channel_factor, strides)
     if name == "vgg16":

@@ -26,14 +26,6 @@ DEFAULT_SIZES = {"num_frames": 5, "height": 224, "width": 224}
 Shape = tuple[int | None, ...]
 Use = Literal["fuse", "features", "visualise"]
 
-_GLOBAL_POOLS = (
-    layers.GlobalAveragePooling1D,
-    layers.GlobalAveragePooling2D,
-    layers.GlobalAveragePooling3D,
-    layers.GlobalMaxPooling1D,
-    layers.GlobalMaxPooling2D,
-    layers.GlobalMaxPooling3D,
-)
 _BORDERS = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D)
 _PLUMBING = (*_BORDERS, FoldTime, UnfoldTime, layers.InputLayer, layers.Rescaling, layers.Reshape, layers.Dropout)
 _FUSABLE = re.compile(r"(appearance|motion)_(relu\d(_\d)?|stage\d_unit\d+_relu)|logits_(appearance|motion)")
@@ -279,7 +271,7 @@ def _see(layer: keras.Operation, sources: list[_View], before: tuple[int, ...], 
         over_time = layer.pool_size[0] > 1
         view = _through_window(widest, layer.pool_size[0], layer.strides[0])
         return replace(view, pooled=widest.pooled or over_time, windowed=over_time and view.frames < math.inf)
-    if isinstance(layer, _GLOBAL_POOLS) or before[1:2] != after[1:2]:
+    if type(layer).__name__.startswith("Global") or before[1:2] != after[1:2]:
         return replace(widest, place="gone", frames=math.inf, pooled=True)
     return widest
 

@@ -84,19 +84,7 @@ def start_towers(
     stack_length: int,
     preprocessing: str,
 ) -> tuple[dict[str, keras.KerasTensor], list[Tower]]:
-    """The inputs of streams by name, and a tower on the preprocessed input of each.
-
-    Args:
-        streams: `"appearance"`, `"motion"` or both.
-        num_frames: length of a clip, T; `None` for any.
-        height: of the input, in pixels; `None` for any.
-        width: of the input, in pixels; `None` for any.
-        stack_length: flow fields per flow stack, L.
-        preprocessing: of appearance, `"caffe"` (the papers) or `"torchvision"`.
-
-    Raises:
-        ValueError: a size is too small, or the preprocessing unknown.
-    """
+    """The inputs of `streams` by name, and a tower on the preprocessed input of each. Raises ValueError."""
     clips, towers = {}, []
     for stream in streams:
         if stream == "appearance":

@@ -38,7 +38,7 @@ def open_camera(number: int) -> Iterator[cv2.VideoCapture]:
         capture.release()
 
 
-def camera_pictures(number: int, capture: cv2.VideoCapture) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+def camera_frames(number: int, capture: cv2.VideoCapture) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """The frames of an open camera.
 
     Yields:
@@ -49,12 +49,12 @@ def camera_pictures(number: int, capture: cv2.VideoCapture) -> Iterator[tuple[fl
     """
     first: float | None = None
     while True:
-        taken, picture = capture.read()
+        taken, frame = capture.read()
         now = time.monotonic()
         first = now if first is None else first
         if not taken:
             raise BrokenVideoError(number, f"camera {number} stopped at {now - first:.2f} s; check its cable")
-        yield now - first, np.asarray(picture, np.uint8)
+        yield now - first, np.asarray(frame, np.uint8)
 
 
 @contextmanager

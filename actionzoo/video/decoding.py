@@ -39,7 +39,7 @@ _MOST_SEARCHES = 1 << 18
 _COUNTED = ("avi", "mov,mp4,m4a,3gp,3g2,mj2")
 
 
-def pictures(video: OpenVideo, damaged: Damaged | None = None) -> Iterator[tuple[float, av.VideoFrame]]:
+def decode_frames(video: OpenVideo, damaged: Damaged | None = None) -> Iterator[tuple[float, av.VideoFrame]]:
     """Decode the frames of a video.
 
     Args:
@@ -73,12 +73,12 @@ class _Decoding:
     def run(self) -> Iterator[tuple[float, av.VideoFrame]]:
         clock = Clock(self._rate)
         for packet in self._demuxed():
-            for picture in self._decoded(packet):
-                check_size(self._video.source, picture.width, picture.height)
-                time = clock.read(picture)
-                self._look_at(picture, time)
+            for frame in self._decoded(packet):
+                check_size(self._video.source, frame.width, frame.height)
+                time = clock.read(frame)
+                self._look_at(frame, time)
                 self._time = time
-                yield time, picture
+                yield time, frame
         self._look_at_end()
         if self._time is None:
             raise self._sign or NotAVideoError(self._video.source, "has no pictures that can be decoded")
@@ -138,11 +138,11 @@ class _Decoding:
             self._tell_damage()
         self._suspicious = _SUSPICIOUS_FRAMES
 
-    def _look_at(self, picture: av.VideoFrame, time: float) -> None:
+    def _look_at(self, frame: av.VideoFrame, time: float) -> None:
         gap = (time - (self._time or 0.0)) * self._rate
         longest = _GAP_FRAMES if self._suspicious else max(_JUMP_FRAMES, _JUMP_S * self._rate)
         self._suspicious = max(0, self._suspicious - 1)
-        if picture.is_corrupt or (self._format in _TIMED_ONLY and gap > longest):
+        if frame.is_corrupt or (self._format in _TIMED_ONLY and gap > longest):
             self._tell_damage()
 
     def _look_at_end(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from actionzoo.errors import VideoNotFoundError
-from actionzoo.video.stills import PICTURE_SUFFIXES, is_animated_webp, is_frame_folder
+from actionzoo.video.stills import IMAGE_SUFFIXES, is_animated_webp, is_frame_folder
 
 __all__ = ["VIDEO_SUFFIXES", "is_frame_folder", "videos_below"]
 
@@ -35,7 +35,7 @@ def videos_below(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def _videos(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
-    pictures = False
+    images = False
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
@@ -48,8 +48,8 @@ def _videos(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
             elif suffix in VIDEO_SUFFIXES or (suffix == ".webp" and is_animated_webp(Path(entry.path))):
                 yield entry.path
             else:
-                pictures = pictures or suffix in PICTURE_SUFFIXES
-    if pictures and is_frame_folder(folder):
+                images = images or suffix in IMAGE_SUFFIXES
+    if images and is_frame_folder(folder):
         yield folder
 
 

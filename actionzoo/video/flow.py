@@ -161,7 +161,7 @@ class _FlowPool:
     ) -> None:
         """`pairs` is the number of pairs, if it is known."""
         if method not in _BUILDERS:
-            raise ValueError(f"unknown flow method {method!r}; known are {', '.join(METHODS)}")
+            raise ValueError(f"unknown flow method {method!r}; there are {', '.join(METHODS)}")
         self.workers = max(1, workers or _cores())
         self._threads_a_pair = max(1, self.workers // pairs) if pairs else 1
         self._build = _BUILDERS[method]

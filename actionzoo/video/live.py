@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from types import TracebackType
 
+from actionzoo.video.geometry import Size
 from actionzoo.video.opening import Source
-from actionzoo.video.picture import Size
 from actionzoo.video.reader import Frame, read_frames
 
 _STOP_WAIT_S = 2.0

@@ -56,25 +56,25 @@ class Frames:
             raise NotAVideoError(self, f"an array of frames is (frames, height, width, 3), not {images.shape}")
         if not len(images):
             raise NotAVideoError(self, "there are none; give at least one")
-        self._check_picture(images[0])
+        self._check_frame(images[0])
         return images
 
     def _checked_list(self, images: Sequence[ArrayLike]) -> list[NDArray[np.uint8]]:
         if any(isinstance(image, str | bytes) for image in images):
             raise NotAVideoError(self, "a list holds the frames of one video; for several videos use `predict_batch`")
-        pictures = [np.asarray(image) for image in images]
-        if not pictures:
+        frames = [np.asarray(image) for image in images]
+        if not frames:
             raise NotAVideoError(self, "there are none; give at least one")
-        for picture in pictures:
-            self._check_picture(picture)
-            if picture.shape != pictures[0].shape:
+        for frame in frames:
+            self._check_frame(frame)
+            if frame.shape != frames[0].shape:
                 raise NotAVideoError(
-                    self, f"frames of one video have one size, not {pictures[0].shape} and {picture.shape}"
+                    self, f"frames of one video have one size, not {frames[0].shape} and {frame.shape}"
                 )
-        return pictures
+        return frames
 
-    def _check_picture(self, picture: NDArray[Any]) -> None:
-        shape = picture.shape
+    def _check_frame(self, frame: NDArray[Any]) -> None:
+        shape = frame.shape
         if len(shape) != 3 or shape[-1] != 3 or 0 in shape:
             hint = ""
             if len(shape) == 3 and shape[0] == 3:
@@ -82,8 +82,8 @@ class Frames:
             elif len(shape) == 3 and shape[-1] == 4:
                 hint = "; leave out the fourth channel: `frames[..., :3]`"
             raise NotAVideoError(self, f"each frame is (height, width, 3), not {shape}{hint}")
-        if picture.dtype != np.uint8:
-            raise NotAVideoError(self, f"frames are RGB in 0..255 of type uint8, not {picture.dtype}; convert them")
+        if frame.dtype != np.uint8:
+            raise NotAVideoError(self, f"frames are RGB in 0..255 of type uint8, not {frame.dtype}; convert them")
 
 
 def open_memory(source: bytes | bytearray | memoryview | BinaryIO) -> AbstractContextManager[BinaryIO]:

@@ -155,10 +155,11 @@ def _open_file(source: Source) -> AbstractContextManager[BinaryIO]:
 
 
 def _open_container(source: Source, file: BinaryIO) -> av.container.InputContainer:
+    # Motion JPEG begins like an image, for which FFmpeg would take it.
+    motion_jpeg = isinstance(source, str | os.PathLike) and os.fspath(source).lower().endswith((".mjpeg", ".mjpg"))
+    known = {"format": "mjpeg"} if motion_jpeg else {}
     try:
-        return _opened(
-            file, format=_format_of(source), container_options={"protocol_whitelist": "none"}, buffer_size=1 << 16
-        )
+        return _opened(file, container_options={"protocol_whitelist": "none"}, buffer_size=1 << 16, **known)
     except av.error.FFmpegError:
         raise _why_not_a_video(source, file) from None
     except OSError as error:
@@ -168,12 +169,6 @@ def _open_container(source: Source, file: BinaryIO) -> av.container.InputContain
 def _opened(what: BinaryIO | str, **options: Any) -> av.container.InputContainer:
     bounds = {"max_pixels": str(MAX_PIXELS)}
     return cast(av.container.InputContainer, av.open(what, mode="r", options=bounds, **_LENIENT, **options))
-
-
-def _format_of(source: Source) -> str | None:
-    """The format of files that FFmpeg mistakes: Motion JPEG begins like an image."""
-    motion_jpeg = isinstance(source, str | os.PathLike) and os.fspath(source).lower().endswith((".mjpeg", ".mjpg"))
-    return "mjpeg" if motion_jpeg else None
 
 
 def _why_not_a_video(source: Source, file: BinaryIO) -> VideoError:

@@ -13,14 +13,15 @@ from typing import NamedTuple, TypeVar
 import av
 import cv2
 import numpy as np
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from actionzoo.errors import source_name
-from actionzoo.video.camera import camera_pictures, open_camera
-from actionzoo.video.decoding import Damaged, pictures
+from actionzoo.video.camera import camera_frames, open_camera
+from actionzoo.video.decoding import Damaged, decode_frames
+from actionzoo.video.geometry import Converter, Geometry, Size, wanted_size
 from actionzoo.video.memory import Frames
 from actionzoo.video.opening import Source, camera_number, check_size, open_video
-from actionzoo.video.picture import Converter, Geometry, Size, wanted_size
 from actionzoo.video.stills import Stills, open_stills
 from actionzoo.video.timing import declared_duration, frame_rate, on_grid
 
@@ -80,7 +81,7 @@ def probe(source: Source) -> VideoInfo:
             width, height = (int(capture.get(what)) for what in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
             return VideoInfo(str(source), width, height, float(capture.get(cv2.CAP_PROP_FPS)) or 30.0, None)
     with open_video(source) as video:
-        _, first = next(pictures(video, damaged=lambda error: None))
+        _, first = next(decode_frames(video, damaged=lambda error: None))
         height, width = Geometry.of(video.stream, first).shown(first.height, first.width)
         duration_s = declared_duration(video.container, video.stream)
         return VideoInfo(source_name(source), width, height, frame_rate(video.stream), duration_s)
@@ -137,12 +138,10 @@ def _read_file(
     stills = _stills(source)
     if stills is not None:
         decoded = ((time, av.VideoFrame.from_ndarray(image, "rgb24")) for time, image in stills.timed())
-        yield from _converted(decoded, lambda first: Converter(first, size), fps, seen)
+        yield from _converted(decoded, None, fps, size, seen)
         return
     with open_video(source) as video:
-        yield from _converted(
-            pictures(video, damaged), lambda first: Converter(first, size, Geometry.of(video.stream, first)), fps, seen
-        )
+        yield from _converted(decode_frames(video, damaged), video.stream, fps, size, seen)
 
 
 def _stills(source: Source) -> Stills | None:
@@ -155,29 +154,30 @@ def _stills(source: Source) -> Stills | None:
 
 def _converted(
     decoded: Iterator[tuple[float, av.VideoFrame]],
-    converter: Callable[[av.VideoFrame], Converter],
+    stream: VideoStream | None,
     fps: float | None,
+    size: Size | None,
     seen: _Seen | None,
 ) -> Generator[Frame]:
     """The frames that a rate of `fps` keeps, as arrays of one size."""
     if seen is not None:
         decoded = _reporting(decoded, seen)
     convert: Converter | None = None
-    for time, picture in decoded if fps is None else on_grid(decoded, fps):
-        convert = convert or converter(picture)
-        yield Frame(time, convert(picture))
+    for time, frame in decoded if fps is None else on_grid(decoded, fps):
+        convert = convert or Converter(frame, size, Geometry() if stream is None else Geometry.of(stream, frame))
+        yield Frame(time, convert(frame))
 
 
-def _reporting(pictures: Iterator[tuple[float, _T]], seen: _Seen) -> Generator[tuple[float, _T]]:
-    for time, picture in pictures:
+def _reporting(frames: Iterator[tuple[float, _T]], seen: _Seen) -> Generator[tuple[float, _T]]:
+    for time, frame in frames:
         seen(time)
-        yield time, picture
+        yield time, frame
 
 
 def _read_camera(number: int, fps: float | None, size: Size | None) -> Generator[Frame]:
     with open_camera(number) as capture:
-        pictures = camera_pictures(number, capture)
-        for time, picture in pictures if fps is None else on_grid(pictures, fps):
-            height, width = wanted_size((picture.shape[0], picture.shape[1]), size)
-            image = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        frames = camera_frames(number, capture)
+        for time, frame in frames if fps is None else on_grid(frames, fps):
+            height, width = wanted_size((frame.shape[0], frame.shape[1]), size)
+            image = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
             yield Frame(time, np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))

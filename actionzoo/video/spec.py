@@ -99,8 +99,8 @@ class InputSpec:
     def __post_init__(self) -> None:
         if self.resize not in ("fit", "stretch"):
             raise ValueError(f"resize is 'fit' or 'stretch', not {self.resize!r}")
-        sizes = {name: getattr(self, name) for name in ("height", "width", "num_frames", "stride", "stack_length")}
-        for name, value in sizes.items():
+        for name in ("height", "width", "num_frames", "stride", "stack_length"):
+            value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 4096:
                 raise ValueError(f"{name} is a whole number from 1 to 4096, not {value!r}")
         if isinstance(self.fps, bool) or not isinstance(self.fps, int | float) or not 0 < self.fps <= 1000:

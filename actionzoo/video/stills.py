@@ -21,7 +21,7 @@ from actionzoo.video.opening import MAX_PIXELS, Source
 FOLDER_FPS = 25.0
 """Frames per second of a folder of images by default, as in FFmpeg."""
 
-PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _NUMBERED = re.compile(r"^(.*?)(\d+)$")
 
 
@@ -70,17 +70,17 @@ def is_frame_folder(folder: str | os.PathLike[str]) -> bool:
     >>> is_frame_folder(".")
     False
     """
-    return len(_numbered_pictures(folder)) > 1
+    return len(_numbered_images(folder)) > 1
 
 
-def _numbered_pictures(folder: str | os.PathLike[str]) -> list[Path]:
+def _numbered_images(folder: str | os.PathLike[str]) -> list[Path]:
     """The images in order of their numbers; none if they have several names, or there are subfolders."""
     found: list[tuple[int, Path]] = []
     names = set()
     with os.scandir(folder) as entries:
         for entry in entries:
             path = Path(entry.path)
-            if entry.name.startswith(".") or path.suffix.lower() not in PICTURE_SUFFIXES:
+            if entry.name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES:
                 if entry.is_dir() and not entry.name.startswith("."):
                     return []
                 continue
@@ -106,12 +106,12 @@ class FrameFolder:
 
     def __init__(self, folder: str | os.PathLike[str], fps: float = FOLDER_FPS) -> None:
         self._folder, self.fps = Path(folder), fps
-        self._paths: Sequence[Path] = _numbered_pictures(folder)
+        self._paths: Sequence[Path] = _numbered_images(folder)
         if not 0 < fps < math.inf:
             raise NotAVideoError(folder, f"a folder of pictures is shown at a rate above 0, not {fps}")
         if not self._paths:
             raise NotAVideoError(folder, "has no numbered images; name a folder of img_00001.jpg and so on")
-        self.height, self.width = self._picture(self._paths[0]).shape[:2]
+        self.height, self.width = self._image(self._paths[0]).shape[:2]
         self.duration_s = len(self._paths) / fps
 
     def __str__(self) -> str:
@@ -119,9 +119,9 @@ class FrameFolder:
 
     def timed(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         for index, path in enumerate(self._paths):
-            yield index / self.fps, self._picture(path)
+            yield index / self.fps, self._image(path)
 
-    def _picture(self, path: Path) -> NDArray[np.uint8]:
+    def _image(self, path: Path) -> NDArray[np.uint8]:
         try:
             data = np.frombuffer(path.read_bytes(), np.uint8)
             image = cv2.imdecode(data, cv2.IMREAD_COLOR)

@@ -59,10 +59,10 @@ class Clock:
         self._time: float | None = None
         self._origin = 0.0
 
-    def read(self, picture: av.VideoFrame) -> float:
+    def read(self, frame: av.VideoFrame) -> float:
         """Seconds since the first frame; a frame without a timestamp comes one step after the frame before."""
-        stamp = picture.dts if picture.pts is None else picture.pts
-        seconds = None if stamp is None or picture.time_base is None else float(stamp * picture.time_base)
+        stamp = frame.dts if frame.pts is None else frame.pts
+        seconds = None if stamp is None or frame.time_base is None else float(stamp * frame.time_base)
         if self._time is None:
             self._time, self._origin = 0.0, seconds or 0.0
             return 0.0

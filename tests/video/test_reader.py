@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from actionzoo.errors import BrokenVideoError
 from actionzoo.video.flow import flow_stream
-from actionzoo.video.picture import Converter
+from actionzoo.video.geometry import Converter
 from actionzoo.video.reader import Frame, probe, read_frames
 from actionzoo.video.timing import on_grid
 

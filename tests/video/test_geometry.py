@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from actionzoo.video.flow_files import write_flow
-from actionzoo.video.picture import Geometry
+from actionzoo.video.geometry import Geometry
 from actionzoo.video.reader import probe, read_frames
 
 MakeVideo = Callable[..., Path]

@@ -51,13 +51,13 @@ class Geometry:
     flip_y: bool = False
 
     @classmethod
-    def of(cls, stream: VideoStream, picture: av.VideoFrame) -> Geometry:
+    def of(cls, stream: VideoStream, frame: av.VideoFrame) -> Geometry:
         """From the sample aspect ratio of the stream and the display matrix of its first frame."""
         geometry = cls(_pixel_aspect(stream))
-        matrix = _display_matrix(picture)
+        matrix = _display_matrix(frame)
         if matrix is None:
             return geometry
-        # Column x and row y of the stored picture are shown at column a x + c y and row b x + d y (plus offsets).
+        # Column x and row y of the stored frame are shown at column a x + c y and row b x + d y (plus offsets).
         a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
         transpose = abs(b) + abs(c) > abs(a) + abs(d)
         flip_x, flip_y = (c < 0, b < 0) if transpose else (a < 0, d < 0)
@@ -99,9 +99,9 @@ def _pixel_aspect(stream: VideoStream) -> Fraction:
     return aspect if Fraction(1, _WIDEST_PIXEL) <= aspect <= _WIDEST_PIXEL else Fraction(1)
 
 
-def _display_matrix(picture: av.VideoFrame) -> bytes | None:
+def _display_matrix(frame: av.VideoFrame) -> bytes | None:
     try:
-        return bytes(cast(Any, picture.side_data)["DISPLAYMATRIX"])
+        return bytes(cast(Any, frame.side_data)["DISPLAYMATRIX"])
     except KeyError:
         return None
 
@@ -121,10 +121,10 @@ class Converter:
         self._height, self._width = geometry.turned(*wanted)
         self._reformatter = VideoReformatter()
 
-    def __call__(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
-        scales = (picture.height, picture.width) != (self._height, self._width)
+    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        scales = (frame.height, frame.width) != (self._height, self._width)
         rgb = self._reformatter.reformat(
-            picture,
+            frame,
             width=self._width,
             height=self._height,
             format="rgb24",
