@@ -41,7 +41,7 @@ def save_convolutions(path: Path) -> Path:
     import keras
     from keras import layers
 
-    from actionzoo.hub.bundle import save_model
+    from actionzoo.hub.keras_models import save_model
 
     inputs = {name: keras.Input((2, 32, 48, size), name=name) for name, size in (("appearance", 3), ("motion", 4))}
     towers = []

@@ -223,7 +223,7 @@ def test_a_cache_of_another_user_is_read_and_what_is_new_is_kept_elsewhere(
         hub_cache, "is_writable", lambda folder: tmp_path / "cache" not in folder.parents and writable(folder)
     )
     assert openvino_source(resolve_model(saved)) == theirs
-    assert not own.exists()
+    assert not (own / "openvino").exists()
     save_model(network, replace(SPEC, fps=12.0), tmp_path / "other.keras")
     ours = openvino_source(resolve_model(tmp_path / "other.keras"))
     assert isinstance(ours, Path)
