@@ -51,5 +51,5 @@ def traits(decoded: DecodedVideo) -> NDArray[np.float32]:
 def _some(fields: Any) -> NDArray[Any]:
     """Some frames or fields, spread evenly."""
     chosen = np.unique(np.linspace(0, len(fields) - 1, LOOKS).round().astype(int))
-    some: NDArray[Any] = np.asarray(fields[chosen])
+    some = np.asarray(fields[chosen])
     return some if some.dtype == np.uint8 else some.astype(np.float32)

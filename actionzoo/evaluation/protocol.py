@@ -55,7 +55,7 @@ class Protocol:
 
     >>> how = Protocol(InputSpec(("push", "hug"), resize="stretch"))
     >>> how.name, how.views, how.video_format.size((240, 320))
-    ('papers', 2, (256, 342))
+    ('papers', 2, (256, 340))
     """
 
     def __init__(
