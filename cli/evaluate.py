@@ -12,8 +12,9 @@ from actionzoo.data.dataset import VideoDataset, read_dataset
 from actionzoo.data.decoded import VideoSource
 from actionzoo.data.shards import open_shards
 from actionzoo.errors import DataError
-from actionzoo.hub.openvino import load_keras, silent
+from actionzoo.hub.openvino import silent
 from actionzoo.hub.resolve import ModelFiles, resolve_model
+from actionzoo.inference.model import Model
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Group, Offline, Split, Strategy, VideosOrShards
@@ -132,7 +133,6 @@ def _write_pages(folder: Path, files: ModelFiles, page: Page, paint: int) -> Non
     """The page without paintings, which take time, and then again with them."""
     from actionzoo.visualization.gallery import paint_gallery
     from actionzoo.visualization.page import SPEEDS, confused_classes, write_page
-    from actionzoo.visualization.presets import preset_for
     from actionzoo.visualization.targets import class_target
 
     path = write_page(folder, page)
@@ -140,12 +140,10 @@ def _write_pages(folder: Path, files: ModelFiles, page: Page, paint: int) -> Non
     if not labels:
         return
     note(f"{path} is there; painting {len(labels)} classes for it ...")
-    network = load_keras(files)
-    targets = [class_target(network, files.spec, files.spec.classes[label], files.name) for label in labels]
+    model = Model(files)
+    targets = [class_target(model, files.spec.classes[label]) for label in labels]
     with bar("painting", "objective") as progress:
-        shown = paint_gallery(
-            network, files.spec, targets, SPEEDS, folder / "painted", preset=preset_for(network), progress=progress
-        )
+        shown = paint_gallery(model, targets, SPEEDS, folder / "painted", progress=progress)
         write_page(folder, replace(page, shown=list(shown)))
 
 

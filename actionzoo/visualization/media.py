@@ -10,7 +10,7 @@ import numpy as np
 from actionzoo.data.decoded import DecodedVideo
 from actionzoo.video.flow import flow_to_colour
 from actionzoo.video.spec import InputSpec
-from actionzoo.visualization.painting import Painted
+from actionzoo.visualization.painting import PaintedClip
 from actionzoo.visualization.render import animation, encoded_animation, usual_maximum
 
 SECONDS = 3.0
@@ -45,7 +45,7 @@ def clip_exhibit(decoded: DecodedVideo, fps: float, limit: int) -> str:
     return data_url(resized(frames, height), rate, limit)
 
 
-def painted_exhibit(clip: Painted, spec: InputSpec, limit: int) -> str:
+def painted_exhibit(clip: PaintedClip, spec: InputSpec, limit: int) -> str:
     """A painted clip as `actionzoo visualize` shows it, as the URL of a WebP of at most `limit` bytes."""
     return data_url(animation(clip, spec), spec.fps, limit)
 

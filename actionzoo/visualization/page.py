@@ -27,7 +27,7 @@ from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores, softmax
 from actionzoo.evaluation.shortcuts import ENOUGH, RISK, find_shortcuts
 from actionzoo.files import write_atomic
 from actionzoo.video.spec import InputSpec
-from actionzoo.visualization.gallery import Shown, read_painted
+from actionzoo.visualization.gallery import PaintedFiles, read_painted
 from actionzoo.visualization.media import clip_exhibit, painted_exhibit
 from actionzoo.visualization.sentences import NAMES, pair_sentences, percent, shortcut_sentence
 
@@ -68,7 +68,7 @@ class Page:
     source: Source
     spec: InputSpec
     facts: Mapping[str, Any]
-    shown: Sequence[Shown] = field(default=())
+    shown: Sequence[PaintedFiles] = field(default=())
 
     @property
     def scores(self) -> Scores:
@@ -186,7 +186,7 @@ def _pictures(page: Page, clips: Sequence[int]) -> dict[str, str]:
     part = min(1.0, BYTES / max(wanted, 1))
     places = {str(video.path): index for index, video in enumerate(page.source.videos)}
 
-    def exhibit_painted(each: tuple[Shown, str]) -> tuple[str, str | None]:
+    def exhibit_painted(each: tuple[PaintedFiles, str]) -> tuple[str, str | None]:
         clip = read_painted(*each)
         return _painted_key(clip.target.channel, clip.speed), painted_exhibit(
             clip, page.spec, int(part * PAINTED_BYTES)
