@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from actionzoo.names import list_models
     from actionzoo.training import Recipe, finetune
     from actionzoo.video import optical_flow
+    from actionzoo.visualization import visualize
 
 __version__ = "0.1.0.dev0"
 
@@ -38,6 +39,7 @@ _HOMES = {
     "load_model": "inference",
     "optical_flow": "video",
     "predict": "inference",
+    "visualize": "visualization",
 }
 _ROOMS = (
     "convert", "data", "errors", "evaluation", "hub", "inference", "models", "puppets", "report", "training", "video",
@@ -59,6 +61,7 @@ __all__ = [
     "models",
     "optical_flow",
     "predict",
+    "visualize",
 ]
 
 

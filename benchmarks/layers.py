@@ -25,19 +25,17 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 
 from actionzoo.data.dataset import read_dataset
 from actionzoo.figures import png
-from actionzoo.hub.keras_models import load_keras
-from actionzoo.hub.resolve import resolve_model
+from actionzoo.inference.clips import Clip
+from actionzoo.inference.model import Model, load_model
 from actionzoo.training import finetune
-from actionzoo.video.spec import InputSpec
 from actionzoo.visualization import channel_target, maximize
-from actionzoo.visualization.presets import preset_for
-from actionzoo.visualization.top_activations import LayerActivations, magnitude_tuning
+from actionzoo.visualization.top_activations import LayerActivations
+from actionzoo.visualization.tuning import magnitude_tuning
 from benchmarks._machine import machine
 from benchmarks.ablation import BATCH, OPTIONS, RECIPE, STEPS
 from benchmarks.visualize import real_clips
@@ -62,13 +60,13 @@ def trained(data: Path, work: Path) -> Path:
     return run
 
 
-def tuning(model: keras.Model, spec: InputSpec, layer: str, clips: list[Any]) -> dict[str, Any]:
+def tuning(model: Model, layer: str, clips: list[Clip]) -> dict[str, Any]:
     """How broadly the channels of a layer are tuned to the length of the flow."""
-    responder = LayerActivations(model, spec, layer)
-    usual = responder.responses(clips)
+    activations = LayerActivations(model, layer)
+    usual = activations.responses(clips)
     curves = []
     for clip in np.unique(usual.argmax(axis=0)):
-        rows = magnitude_tuning(responder, clips[clip], FACTORS)
+        rows = magnitude_tuning(activations, clips[clip], FACTORS)
         curves += [rows[:, channel] for channel in np.flatnonzero(usual.argmax(axis=0) == clip)]
     shares = [curve / curve.max() for curve in curves if curve.max() > 1e-6]
     tuned = [share for share in shares if share.min() < MATTERS]
@@ -84,12 +82,12 @@ def tuning(model: keras.Model, spec: InputSpec, layer: str, clips: list[Any]) ->
     }
 
 
-def fineness(model: keras.Model, spec: InputSpec, layer: str) -> dict[str, float]:
+def fineness(model: Model, layer: str) -> dict[str, float]:
     """The mean frequency of what channels of a layer look for, in the stream that it belongs to."""
-    count = int(model.get_layer(layer).output.shape[-1])
+    count = int(model.network.get_layer(layer).output.shape[-1])
     channels = np.linspace(0, count - 1, CHANNELS).round().astype(int)
-    targets = [channel_target(model, layer, int(channel), "the network") for channel in channels]
-    painted = maximize(model, spec, targets, ["medium"], preset=preset_for(model))
+    targets = [channel_target(model, layer, int(channel)) for channel in channels]
+    painted = maximize(model, targets, ["medium"])
     found: dict[str, float] = {}
     for name in ("appearance", "flow"):
         pictures = [getattr(clip, name) for clip in painted]
@@ -157,16 +155,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
-    files = resolve_model(trained(options.data, options.work))
-    model, spec = load_keras(files), files.spec
+    model = load_model(trained(options.data, options.work))
     found: dict[str, Any] = {"machine": machine(), "tuning": {}, "frequency": {}}
-    clips = real_clips(LayerActivations(model, spec, FUSED), options.data, CLIPS)
+    clips = real_clips(model, options.data, CLIPS)
     for layer in (*(f"motion_{stage}" for stage in STAGES), FUSED):
-        found["tuning"][layer] = tuning(model, spec, layer, clips)
+        found["tuning"][layer] = tuning(model, layer, clips)
         print(layer, found["tuning"][layer], flush=True)
     for stage in STAGES:
         for stream in ("appearance", "motion"):
-            found["frequency"][f"{stream}_{stage}"] = fineness(model, spec, f"{stream}_{stage}")
+            found["frequency"][f"{stream}_{stage}"] = fineness(model, f"{stream}_{stage}")
             print(stream, stage, found["frequency"][f"{stream}_{stage}"], flush=True)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -21,19 +21,19 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
+from scipy.special import softmax
 
 from actionzoo.data.dataset import read_dataset
 from actionzoo.data.decoded import VideoSource
-from actionzoo.hub.keras_models import load_keras
-from actionzoo.hub.resolve import resolve_model
+from actionzoo.hub.resolve import ModelFiles
+from actionzoo.inference.clips import Clip, clips_of
+from actionzoo.inference.model import Model, load_model
 from actionzoo.models import create_model
 from actionzoo.video.flow import decode_flow, encode_flow
 from actionzoo.video.spec import InputSpec
-from actionzoo.visualization import SPEEDS, Painted, channel_target, class_target, maximize
-from actionzoo.visualization.painting import stacked
-from actionzoo.visualization.presets import preset_for
+from actionzoo.visualization import SPEEDS, PaintedClip, channel_target, class_target, maximize
+from actionzoo.visualization.canvas import stacked
 from actionzoo.visualization.top_activations import LayerActivations
 from benchmarks._machine import machine
 
@@ -48,20 +48,20 @@ CHANNELS = 6
 PARTS = ("layers", "classes", "vgg")
 
 
-def real_clips(responder: LayerActivations, folder: Path, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def real_clips(model: Model, folder: Path, count: int) -> list[Clip]:
     """The clips of some videos of a set, spread evenly."""
-    source = VideoSource(read_dataset(folder), responder.spec.video_format)
+    source = VideoSource(read_dataset(folder), model.spec.video_format)
     chosen = np.linspace(0, len(source) - 1, count).round().astype(int)
-    return [clip for index in chosen for clip in responder.clips(source.read(int(index)))]
+    return [clip for index in chosen for clip in clips_of(source.read(int(index)), model.spec)]
 
 
-def measure_layer(model: keras.Model, spec: InputSpec, layer: str, real: list[Any]) -> dict[str, Any]:
+def measure_layer(model: Model, layer: str, real: list[Clip]) -> dict[str, Any]:
     """How often channels of a layer pass, and the ratios."""
-    usual = LayerActivations(model, spec, layer).responses(real)
+    usual = LayerActivations(model, layer).responses(real)
     live = np.flatnonzero(usual.max(axis=0) > 1e-6)
     channels = live[np.linspace(0, len(live) - 1, CHANNELS).round().astype(int)]
-    targets = [channel_target(model, layer, int(channel), "mini") for channel in channels]
-    painted = maximize(model, spec, targets, ["medium"], preset=preset_for(model))
+    targets = [channel_target(model, layer, int(channel)) for channel in channels]
+    painted = maximize(model, targets, ["medium"])
     values = np.array([clip.response for clip in painted])
     mean, best = values / usual[:, channels].mean(axis=0), values / usual[:, channels].max(axis=0)
     return {
@@ -73,23 +73,23 @@ def measure_layer(model: keras.Model, spec: InputSpec, layer: str, real: list[An
     }
 
 
-def measure_class(model: keras.Model, spec: InputSpec, name: str) -> dict[str, Any]:
+def measure_class(model: Model, label: str) -> dict[str, Any]:
     """Probabilities, how much the flow changes, and seconds, of a class at all speeds."""
     since = time.perf_counter()
-    painted = maximize(model, spec, [class_target(model, spec, name, "mini")], list(SPEEDS), preset=preset_for(model))
+    painted = maximize(model, [class_target(model, label)], list(SPEEDS))
     seconds = time.perf_counter() - since
     rows: dict[str, Any] = {"seconds": round(seconds, 1)}
     for clip in painted:
         assert clip.flow is not None
         rows[clip.speed] = {
-            "probability": [round(chance, 4) for chance in probabilities(model, spec, clip)],
+            "probability": [round(chance, 4) for chance in probabilities(model, clip)],
             "change": round(float(np.abs(np.diff(clip.flow, axis=0)).mean()), 3),
             "high_frequencies": round(high_frequencies(clip.flow), 3),
         }
     return rows
 
 
-def probabilities(model: keras.Model, spec: InputSpec, clip: Painted) -> list[float]:
+def probabilities(model: Model, clip: PaintedClip) -> list[float]:
     """Of the class: as painted, from 8 bits, and moved by a pixel."""
     assert clip.appearance is not None
     assert clip.flow is not None
@@ -98,11 +98,10 @@ def probabilities(model: keras.Model, spec: InputSpec, clip: Painted) -> list[fl
     given.append((np.roll(clip.appearance, 1, axis=2), np.roll(coded, 1, axis=2)))
     batch = {
         "appearance": np.stack([frames for frames, _ in given]).astype(np.float32),
-        "motion": np.asarray(stacked(np.stack([flow for _, flow in given]), spec)),
+        "motion": np.asarray(stacked(np.stack([flow for _, flow in given]), model.spec)),
     }
-    logits = np.asarray(model.predict_on_batch(batch))
-    chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return [float(value) for value in (chances / chances.sum(axis=1, keepdims=True))[:, clip.target.channel]]
+    logits = np.asarray(model.network.predict_on_batch(batch))
+    return [float(value) for value in softmax(logits, axis=1)[:, clip.target.channel]]
 
 
 def high_frequencies(flow: np.ndarray) -> float:
@@ -141,10 +140,11 @@ def _row(cells: Sequence[object]) -> str:
 def measure_vgg() -> dict[str, Any]:
     """Seconds for a channel of the fusion of VGG-16 at 224 pixels, three speeds; of random weights, so only seconds."""
     spec = InputSpec(("a", "b"), 224, 224, num_frames=1, stack_length=10)
-    model = create_model("two_stream_vgg16", 2, 1, fusion="conv", temporal_fusion="none")
-    layer = next(layer.name for layer in reversed(model.layers) if layer.name.startswith("fusion"))
+    model = Model(ModelFiles("VGG-16", spec))
+    model.network = create_model("two_stream_vgg16", 2, 1, fusion="conv", temporal_fusion="none")
+    layer = next(layer.name for layer in reversed(model.network.layers) if layer.name.startswith("fusion"))
     since = time.perf_counter()
-    maximize(model, spec, [channel_target(model, layer, 21, "VGG-16")], list(SPEEDS), preset=preset_for(model))
+    maximize(model, [channel_target(model, layer, 21)], list(SPEEDS))
     return {"layer": layer, "clips": len(SPEEDS), "seconds": round(time.perf_counter() - since)}
 
 
@@ -156,21 +156,20 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    files = resolve_model("mini")
-    model, spec = load_keras(files), files.spec
+    model = load_model("mini")
     kept = json.loads(options.json.read_text("utf-8")) if options.json and options.json.exists() else {}
     found: dict[str, Any] = kept | {"machine": machine()}
     if "layers" in options.parts:
-        real = real_clips(LayerActivations(model, spec, LAYERS[0]), options.real, options.videos)
+        real = real_clips(model, options.real, options.videos)
         found |= {"clips": len(real), "layers": {}}
         for layer in LAYERS:
-            found["layers"][layer] = measure_layer(model, spec, layer, real)
+            found["layers"][layer] = measure_layer(model, layer, real)
             print(layer, found["layers"][layer], flush=True)
     if "classes" in options.parts:
         found["classes"] = {}
-        for name in spec.classes:
-            found["classes"][name] = measure_class(model, spec, name)
-            print(name, found["classes"][name], flush=True)
+        for label in model.spec.classes:
+            found["classes"][label] = measure_class(model, label)
+            print(label, found["classes"][label], flush=True)
     if "vgg" in options.parts:
         found["vgg"] = measure_vgg()
         print(found["vgg"], flush=True)

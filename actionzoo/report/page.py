@@ -29,7 +29,7 @@ from actionzoo.files import write_atomic
 from actionzoo.report.figures import LABELLED, draw_classes, draw_reliability
 from actionzoo.report.media import clip_url, data_url
 from actionzoo.report.sentences import NAMES, pair_sentences, separations, shortcut_sentence
-from actionzoo.visualization.gallery import Shown, read_painted
+from actionzoo.visualization.gallery import PaintedFiles, read_painted
 from actionzoo.visualization.render import animation
 
 PAGE = "index.html"
@@ -69,13 +69,13 @@ class Page:
         wanted = len(self.to_paint) * len(SPEEDS) * PAINTED_BYTES + len(self._clips) * CLIP_BYTES
         self._share = min(1.0, BYTES / max(wanted, 1))
 
-    def write(self, folder: Path, shown: Sequence[Shown] = ()) -> Path:
+    def write(self, folder: Path, shown: Sequence[PaintedFiles] = ()) -> Path:
         """Write `index.html` atomically into a folder that is there. Raises OutputError, and OSError as `render`."""
         path = folder / PAGE
         write_atomic(path, self.render(shown).encode("utf-8", "backslashreplace"))
         return path
 
-    def render(self, shown: Sequence[Shown] = ()) -> str:
+    def render(self, shown: Sequence[PaintedFiles] = ()) -> str:
         """The HTML; `shown` is what `paint_gallery` painted. Raises OSError if a painted clip cannot be read."""
         pictures = self._clip_urls | self._painted_urls(shown)
         painted = {each.target.channel: each for each in shown}
@@ -130,7 +130,7 @@ class Page:
             urls = threads.map(url, self._clips)
             return {f"video-{clip}": found for clip, found in zip(self._clips, urls, strict=True) if found is not None}
 
-    def _painted_urls(self, shown: Sequence[Shown]) -> dict[str, str]:
+    def _painted_urls(self, shown: Sequence[PaintedFiles]) -> dict[str, str]:
         """URLs of the paintings, by key."""
         painted = [(each, speed) for each in shown for speed in each.responses]
         spec, limit = self._result.model.spec, int(self._share * PAINTED_BYTES)

@@ -8,8 +8,8 @@ from pathlib import Path
 from actionzoo.evaluation.evaluating import EvaluationResult
 from actionzoo.report.files import write_files
 from actionzoo.report.page import SPEEDS, Page
-from actionzoo.visualization.gallery import Progress, Shown, paint_gallery
-from actionzoo.visualization.presets import preset_for
+from actionzoo.visualization.gallery import PaintedFiles, paint_gallery
+from actionzoo.visualization.painter import Progress
 from actionzoo.visualization.targets import class_target
 
 PAINTED = "painted"
@@ -54,8 +54,9 @@ def write_report(
     return path
 
 
-def _paint(result: EvaluationResult, classes: Sequence[int], folder: Path, progress: Progress | None) -> list[Shown]:
-    model, network = result.model, result.model.network
-    targets = [class_target(network, model.spec, model.spec.classes[index], model.name) for index in classes]
-    preset = preset_for(network)
-    return list(paint_gallery(network, model.spec, targets, SPEEDS, folder, preset=preset, progress=progress))
+def _paint(
+    result: EvaluationResult, classes: Sequence[int], folder: Path, progress: Progress | None
+) -> list[PaintedFiles]:
+    model = result.model
+    targets = [class_target(model, model.spec.classes[index]) for index in classes]
+    return list(paint_gallery(model, targets, SPEEDS, folder, progress=progress))

@@ -17,11 +17,12 @@ from scipy.special import softmax
 
 from actionzoo.data.decoded import DecodedVideo
 from actionzoo.errors import ModelError
-from actionzoo.evaluation.protocol import Protocol
-from actionzoo.evaluation.scores import STREAMS
+from actionzoo.inference.clips import Clip
+from actionzoo.inference.model import Model
 from actionzoo.models.graph import layer_output
 from actionzoo.video.sampling import clip_centres
-from actionzoo.video.spec import InputSpec
+from actionzoo.visualization.targets import last_layer
+from actionzoo.visualization.top_activations import LayerActivations
 
 FULL = ("relu6", "relu7")
 """Fully connected layers of VGG: convolutions, but each sees nearly the whole picture."""
@@ -32,93 +33,79 @@ class Attribution:
     """Where a clip of a video speaks for a class.
 
     Attributes:
-        label: the class's index.
+        class_index: of the class.
         probability: of it, for this clip.
-        frames: of the recording, `(T,)`, that the clip shows.
-        appearance: `(T, height, width, 3)` uint8.
-        motion: `(T, height, width, 2L)` float32.
+        frames: of the video, `(T,)`, that the clip shows.
+        clip: what the network saw.
         maps: by stream, `(T, height, width)`, as `grad_cam` gives them.
     """
 
-    label: int
+    class_index: int
     probability: float
     frames: tuple[int, ...]
-    appearance: np.ndarray
-    motion: np.ndarray
+    clip: Clip
     maps: dict[str, np.ndarray]
 
 
 def explain_clip(
-    model: keras.Model,
-    spec: InputSpec,
-    decoded: DecodedVideo,
-    label: int | None = None,
-    layers: Mapping[str, str] | None = None,
+    model: Model, video: DecodedVideo, class_index: int | None = None, layers: Mapping[str, str] | None = None
 ) -> Attribution:
-    """Grad-CAM of the clip of a video whose answer is surest.
+    """Grad-CAM of the clip of a video in which a class has the highest probability.
 
     Args:
         model: a network of the zoo; it runs on TensorFlow.
-        spec: what it looks at.
-        decoded: the video in the spec's form.
-        label: the class; by default the network's answer for the whole video. The clip is the one in which this class
-            has the highest probability.
+        video: in the format of the model's spec.
+        class_index: by default of the network's answer for the whole video.
         layers: as for `grad_cam`.
 
-    Raises ModelError as `grad_cam` does.
+    Raises:
+        ModelError: as for `grad_cam`.
     """
-    clips = list(Protocol(spec, "windows", views=1).clips(decoded))
-    logits = np.concatenate([_logits(model, clip) for clip in clips])
-    label = int(logits.mean(axis=0).argmax()) if label is None else label
-    chances = softmax(logits.astype(np.float64), axis=1)[:, label]
-    best = int(chances.argmax())
-    appearance, motion = clips[best]
-    centres = clip_centres(len(decoded.frames), spec.clip)
-    maps = grad_cam(model, {"appearance": appearance, "motion": motion}, label, layers)
-    frames = tuple(int(frame) for frame in centres[best])
-    return Attribution(label, float(chances[best]), frames, appearance, motion, maps)
+    scores = LayerActivations(model, last_layer(model.network))
+    clips = scores.clips(video)
+    logits = scores.maps(clips)
+    index = int(logits.mean(axis=0).argmax()) if class_index is None else class_index
+    probabilities = softmax(logits, axis=1)[:, index]
+    best = int(probabilities.argmax())
+    frames = tuple(clip_centres(len(video.frames), model.spec.clip)[best].tolist())
+    given = {"appearance": clips[best].appearance, "motion": clips[best].motion}
+    return Attribution(index, float(probabilities[best]), frames, clips[best], grad_cam(model, given, index, layers))
 
 
-def _logits(model: keras.Model, clip: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    given = dict(zip(STREAMS, clip, strict=True))
-    batch = {tensor.name: given[tensor.name][None].astype(np.float32) for tensor in model.inputs}
-    return np.asarray(model.predict_on_batch(batch), np.float32)
-
-
-def default_layers(model: keras.Model) -> dict[str, str]:
+def default_layers(network: keras.Model) -> dict[str, str]:
     """The last layer of each stream that still has places, by stream.
 
     >>> from actionzoo.models import create_model
     >>> default_layers(create_model("st_resnet18", 6, 2, height=64, width=64, channel_factor=0.125))
     {'appearance': 'appearance_stage5_unit1_relu', 'motion': 'motion_stage5_unit1_relu'}
     """
-    found = {}
-    for layer in model.layers:
+    found = {"appearance": "", "motion": ""}
+    for layer in network.layers:
         stream, _, name = layer.name.partition("_")
         spatial = isinstance(layer, keras.layers.ReLU) and len(layer.output.shape) in (4, 5)
-        if stream in STREAMS and spatial and name not in FULL:
+        if stream in found and spatial and name not in FULL:
             found[stream] = layer.name
-    return {stream: found[stream] for stream in STREAMS if stream in found}
+    return {stream: layer for stream, layer in found.items() if layer}
 
 
-def layers_for(model: keras.Model, layer: str, source: str) -> dict[str, str]:
+def stream_layer(model: Model, layer: str) -> dict[str, str]:
     """One layer, by the stream to which it belongs: where both have met, the map is that of the appearance.
 
-    `source` is what errors call the model. Raises ModelError for a layer that there isn't.
+    Raises ModelError for a layer that there is not.
     """
-    layer_output(model, layer, source)
+    layer_output(model.network, layer, model.name)
     return {"motion" if layer.startswith("motion") else "appearance": layer}
 
 
 def grad_cam(
-    model: keras.Model, clip: Mapping[str, np.ndarray], index: int, layers: Mapping[str, str] | None = None
+    model: Model, clip: Mapping[str, np.ndarray], class_index: int, layers: Mapping[str, str] | None = None
 ) -> dict[str, np.ndarray]:
     """Where a clip speaks for a class.
 
     Args:
         model: a network of the zoo; it runs on TensorFlow.
         clip: its inputs without a batch axis, `appearance (T, height, width, 3)`, `motion (T, height, width, 2L)`.
-        index: the class.
+        class_index: of the class.
         layers: one for each map, by any name; by default `default_layers`.
 
     Returns:
@@ -132,23 +119,25 @@ def grad_cam(
         raise ModelError(f"Grad-CAM needs TensorFlow, and Keras runs on {keras.backend.backend()}")
     import tensorflow as tf
 
-    layers = default_layers(model) if layers is None else layers
-    outputs = {name: layer_output(model, layer, model.name) for name, layer in layers.items()}
+    network = model.network
+    layers = default_layers(network) if layers is None else layers
+    outputs = {name: layer_output(network, layer, model.name) for name, layer in layers.items()}
     for name, output in outputs.items():
         if len(output.shape) not in (4, 5):
             raise ModelError(f"{model.name}: the layer {layers[name]} has no places; choose one before the pooling")
-    seen = keras.Model({tensor.name: tensor for tensor in model.inputs}, {**outputs, "": model.output})
-    given = {tensor.name: tf.constant(clip[tensor.name][None], tf.float32) for tensor in model.inputs}
+    inputs = {tensor.name: tensor for tensor in network.inputs}
+    seen = keras.Model(inputs, {**outputs, "": network.output})
+    given = {name: tf.constant(clip[name][None], tf.float32) for name in inputs}
     with tf.GradientTape() as tape:
-        tape.watch(given)
+        tape.watch(given)  # the layers may be frozen
         values = seen(given, training=False)
-        score = values[""][0, index]
+        score = values[""][0, class_index]
     gradients = tape.gradient(score, {name: values[name] for name in outputs})
     height, width = next(iter(clip.values())).shape[1:3]
     maps = {}
     for name, layer in layers.items():
         if gradients[name] is None:
-            raise ModelError(f"{model.name}: the scores do not depend on the layer {layer}")
+            raise ModelError(f"{model.name}: the scores do not depend on the layer {layer}; choose another")
         maps[name] = _enlarged(_map(values[name], gradients[name]), height, width)
     return maps
 

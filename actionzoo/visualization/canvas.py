@@ -7,6 +7,7 @@ al., "Feature Visualization", Distill 2017).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -31,10 +32,83 @@ START = 0.02
 COARSE = {"appearance": 1, "motion": 2}
 """Pixels of the network's input, in each direction, to one of the canvas: flow is smooth."""
 
+FLOW_BOUND = 0.08
+"""The longest flow, in parts of the picture's height: 20 pixels of 256, as the papers code it."""
 
-def canvas_size(stream: str, spec: InputSpec) -> tuple[int, int]:
-    """Rows and columns of a stream's canvas, without its border."""
-    return -(-spec.height // COARSE[stream]), -(-spec.width // COARSE[stream])
+ZOOM = 0.02
+"""A clip is shown to the network up to so much larger or smaller."""
+
+
+class Canvas(layers.Layer):  # type: ignore[misc]
+    """A batch of clips as variables, for some streams of a network.
+
+    Args:
+        streams: "appearance", "motion" or both.
+        batch: the number of clips.
+        spec: what the network looks at.
+        seed: of the spectra at the beginning.
+
+    Attributes:
+        borders: pixels around the picture, by stream, as `borders` gives them.
+    """
+
+    def __init__(self, streams: Sequence[str], batch: int, spec: InputSpec, seed: int) -> None:
+        super().__init__()
+        self.borders, self._bound = borders(spec), flow_bound(spec)
+        self._scales, self._spectra = {}, {}
+        counts = {"appearance": (spec.num_frames, 3), "motion": (len(stack_fields(spec)[0]), 2)}
+        rng = np.random.default_rng(seed)
+        for stream in streams:
+            inner = (-(-side // COARSE[stream]) for side in (spec.height, spec.width))
+            size = tuple(side + 2 * self.borders[stream] for side in inner)
+            self._scales[stream] = _natural_scale(*size)
+            start = rng.normal(0, START, (2, 1, *counts[stream], *size)).astype(np.float32)
+            # The clips of a batch begin alike: what differs in them comes from what they are for.
+            self._spectra[stream] = self.add_weight(
+                shape=(2, batch, *start.shape[2:]),
+                initializer=lambda shape, dtype=None, start=start: ops.broadcast_to(ops.cast(start, dtype), shape),
+                name=stream,
+            )
+        self.built = True
+
+    def clips(self) -> dict[str, Any]:
+        """The clips as they are now, with their borders, at the size of the canvas.
+
+        Returns:
+            By stream, `appearance (batch, T, height, width, 3)` in 0..255, and `motion (batch, N, height, width, 2)` in
+            pixels of the network's input, no longer than `flow_bound`.
+        """
+        clips = {}
+        for stream, spectrum in self._spectra.items():
+            real, _ = ops.ifft2((spectrum[0] * self._scales[stream], spectrum[1] * self._scales[stream]))
+            planes = ops.moveaxis(real, 2, -1)
+            clips[stream] = _colours(planes) if stream == "appearance" else self._field(planes)
+        return clips
+
+    def _field(self, planes: Any) -> Any:
+        """Vectors of any length as flow that is shorter than the bound, in the same direction."""
+        planes = FLOW_SWING * planes
+        return self._bound * planes * ops.rsqrt(1 + ops.sum(planes * planes, axis=-1, keepdims=True))
+
+
+def borders(spec: InputSpec) -> dict[str, int]:
+    """Pixels around the picture, on each stream's canvas, that moving and shrinking it can bring into sight.
+
+    >>> borders(InputSpec((), height=112, width=144))
+    {'appearance': 3, 'motion': 2}
+    """
+    return {stream: max(2, round(spec.height / coarse * (ZOOM + 0.01))) for stream, coarse in COARSE.items()}
+
+
+def flow_bound(spec: InputSpec) -> float:
+    """The longest flow that is painted, in pixels."""
+    return FLOW_BOUND * spec.height
+
+
+def full_size(clips: dict[str, Any], spec: InputSpec) -> dict[str, Any]:
+    """Clips of a canvas, without borders, at the size of the network's input."""
+    size = spec.height, spec.width
+    return {stream: _resized(clip, size) if COARSE[stream] > 1 else clip for stream, clip in clips.items()}
 
 
 def stack_fields(spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
@@ -56,54 +130,19 @@ def stack_fields(spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
     return times - times[0], places.reshape(stacks.shape)
 
 
-class Canvas(layers.Layer):  # type: ignore[misc]
-    """A batch of clips as variables, for some streams of a network.
+def stacked(fields: Any, spec: InputSpec) -> Any:
+    """Flow fields `(batch, N, height, width, 2)` as the stacks of a clip, `(batch, T, height, width, 2L)`."""
+    places = stack_fields(spec)[1]
+    count, length = places.shape
+    batch, _, height, width, _ = fields.shape
+    stacks = ops.reshape(ops.take(fields, places.ravel(), axis=1), (batch, count, length, height, width, 2))
+    return ops.reshape(ops.transpose(stacks, (0, 1, 3, 4, 2, 5)), (batch, count, height, width, 2 * length))
 
-    `clips` gives, by stream, `appearance (batch, T, height, width, 3)` in 0..255 and `motion (batch, N, height,
-    width, 2)` in pixels of the network's input, no longer than `bound`, both at the size of their canvas.
-    """
 
-    def __init__(
-        self,
-        streams: tuple[str, ...],
-        batch: int,
-        spec: InputSpec,
-        around: dict[str, int],
-        bound: float,
-        seed: int,
-    ) -> None:
-        """`around` are the pixels around each stream's picture that can be moved into sight."""
-        super().__init__()
-        counts = {"appearance": (spec.num_frames, 3), "motion": (len(stack_fields(spec)[0]), 2)}
-        self._bound = bound
-        self._scales, self._spectra = {}, {}
-        rng = np.random.default_rng(seed)
-        for stream in streams:
-            count, channels = counts[stream]
-            size = tuple(side + 2 * around[stream] for side in canvas_size(stream, spec))
-            self._scales[stream] = _natural_scale(*size)
-            start = rng.normal(0, START, (2, 1, count, channels, *size)).astype(np.float32)
-            # The clips of a batch begin alike: what differs in them comes from what they are for.
-            self._spectra[stream] = self.add_weight(
-                shape=(2, batch, count, channels, *size),
-                initializer=lambda shape, dtype=None, start=start: ops.broadcast_to(ops.cast(start, dtype), shape),
-                name=stream,
-            )
-        self.built = True
-
-    def clips(self) -> dict[str, Any]:
-        """The clips as they are now."""
-        clips = {}
-        for stream, spectrum in self._spectra.items():
-            real, _ = ops.ifft2((spectrum[0] * self._scales[stream], spectrum[1] * self._scales[stream]))
-            planes = ops.moveaxis(real, 2, -1)
-            clips[stream] = _colours(planes) if stream == "appearance" else self._field(planes)
-        return clips
-
-    def _field(self, planes: Any) -> Any:
-        """Vectors of any length as flow that is shorter than the bound, in the same direction."""
-        planes = FLOW_SWING * planes
-        return self._bound * planes * ops.rsqrt(1 + ops.sum(planes * planes, axis=-1, keepdims=True))
+def _resized(clip: Any, size: tuple[int, int]) -> Any:
+    batch, time, height, width, channels = clip.shape
+    planes = ops.reshape(clip, (batch * time, height, width, channels))
+    return ops.reshape(ops.image.resize(planes, size), (batch, time, *size, channels))
 
 
 def _colours(planes: Any) -> Any:

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from actionzoo.files import write_atomic
 from actionzoo.video.flow import flow_to_colour
 from actionzoo.video.spec import InputSpec
 from actionzoo.video.writer import VideoWriter
 from actionzoo.visualization.canvas import stack_fields
-from actionzoo.visualization.painting import Painted
+from actionzoo.visualization.painting import PaintedClip
 
 
 def flow_to_components(flow: np.ndarray, maximum: float | None = None) -> np.ndarray:
@@ -35,11 +36,11 @@ def flow_to_components(flow: np.ndarray, maximum: float | None = None) -> np.nda
 
 
 def usual_maximum(flow: np.ndarray) -> float:
-    """The speed that is shown in full colour: all but the fastest 200th of the pixels are slower."""
+    """The speed in pixels that is shown in full colour: all but the fastest 200th of the pixels are slower."""
     return float(np.quantile(np.linalg.norm(flow, axis=-1), 0.995))
 
 
-def animation(clip: Painted, spec: InputSpec) -> np.ndarray:
+def animation(clip: PaintedClip, spec: InputSpec) -> np.ndarray:
     """A painted clip as a video, `(N, height, width, 3)` uint8: the frame of the time, and both renderings of the flow.
 
     One without motion shows its frames.
@@ -58,16 +59,13 @@ def animation(clip: Painted, spec: InputSpec) -> np.ndarray:
 
 
 def write_animation(path: Path, frames: np.ndarray, fps: float) -> None:
-    """Write `(N, height, width, 3)` uint8 as MP4, or as GIF or WebP that plays for ever, by the name's ending.
-
-    Raises OutputError if an MP4 cannot be written, OSError for the others.
-    """
+    """Write `(N, height, width, 3)` uint8 as MP4, GIF or WebP, by the name's ending. Raises OutputError."""
     if path.suffix == ".mp4":
         with VideoWriter(path, fps, frames.shape[1:3]) as video:
             for frame in frames:
                 video.write(frame)
-        return
-    path.write_bytes(encoded_animation(frames, fps, path.suffix.removeprefix(".")))
+    else:
+        write_atomic(path, encoded_animation(frames, fps, path.suffix.removeprefix(".")))
 
 
 def encoded_animation(frames: np.ndarray, fps: float, kind: str = "webp", quality: int = 75) -> bytes:
@@ -76,4 +74,11 @@ def encoded_animation(frames: np.ndarray, fps: float, kind: str = "webp", qualit
     file = io.BytesIO()
     options = {"quality": quality, "method": 4} if kind == "webp" else {}
     first.save(file, kind, save_all=True, append_images=others, duration=max(20, round(1000 / fps)), loop=0, **options)
+    return file.getvalue()
+
+
+def encoded_png(image: Image.Image) -> bytes:
+    """A picture as the bytes of a PNG."""
+    file = io.BytesIO()
+    image.save(file, "png")
     return file.getvalue()

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from actionzoo.inference.clips import Clip
 from actionzoo.video.flow import flow_to_colour
 from actionzoo.visualization.attribution import Attribution
-from actionzoo.visualization.painting import Painted
+from actionzoo.visualization.painting import PaintedClip
 from actionzoo.visualization.render import flow_to_components, usual_maximum
 from actionzoo.visualization.top_activations import TopActivation
 
@@ -31,53 +32,51 @@ Picture = tuple[str, Image.Image]
 Row = tuple[str, Sequence[Picture]]
 
 
-def painted_sheet(painted: Sequence[Painted]) -> Image.Image:
+def painted_sheet(painted: Sequence[PaintedClip]) -> Image.Image:
     """A row for each clip: a frame, and the flow at the beginning, in the middle and at the end of the clip."""
     return draw_rows([_painted_row(clip) for clip in painted])
 
 
-def overview_sheet(painted: Sequence[Painted]) -> Image.Image:
+def overview_sheet(painted: Sequence[PaintedClip]) -> Image.Image:
     """All clips small, frame beside flow: a row for each target where they have several speeds, else for each layer."""
     several = len({clip.target for clip in painted}) < len(painted)
     rows = []
-    for title, clips in groupby(painted, lambda clip: clip.target.label if several else clip.target.layer):
+    for title, clips in groupby(painted, lambda clip: clip.target.name if several else clip.target.layer):
         cells = [(clip.speed if several else _caption(clip), _small(clip)) for clip in clips]
         rows.append((title, cells))
     return draw_rows(rows)
 
 
-def drivers_sheet(drivers: Sequence[TopActivation], paths: Sequence[Path]) -> Image.Image:
+def top_activations_sheet(activations: Sequence[TopActivation], paths: Sequence[Path]) -> Image.Image:
     """A row for each clip: its frames and the flow around them, with a mark where the channel responds most."""
     rows = []
-    for rank, (driver, path) in enumerate(zip(drivers, paths, strict=True), start=1):
-        title = f"{rank}. {path.parent.name}/{path.name}, frame {driver.frame}: {driver.response:.3g}"
-        rows.append((title, _clip_pictures(driver.appearance, driver.motion, driver.place)))
+    for rank, (activation, path) in enumerate(zip(activations, paths, strict=True), start=1):
+        title = f"{rank}. {path.parent.name}/{path.name}, frame {activation.frame}: {activation.response:.3g}"
+        rows.append((title, _clip_pictures(activation.clip, activation.place)))
     return draw_rows(rows)
 
 
-def attention_sheet(title: str, attention: Attribution) -> Image.Image:
-    """A row for each stream: the frames, or the flow around them, of which what speaks for the class is bright."""
+def attribution_sheet(title: str, attribution: Attribution) -> Image.Image:
+    """A row for each stream: the frames, or the flow around them, bright where the map of the class is high."""
     rows = []
-    for stream, maps in attention.maps.items():
-        shown = attention_pictures(attention, stream)
-        captions = [f"frame {frame}" for frame in attention.frames[: len(maps)]]
-        pictures = [(caption, enlarged(picture)) for caption, picture in zip(captions, shown, strict=True)]
-        rows.append((f"{title}: {stream}", pictures))
+    for stream, maps in attribution.maps.items():
+        captions = [f"frame {frame}" for frame in attribution.frames[: len(maps)]]
+        pictures = [enlarged(picture) for picture in attribution_pictures(attribution, stream)]
+        rows.append((f"{title}: {stream}", list(zip(captions, pictures, strict=True))))
     return draw_rows(rows)
 
 
-def attention_pictures(attention: Attribution, stream: str) -> np.ndarray:
+def attribution_pictures(attribution: Attribution, stream: str) -> np.ndarray:
     """The frames of a clip under a glow, or its flow on the colour wheel, dimmed where a map is low.
 
     `(T, height, width, 3)` uint8; a glow would hide the colours of flow.
     """
-    share = attention.maps[stream][..., None]
+    share = attribution.maps[stream][..., None]
     if stream == "motion":
-        return np.asarray(np.round(middle_flow(attention.motion) * (DIM + (1 - DIM) * share)), np.uint8)
-    codes = np.round(255 * attention.maps[stream]).astype(np.uint8)
+        return np.asarray(np.round(middle_flow(attribution.clip.motion) * (DIM + (1 - DIM) * share)), np.uint8)
+    codes, frames = np.round(255 * attribution.maps[stream]).astype(np.uint8), attribution.clip.appearance
     glow = np.stack([cv2.cvtColor(cv2.applyColorMap(code, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB) for code in codes])
-    grey = attention.appearance.mean(axis=-1, keepdims=True)
-    pale = (grey + attention.appearance) / 2
+    pale = (frames.mean(axis=-1, keepdims=True) + frames) / 2
     return np.asarray(np.round((1 - GLOW * share) * pale + GLOW * share * glow), np.uint8)
 
 
@@ -112,9 +111,9 @@ def draw_rows(rows: Sequence[Row]) -> Image.Image:
     return sheet
 
 
-def _painted_row(clip: Painted) -> Row:
-    sure = "" if clip.probability is None else f", probability {clip.probability:.2f}"
-    title = f"{clip.target.label}, {clip.speed}{sure}" if clip.flow is not None else f"{clip.target.label}{sure}"
+def _painted_row(clip: PaintedClip) -> Row:
+    probability = "" if clip.probability is None else f", probability {clip.probability:.2f}"
+    title = f"{clip.target.name}{'' if clip.flow is None else f', {clip.speed}'}{probability}"
     pictures = []
     if clip.appearance is not None:
         pictures.append(("appearance", enlarged(clip.appearance[len(clip.appearance) // 2])))
@@ -129,11 +128,11 @@ def _painted_row(clip: Painted) -> Row:
     return title, pictures
 
 
-def _caption(clip: Painted) -> str:
-    return clip.target.label.removeprefix(clip.target.layer).strip()
+def _caption(clip: PaintedClip) -> str:
+    return clip.target.name.removeprefix(clip.target.layer).strip()
 
 
-def _small(clip: Painted) -> Image.Image:
+def _small(clip: PaintedClip) -> Image.Image:
     """A frame and a field from the middle of a clip, side by side."""
     parts = []
     if clip.appearance is not None:
@@ -143,18 +142,17 @@ def _small(clip: Painted) -> Image.Image:
     return enlarged(np.concatenate(parts, axis=1), HEIGHT // 2)
 
 
-def _clip_pictures(appearance: np.ndarray, motion: np.ndarray, place: tuple[int, float, float] | None) -> list[Picture]:
+def _clip_pictures(clip: Clip, place: tuple[int, float, float] | None) -> list[Picture]:
     """Some frames of a clip, each with its flow, among them the one in which a place is."""
-    last = len(appearance) - 1
+    last = len(clip.appearance) - 1
     times = sorted({0, last // 2, last} if place is None else {0, place[0], last})
-    flow, pictures = middle_flow(motion), []
+    flow, pictures = middle_flow(clip.motion), []
     for time in times:
-        both = [np.array(appearance[time]), np.array(flow[time])]
+        both = [np.array(clip.appearance[time]), np.array(flow[time])]
         if place is not None and time == place[0]:
             both = [_marked(picture, place[1], place[2]) for picture in both]
-        pictures.append(
-            (f"frame {time + 1} of {last + 1}, its flow", enlarged(np.concatenate(both, axis=1), HEIGHT // 2))
-        )
+        picture = enlarged(np.concatenate(both, axis=1), HEIGHT // 2)
+        pictures.append((f"frame {time + 1} of {last + 1}, its flow", picture))
     return pictures
 
 

@@ -1,157 +1,169 @@
-"""What real videos say about a network, as files: what drives its channels, and where a video speaks for a class."""
+"""What real videos say about a network, as files: top activations of channels, and where a video speaks for a class."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 from pathlib import Path
 
-import keras
 import numpy as np
-from matplotlib.figure import Figure
-from PIL import Image
 
-from actionzoo.data.decoded import Source
-from actionzoo.figures import png, readable_fonts
-from actionzoo.files import write_atomic
-from actionzoo.video.spec import InputSpec
-from actionzoo.visualization.attribution import Attribution
+from actionzoo.data.decoded import Source, decode_video
+from actionzoo.figures import png
+from actionzoo.files import make_folder, write_atomic
+from actionzoo.inference.model import Model
+from actionzoo.visualization.attribution import Attribution, explain_clip, stream_layer
 from actionzoo.visualization.gallery import file_name
-from actionzoo.visualization.render import encoded_animation
-from actionzoo.visualization.sheets import attention_pictures, attention_sheet, drivers_sheet
-from actionzoo.visualization.targets import Target
-from actionzoo.visualization.top_activations import (
-    MAGNITUDES,
-    PLAYBACK,
-    LayerActivations,
-    TopActivation,
-    find_drivers,
-    magnitude_tuning,
-    playback_tuning,
-)
+from actionzoo.visualization.render import encoded_animation, encoded_png
+from actionzoo.visualization.sheets import attribution_pictures, attribution_sheet, top_activations_sheet
+from actionzoo.visualization.targets import Target, class_target
+from actionzoo.visualization.top_activations import LayerActivations, Progress, TopActivation, find_top_activations
+from actionzoo.visualization.tuning import MAGNITUDES, PLAYBACK, Curves, draw_tuning, magnitude_tuning, playback_tuning
 
-DRIVERS = 6
-"""Clips that are shown for a channel."""
+QUALITY = 85
+"""Of the animation of an attribution, from 0 to 100."""
 
 
-def study_drivers(
-    model: keras.Model,
-    spec: InputSpec,
-    targets: Sequence[Target],
-    source: Source,
-    folder: Path,
-    progress: Callable[[int, int], None] | None = None,
-) -> Iterator[tuple[Target, list[Path]]]:
-    """Find the clips of a set that drive targets most, and how these are tuned to speed; write it into a folder.
+@dataclass(frozen=True)
+class TopActivationFiles:
+    """The files of a target in real videos.
 
-    Every target gets `NAME_drivers.png`, a sheet of its strongest clips; `NAME_drivers.csv` with their places; and
-    `NAME_tuning.png` and `.csv`, its response to the strongest clip by the length of its flow and to the strongest
-    video by the speed at which that is played.
+    Attributes:
+        target: a channel.
+        files: the sheet of its top activations, their table, the figure of its tuning curves, and their table.
+    """
+
+    target: Target
+    files: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        return f"{self.target.name}  {self.files[0]}  {self.files[2]}"
+
+
+@dataclass(frozen=True)
+class AttributionFiles:
+    """The files of a video in which a class was explained.
+
+    Attributes:
+        video: as it was given.
+        label: of the class.
+        probability: of the class, in the clip that is shown.
+        files: the sheet, and the animation.
+    """
+
+    video: Path
+    label: str
+    probability: float
+    files: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        return f"{self.video}  {self.label} {self.probability:.3f}  {self.files[0]}"
+
+
+def study_targets(
+    model: Model, targets: Sequence[Target], source: Source, folder: Path, progress: Progress | None = None
+) -> Iterator[TopActivationFiles]:
+    """Find the clips of a set to which targets respond most, and how these are tuned to speed; write it into a folder.
+
+    Every target gets `NAME_top_activations.png`, a sheet of its strongest clips; `NAME_top_activations.csv` with their
+    places; and `NAME_tuning.png` and `.csv`, its response to the strongest clip by the length of its flow and to the
+    strongest video by the speed at which that is played.
 
     Args:
         model: a network of the zoo.
-        spec: what it looks at.
-        targets: channels, all of one layer.
-        source: videos in the spec's form.
-        folder: is there.
-        progress: called with the number of videos that are done, and of all.
+        targets: of any layers.
+        source: videos in the format of the model's spec.
+        folder: is made if it does not exist.
+        progress: called with the number of videos that are done, and of all, for each layer.
 
     Raises:
         ModelError: the model has no such layer.
         OutputError: the folder cannot be written.
         VideoError, DataError: a video cannot be read.
     """
-    responder = LayerActivations(model, spec, targets[0].layer)
-    channels = [target.channel for target in targets]
-    found, _ = find_drivers(responder, source, channels, DRIVERS, progress)
-    for target in targets:
-        drivers = found[target.channel]
-        paths = [source.videos[driver.video].path for driver in drivers]
-        curves = tuning_curves(responder, drivers[0], paths[0], target.channel)
-        name = file_name(target.label)
-        files = {
-            f"{name}_drivers.png": _png(drivers_sheet(drivers, paths)),
-            f"{name}_drivers.csv": _drivers_table(drivers, paths),
-            f"{name}_tuning.png": png(draw_tuning(target.label, curves)),
-            f"{name}_tuning.csv": _tuning_table(curves),
+    make_folder(folder)
+    for layer, of_layer in groupby(targets, lambda target: target.layer):
+        activations, group = LayerActivations(model, layer), list(of_layer)
+        found, _ = find_top_activations(activations, source, [target.channel for target in group], progress=progress)
+        played = cache(lambda path, layer=activations: playback_tuning(layer, path))
+        for target in group:
+            top = found[target.channel]
+            paths = [source.videos[each.video].path for each in top]
+            curves = {"length of the flow": (MAGNITUDES, magnitude_tuning(activations, top[0].clip)[:, target.channel])}
+            if paths[0].exists():  # videos in shards may be gone
+                curves["speed of the video"] = (PLAYBACK, played(paths[0])[:, target.channel])
+            contents = {
+                "top_activations.png": encoded_png(top_activations_sheet(top, paths)),
+                "top_activations.csv": _table(_top_activation_rows(top, paths)),
+                "tuning.png": png(draw_tuning(target.name, curves)),
+                "tuning.csv": _table(_tuning_rows(curves)),
+            }
+            yield TopActivationFiles(target, _written(folder, f"{file_name(target.name)}_", contents))
+
+
+def explain_videos(
+    model: Model, videos: Sequence[Path], folder: Path, label: str | None = None, layer: str | None = None
+) -> Iterator[AttributionFiles]:
+    """Show where videos speak for a class: `VIDEO_LABEL.png`, a sheet, and `VIDEO_LABEL.webp` for each.
+
+    Args:
+        model: a network of the zoo; it runs on TensorFlow.
+        videos: files.
+        folder: is made if it does not exist.
+        label: of the class; by default the answer for each video.
+        layer: whose channels are looked at; by default the last with places of each stream.
+
+    Raises:
+        ModelError: the model has no such class or layer, or the layer will not do.
+        VideoError: a video cannot be read.
+        OutputError: the folder cannot be written.
+    """
+    class_index = None if label is None else class_target(model, label).channel
+    layers = None if layer is None else stream_layer(model, layer)
+    decoded = [decode_video(path, 0, model.spec.video_format) for path in videos]
+    make_folder(folder)
+    for path, video in zip(videos, decoded, strict=True):
+        found = explain_clip(model, video, class_index, layers)
+        name = model.spec.label(found.class_index)
+        contents = {
+            ".png": encoded_png(attribution_sheet(f"{path.name}, {name} {found.probability:.2f}", found)),
+            ".webp": encoded_animation(_moving(found), model.spec.fps, quality=QUALITY),
         }
-        for file, content in files.items():
-            write_atomic(folder / file, content)
-        yield target, [folder / file for file in files]
+        files = _written(folder, file_name(f"{path.stem}_{name}"), contents)
+        yield AttributionFiles(path, name, found.probability, files)
 
 
-Curves = dict[str, tuple[np.ndarray, np.ndarray]]
-"""By name: factors and responses."""
-
-FLOW, PLAYED = "length of the flow", "speed of the video"
-
-
-def tuning_curves(responder: LayerActivations, driver: TopActivation, path: Path, channel: int) -> Curves:
-    """A channel's response to a clip by the length of its flow, and to a video by its speed; both in times as usual."""
-    factors, played = np.array(MAGNITUDES), np.array(PLAYBACK)
-    by_length = magnitude_tuning(responder, (driver.appearance, driver.motion), MAGNITUDES)[:, channel]
-    curves = {FLOW: (factors, by_length)}
-    if path.exists():  # videos in shards may be gone
-        curves[PLAYED] = (played, playback_tuning(responder, path, PLAYBACK)[:, channel])
-    return curves
+def _moving(attribution: Attribution) -> np.ndarray:
+    """The pictures of all streams side by side, `(N, height, width, 3)` uint8."""
+    pictures = [attribution_pictures(attribution, stream) for stream in attribution.maps]
+    return np.concatenate([each[: min(map(len, pictures))] for each in pictures], axis=2)
 
 
-@readable_fonts()
-def draw_tuning(title: str, curves: Curves) -> Figure:
-    """The curves of a channel; the factors on a logarithmic axis, that of no flow at its left end."""
-    figure = Figure((6, 3.2), layout="constrained", dpi=120)
-    axes = figure.add_subplot()
-    for (name, (factors, values)), style in zip(curves.items(), ("o-", "s--"), strict=False):
-        known = np.isfinite(values)
-        axes.plot(np.maximum(factors, 0.125)[known], values[known], style, label=name)
-    axes.set_xscale("log", base=2)
-    ticks = [0.125, 0.25, 0.5, 1, 2, 4]
-    axes.set_xticks(ticks, ["0", *(f"{tick:g}" for tick in ticks[1:])])
-    axes.axvline(1, color="gray", linewidth=1, linestyle=":")
-    axes.set(xlabel="times as fast", ylabel="response", title=title)
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
+def _written(folder: Path, name: str, contents: Mapping[str, bytes]) -> tuple[Path, ...]:
+    """Files whose names begin alike, by the ends of their names. Raises OutputError."""
+    for ending, content in contents.items():
+        write_atomic(folder / f"{name}{ending}", content)
+    return tuple(folder / f"{name}{ending}" for ending in contents)
 
 
-def write_attention(folder: Path, name: str, title: str, attention: Attribution, fps: float) -> list[Path]:
-    """Write Grad-CAM maps of a clip as `NAME.png`, a sheet, and `NAME.webp`. Raises OutputError."""
-    both = [attention_pictures(attention, stream) for stream in attention.maps]
-    moving = np.concatenate([pictures[: min(map(len, both))] for pictures in both], axis=2)
-    files = {
-        f"{name}.png": _png(attention_sheet(title, attention)),
-        f"{name}.webp": encoded_animation(moving, fps, quality=85),
-    }
-    for file, content in files.items():
-        write_atomic(folder / file, content)
-    return [folder / file for file in files]
+def _top_activation_rows(top: Sequence[TopActivation], paths: Sequence[Path]) -> Iterator[list[str]]:
+    yield ["rank", "path", "frame", "response", "clip_frame", "y", "x"]
+    for rank, (each, path) in enumerate(zip(top, paths, strict=True), start=1):
+        place = ["", "", ""] if each.place is None else [str(each.place[0]), *(f"{p:.3f}" for p in each.place[1:])]
+        yield [str(rank), str(path), str(each.frame), f"{each.response:.6g}", *place]
 
 
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "png")
-    return file.getvalue()
-
-
-def _drivers_table(drivers: Sequence[TopActivation], paths: Sequence[Path]) -> bytes:
-    rows = [["rank", "path", "frame", "response", "clip_frame", "y", "x"]]
-    for rank, (driver, path) in enumerate(zip(drivers, paths, strict=True), start=1):
-        place = (
-            ["", "", ""] if driver.place is None else [str(driver.place[0]), *(f"{p:.3f}" for p in driver.place[1:])]
-        )
-        rows.append([str(rank), str(path), str(driver.frame), f"{driver.response:.6g}", *place])
-    return _table(rows)
-
-
-def _tuning_table(curves: Curves) -> bytes:
-    rows = [["what", "times", "response"]]
+def _tuning_rows(curves: Curves) -> Iterator[list[str]]:
+    yield ["what", "times", "response"]
     for name, (factors, values) in curves.items():
-        rows += [[name, f"{factor:g}", f"{value:.6g}"] for factor, value in zip(factors, values, strict=True)]
-    return _table(rows)
+        yield from ([name, f"{factor:g}", f"{value:.6g}"] for factor, value in zip(factors, values, strict=True))
 
 
-def _table(rows: Sequence[Sequence[str]]) -> bytes:
+def _table(rows: Iterator[list[str]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode("utf-8", "surrogateescape")

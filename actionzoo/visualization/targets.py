@@ -1,16 +1,21 @@
-"""What a clip is painted for: a channel of a layer, or a class."""
+"""What is visualized: a class, or a channel of a layer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
-from keras import ops
 
 from actionzoo.errors import ModelError, did_you_mean
+from actionzoo.inference.model import Model
 from actionzoo.models.graph import layer_output
-from actionzoo.video.spec import InputSpec
+
+ALL = "all"
+"""Stands for every class, or for every layer that has something to show."""
+
+LISTED = 8
+"""At most so many classes are listed in an error."""
 
 
 @dataclass(frozen=True)
@@ -20,61 +25,78 @@ class Target:
     Attributes:
         layer: its name.
         channel: counted from 0.
-        label: what to call it, such as `"kick"` or `"fusion 21"`.
+        name: what to call it, such as `"kick"` or `"fusion 21"`.
     """
 
     layer: str
     channel: int
-    label: str
+    name: str
 
 
-def class_target(model: keras.Model, spec: InputSpec, name: str, source: str) -> Target:
-    """The score of a class. `source` is what errors call the model. Raises ModelError for a class that it lacks."""
-    if name in spec.classes:
-        return Target(_last(model), spec.classes.index(name), name)
-    known = f"; its classes are {', '.join(spec.classes[:8])}" if spec.classes else "; give --layer and --channel"
-    known = did_you_mean(name, spec.classes) or known
-    raise ModelError(f"{source} has no class {name!r}{known}")
+def choose_targets(
+    model: Model,
+    labels: Sequence[str],
+    layer: str | None = None,
+    channels: Sequence[int] = (),
+    first: int | None = None,
+) -> list[Target]:
+    """The classes with these labels, or else channels of a layer, each once and in the order in which they are given.
+
+    Args:
+        model: of which they are.
+        labels: of classes; `["all"]` for every class.
+        layer: its name, or `"all"` for every layer of `visible_layers`; not used where there are labels.
+        channels: of each layer.
+        first: where no channels are given, the first so many of each layer, as far as there are.
+
+    Raises:
+        ModelError: the model does not have one of them.
+    """
+    if labels:
+        return [class_target(model, label) for label in dict.fromkeys(_every_class(model) if ALL in labels else labels)]
+    found = []
+    for name in visible_layers(model.network) if layer == ALL else [str(layer)]:
+        count = _channels(model, name)
+        found += [
+            channel_target(model, name, each) for each in dict.fromkeys(channels or range(min(first or 0, count)))
+        ]
+    return found
 
 
-def channel_target(model: keras.Model, layer: str, channel: int, source: str) -> Target:
-    """A channel of a layer. Raises ModelError for a layer that there isn't, or a channel beyond its last."""
-    count = int(layer_output(model, layer, source).shape[-1])
+def class_target(model: Model, label: str) -> Target:
+    """The score of a class. Raises ModelError for a class that the model does not have."""
+    classes = model.spec.classes
+    if label in classes:
+        return Target(last_layer(model.network), classes.index(label), label)
+    known = f"; its classes are {', '.join(classes[:LISTED])}" if classes else "; give a layer and a channel instead"
+    raise ModelError(f"{model.name} has no class {label!r}{did_you_mean(label, classes) or known}")
+
+
+def channel_target(model: Model, layer: str, channel: int) -> Target:
+    """A channel of a layer. Raises ModelError for a layer that there is not, or a channel beyond its last."""
+    count = _channels(model, layer)
     if not 0 <= channel < count:
-        raise ModelError(f"{source}: the layer {layer} has channels 0 to {count - 1}, not {channel}")
+        raise ModelError(f"{model.name}: the layer {layer} has channels 0 to {count - 1}, not {channel}")
     return Target(layer, channel, f"{layer} {channel}")
 
 
-def is_answer(model: keras.Model, layer: str) -> bool:
-    """Whether the channels of a layer are the scores of classes, so that one is wanted at the cost of the others."""
-    return layer == _last(model) or layer.startswith("logits")
-
-
-def _last(model: keras.Model) -> str:
-    return str(model.output_names[0]) if model.output_names else str(model.layers[-1].name)
-
-
-def responses(activations: Any, batch: int, channels: Any) -> Any:
-    """The mean of a channel over all places of a layer, `(batch,)`.
-
-    Args:
-        activations: of the layer, `(batch, ..., channels)`, or with time folded into the batch.
-        batch: the number of clips.
-        channels: one for each clip, `(batch,)`.
-    """
-    means = ops.mean(ops.reshape(activations, (batch, -1, activations.shape[-1])), axis=1)
-    return ops.sum(means * ops.one_hot(channels, activations.shape[-1], dtype=means.dtype), axis=-1)
-
-
-def odds(logits: Any, channels: Any) -> Any:
-    """The logarithm of a class's odds against all others, `(batch,)`, from `logits (batch, classes)`."""
-    wanted = ops.one_hot(channels, logits.shape[-1], dtype=logits.dtype)
-    others = ops.logsumexp(logits - 1e9 * wanted, axis=-1)
-    return ops.sum(logits * wanted, axis=-1) - others
-
-
-def visible_layers(model: keras.Model) -> list[str]:
+def visible_layers(network: keras.Model) -> list[str]:
     """The layers whose channels respond to something: activations of convolutions, fusions, FC layers, scores."""
     kinds = (keras.layers.Activation, keras.layers.ReLU, keras.layers.Dense)
-    found = [layer.name for layer in model.layers if isinstance(layer, kinds)]
-    return [*found, *([_last(model)] if _last(model) not in found else [])]
+    found = [layer.name for layer in network.layers if isinstance(layer, kinds)]
+    return list(dict.fromkeys([*found, last_layer(network)]))
+
+
+def last_layer(network: keras.Model) -> str:
+    """The layer that gives the scores of classes."""
+    return str(network.output_names[0]) if network.output_names else str(network.layers[-1].name)
+
+
+def _every_class(model: Model) -> Sequence[str]:
+    if not model.spec.classes:
+        raise ModelError(f"{model.name} names no classes; give a layer and a channel instead")
+    return model.spec.classes
+
+
+def _channels(model: Model, layer: str) -> int:
+    return int(layer_output(model.network, layer, model.name).shape[-1])

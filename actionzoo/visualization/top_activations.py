@@ -1,97 +1,95 @@
-"""What drives a channel in real videos: the clips to which it responds most, and its tuning to speed."""
+"""The clips of real videos to which a channel responds most."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
-import keras
 import numpy as np
 
-from actionzoo.data.decoded import DecodedVideo, Source, decode_video
-from actionzoo.evaluation.protocol import Protocol
-from actionzoo.evaluation.scores import STREAMS
-from actionzoo.models.graph import inputs_of, is_folded, layer_output
+from actionzoo.data.decoded import DecodedVideo, Source
+from actionzoo.inference.clips import Clip, clips_of
+from actionzoo.inference.model import Model
+from actionzoo.models.graph import layer_output
 from actionzoo.video.sampling import clip_centres
-from actionzoo.video.spec import InputSpec
 
 BATCH = 8
-PLAYBACK = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)
-MAGNITUDES = (0.0, 0.25, 0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)
+"""At most so many clips are run through a network at once."""
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class TopActivation:
-    """A clip that drives a channel.
+    """A clip to which a channel responds strongly.
 
     Attributes:
         response: the mean of the channel over its places.
         video: index in the source.
-        frame: of the recording, in the middle of the clip.
+        frame: of the video, in the middle of the clip.
         place: `(frame of the clip, y, x)` where the channel responds most, y and x in parts of the picture; `None` for
             a channel without places.
-        appearance: `(T, height, width, 3)` uint8.
-        motion: `(T, height, width, 2L)` float32.
+        clip: what the network saw.
     """
 
     response: float
     video: int
     frame: int
     place: tuple[int, float, float] | None
-    appearance: np.ndarray
-    motion: np.ndarray
+    clip: Clip
 
 
 class LayerActivations:
-    """A layer's channels for clips of recordings.
+    """What a layer of a network gives for clips of videos.
 
-    model: a network of the zoo. record: what it looks at. layer: a name. Raises ModelError for one that there isn't.
+    Args:
+        model: a network of the zoo.
+        layer: its name.
+
+    Attributes:
+        spec: what the model looks at.
+        num_channels: of the layer.
+
+    Raises:
+        ModelError: there is no such layer.
     """
 
-    def __init__(self, model: keras.Model, spec: InputSpec, layer: str) -> None:
-        output = layer_output(model, layer, model.name)
-        self.spec, self.channels = spec, int(output.shape[-1])
-        self._head = keras.Model({tensor.name: tensor for tensor in inputs_of(model, output)}, output)
-        self._folded = is_folded(model, output)
-        self._protocol = Protocol(spec, "windows", views=1)
+    def __init__(self, model: Model, layer: str) -> None:
+        self.spec = model.spec
+        self.num_channels = int(layer_output(model.network, layer, model.name).shape[-1])
+        self._layer = model.layer_engine(layer)
 
-    def clips(self, decoded: DecodedVideo) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The clips of a recording that `predict` would see."""
-        return list(self._protocol.clips(decoded))
+    def clips(self, video: DecodedVideo) -> list[Clip]:
+        """The clips of a video that `predict` would see."""
+        return list(clips_of(video, self.spec))
 
-    def maps(self, clips: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-        """The layer's values for some clips, `(clips, ..., channels)`, with time unfolded."""
-        result = []
-        for first in range(0, len(clips), BATCH):
-            some = zip(*clips[first : first + BATCH], strict=True)
-            given = {name: np.stack(stream).astype(np.float32) for name, stream in zip(STREAMS, some, strict=True)}
-            count = len(given["motion"])
-            values = np.asarray(self._head.predict_on_batch({name: given[name] for name in self._head.input}))
-            result.append(values.reshape(count, -1, *values.shape[1:]) if self._folded else values)
-        return np.concatenate(result).astype(np.float32)
+    def maps(self, clips: Sequence[Clip]) -> np.ndarray:
+        """The layer's values for some clips, `(clips, ..., channels)`."""
+        parts = []
+        for start in range(0, len(clips), BATCH):
+            some = clips[start : start + BATCH]
+            appearance, motion = [clip.appearance for clip in some], [clip.motion for clip in some]
+            parts.append(self._layer(np.stack(appearance), np.stack(motion)))
+        return np.concatenate(parts)
 
-    def responses(self, clips: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    def responses(self, clips: Sequence[Clip]) -> np.ndarray:
         """The mean of each channel over its places, `(clips, channels)`."""
-        values = self.maps(clips)
-        return np.asarray(values.reshape(len(clips), -1, values.shape[-1]).mean(axis=1))
+        return _means(self.maps(clips))
 
 
-def find_drivers(
-    responder: LayerActivations,
+def find_top_activations(
+    activations: LayerActivations,
     source: Source,
     channels: Sequence[int],
     count: int = 6,
     progress: Progress | None = None,
 ) -> tuple[dict[int, list[TopActivation]], np.ndarray]:
-    """The clips of a set that drive channels most, at most one a video, the strongest first.
+    """The clips of a set to which channels respond most, at most one a video, the strongest first.
 
     Args:
-        responder: of the layer.
-        source: videos in the form of its spec.
+        activations: of the layer.
+        source: videos in the format of its model.
         channels: of the layer.
         count: clips a channel.
         progress: called with the number of videos that are done, and of all.
@@ -99,30 +97,33 @@ def find_drivers(
     Returns:
         The clips by channel; and the responses of all clips of the set, `(clips, channels of the layer)`.
 
-    Raises what `source.read` raises.
+    Raises:
+        VideoError, DataError: a video cannot be read.
     """
-    best: dict[int, list[tuple[float, int, TopActivation]]] = {channel: [] for channel in channels}
-    every = []
+    top: dict[int, list[tuple[float, int, TopActivation]]] = {channel: [] for channel in channels}
+    responses = []
     for index in range(len(source)):
-        decoded = source.read(index)
-        clips = responder.clips(decoded)
-        maps = responder.maps(clips)
-        means = maps.reshape(len(clips), -1, maps.shape[-1]).mean(axis=1)
-        every.append(means)
-        clip_spec = responder.spec.clip
-        centres = clip_centres(len(decoded.frames), clip_spec)
-        for channel, found in best.items():
-            place = int(means[:, channel].argmax())
-            value = float(means[place, channel])
+        video = source.read(index)
+        clips, centres = activations.clips(video), clip_centres(len(video.frames), activations.spec.clip)
+        maps = activations.maps(clips)
+        means = _means(maps)
+        responses.append(means)
+        for channel, found in top.items():
+            best = int(means[:, channel].argmax())
+            value = float(means[best, channel])
             if len(found) == count and value <= found[0][0]:
                 continue
-            frame = int(centres[place][len(centres[place]) // 2])
-            driver = TopActivation(value, index, frame, _place(maps[place][..., channel]), *clips[place])
-            (heapq.heappush if len(found) < count else heapq.heappushpop)(found, (value, index, driver))
+            frame = int(centres[best][len(centres[best]) // 2])
+            activation = TopActivation(value, index, frame, _place(maps[best][..., channel]), clips[best])
+            (heapq.heappush if len(found) < count else heapq.heappushpop)(found, (value, index, activation))
         if progress is not None:
             progress(index + 1, len(source))
-    ordered = {channel: [driver for *_, driver in sorted(found, reverse=True)] for channel, found in best.items()}
-    return ordered, np.concatenate(every)
+    strongest = {channel: [each for *_, each in sorted(found, reverse=True)] for channel, found in top.items()}
+    return strongest, np.concatenate(responses)
+
+
+def _means(maps: np.ndarray) -> np.ndarray:
+    return np.asarray(maps.reshape(len(maps), -1, maps.shape[-1]).mean(axis=1))
 
 
 def _place(values: np.ndarray) -> tuple[int, float, float] | None:
@@ -131,33 +132,3 @@ def _place(values: np.ndarray) -> tuple[int, float, float] | None:
         return None
     time, y, x = np.unravel_index(int(values.argmax()), values.shape)
     return int(time), (int(y) + 0.5) / values.shape[1], (int(x) + 0.5) / values.shape[2]
-
-
-def magnitude_tuning(
-    responder: LayerActivations, clip: tuple[np.ndarray, np.ndarray], factors: Sequence[float] = MAGNITUDES
-) -> np.ndarray:
-    """The channels' responses to a clip whose flow is so many times as long, `(factors, channels)`."""
-    appearance, motion = clip
-    return responder.responses([(appearance, factor * motion) for factor in factors])
-
-
-def playback_tuning(responder: LayerActivations, path: Path, factors: Sequence[float] = PLAYBACK) -> np.ndarray:
-    """The channels' strongest responses to a video that plays so many times as fast, `(factors, channels)`.
-
-    The video is read anew with fewer frames a second for each factor, and its flow computed between them: nothing is
-    scaled. Below 1 it needs a video with more frames a second than the model takes; where there are none, the row is
-    not a number.
-
-    Raises VideoError.
-    """
-    video_format = responder.spec.video_format
-    rows = []
-    whole = decode_video(path, 0, replace(video_format, fps=1e6))
-    native = len(whole.frames)
-    for factor in factors:
-        decoded = decode_video(path, 0, replace(video_format, fps=video_format.fps / factor))
-        if factor < 1 and len(decoded.frames) >= native:
-            rows.append(np.full(responder.channels, np.nan, np.float32))
-            continue
-        rows.append(responder.responses(responder.clips(decoded)).max(axis=0))
-    return np.stack(rows)

@@ -63,14 +63,14 @@ def test_the_whole_network(shallow: Path, tmp_path: Path, capsys: pytest.Capture
     assert len(names) + 1 == len(list(tmp_path.glob("*.png")))
 
 
-def test_what_drives_a_channel(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_top_activations_of_a_channel(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(4):
         label = ("down", "left")[number % 2]
         write_moving(tmp_path / "set" / label / f"{number}.mp4", label, number)
     arguments = ["--layer", "motion_conv1_relu", "--channel", "0", "--channel", "2", "--data", str(tmp_path / "set")]
     assert main(["visualize", str(model), *arguments, "--output", str(tmp_path / "out")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
-    with (tmp_path / "out" / "motion_conv1_relu_2_drivers.csv").open() as file:
+    with (tmp_path / "out" / "motion_conv1_relu_2_top_activations.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len({row["path"] for row in rows}) == 4
     responses = [float(row["response"]) for row in rows]
@@ -79,7 +79,7 @@ def test_what_drives_a_channel(model: Path, tmp_path: Path, capsys: pytest.Captu
         curves = list(csv.DictReader(file))
     usual = [float(row["response"]) for row in curves if row["times"] == "1"]
     assert usual == pytest.approx([responses[0]] * 2, rel=1e-3)  # both curves pass through the clip as it is
-    for kind in ("drivers", "tuning"):
+    for kind in ("top_activations", "tuning"):
         with Image.open(tmp_path / "out" / f"motion_conv1_relu_0_{kind}.png") as image:
             assert min(image.size) > 100
 
@@ -98,18 +98,18 @@ def test_where_a_video_speaks_for_a_class(model: Path, tmp_path: Path, capsys: p
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "give either --class or --layer"),
-        (["--class", "left", "--layer", "logits"], 2, "give either --class or --layer"),
-        (["--class", "left", "--channel", "1"], 2, "belongs to --layer"),
-        (["--layer", "logits"], 2, "needs either --channel or --first"),
+        ([], 2, "give either a class or a layer"),
+        (["--class", "left", "--layer", "logits"], 2, "give either a class or a layer"),
+        (["--class", "left", "--channel", "1"], 2, "belong to a layer"),
+        (["--layer", "logits"], 2, "needs either channel or first"),
         (["--class", "left", "--speed", "quick"], 2, "'quick' is not one of slow, medium, fast"),
         (["--class", "lefd"], 1, "has no class 'lefd'; did you mean left?"),
         (["--layer", "motion_conv1_rel", "--first", "1"], 1, "did you mean motion_conv1_relu"),
         (["--layer", "motion_conv1_relu", "--channel", "99"], 1, "has channels 0 to 3, not 99"),
-        (["--class", "left", "--data", "x", "--video", "y"], 2, "give either --data or --video"),
-        (["--class", "left", "--data", "x", "--steps", "3"], 2, "is for painted clips, not for real ones"),
-        (["--video", "x", "--channel", "3"], 2, "a video is looked at for a class"),
-        (["--video", "x", "--class", "left", "--class", "down"], 2, "name one class for --video"),
+        (["--class", "left", "--data", "x", "--video", "y"], 2, "give either data or a video"),
+        (["--class", "left", "--data", "x", "--steps", "3"], 2, "steps is for painted clips, not for real ones"),
+        (["--video", "x", "--channel", "3"], 2, "a video is explained for a class"),
+        (["--video", "x", "--class", "left", "--class", "down"], 2, "a video is explained for one class"),
         (["--video", "missing.mp4"], 1, "missing.mp4"),
         (["--video", "x", "--layer", "motion_conv1_rel"], 1, "did you mean motion_conv1_relu"),
         (["--class", "left", "--data", "missing"], 1, "missing"),

@@ -24,7 +24,7 @@ from actionzoo.inference import Model
 from actionzoo.report import page as pages
 from actionzoo.video.spec import InputSpec, VideoFormat
 from actionzoo.visualization.canvas import stack_fields
-from actionzoo.visualization.gallery import Shown
+from actionzoo.visualization.gallery import PaintedFiles
 from actionzoo.visualization.targets import Target
 
 SPEC = InputSpec(("hug", "kick", "push"), 32, 48, num_frames=2, stride=4, stack_length=4)
@@ -64,7 +64,7 @@ class Noise:
         return DecodedVideo("noise", 0, frames, rng.normal(0, 3, (39, 96, 128, 2)).astype(np.float16))
 
 
-def paint(folder: Path, spec: InputSpec, label: int, name: str) -> Shown:
+def paint(folder: Path, spec: InputSpec, label: int, name: str) -> PaintedFiles:
     """Noise as painted for a class, as `paint_gallery` leaves it."""
     rng = np.random.default_rng(label)
     size = spec.height, spec.width
@@ -75,7 +75,7 @@ def paint(folder: Path, spec: InputSpec, label: int, name: str) -> Shown:
     path = folder / f"{label}.npz"
     np.savez(path, **arrays)
     chances = dict.fromkeys(pages.SPEEDS, 0.97)
-    return Shown(Target("scores", label, name), (path,), dict.fromkeys(pages.SPEEDS, 9.0), chances, fresh=True)
+    return PaintedFiles(Target("scores", label, name), (path,), dict.fromkeys(pages.SPEEDS, 9.0), chances, fresh=True)
 
 
 def result_of(spec: InputSpec, scores: Scores, traits: dict[str, np.ndarray]) -> EvaluationResult:

@@ -1,0 +1,96 @@
+"""What a painted clip is to maximize: the response of a channel of a layer, or the odds of a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from scipy.special import softmax
+
+from actionzoo.inference.model import Model
+from actionzoo.models.graph import inputs_of, layer_output
+from actionzoo.visualization.canvas import stacked
+from actionzoo.visualization.targets import last_layer
+
+LEAK = 0.5
+"""How much of what an activation cuts off counts."""
+
+
+class Objective:
+    """The responses of some channels of a layer, one channel for each clip of a batch.
+
+    Where the layer is a ReLU, what it rectifies is looked at, and counts in part: what is cut off has no gradient, and
+    a channel that is silent would never begin to respond. Where the channels are the scores of classes, the response is
+    the logarithm of the odds of one against all others.
+
+    Args:
+        model: a network of the zoo.
+        layer: its name.
+        channels: one for each clip.
+
+    Attributes:
+        streams: the names of the inputs that the layer depends on.
+        is_answer: whether the channels are the scores of classes.
+
+    Raises:
+        ModelError: there is no such layer.
+    """
+
+    def __init__(self, model: Model, layer: str, channels: Sequence[int]) -> None:
+        output = layer_output(model.network, layer, model.name)
+        inputs, source = inputs_of(model.network, output), model.network.get_layer(layer)
+        self.is_answer = layer == last_layer(model.network) or layer.startswith("logits")
+        self.streams = tuple(str(tensor.name) for tensor in inputs)
+        self._rectified = _is_relu(source)
+        self._head = keras.Model(inputs, source.input if self._rectified else output)
+        self._channels, self._spec = np.array(channels, np.int32), model.spec
+
+    def values(self, clips: dict[str, Any]) -> Any:
+        """What the network gives for a batch of clips, before a ReLU.
+
+        Args:
+            clips: by stream, `appearance (batch, T, height, width, 3)` in 0..255, and `motion (batch, N, height, width,
+                2)`, the flow fields of all stacks in pixels.
+        """
+        given = {**clips, "motion": stacked(clips["motion"], self._spec)} if "motion" in clips else clips
+        return self._head({name: given[name] for name in self.streams}, training=False)
+
+    def responses(self, values: Any) -> Any:
+        """How much each clip's channel responds, `(batch,)`, in a form that has a gradient everywhere."""
+        if self.is_answer:
+            return log_odds(values, self._channels)
+        return mean_responses(ops.leaky_relu(values, LEAK) if self._rectified else values, self._channels)
+
+    def measured(self, clips: dict[str, np.ndarray]) -> tuple[list[float], list[float]]:
+        """How much each channel responds to its clip, and the probability of each class; empty for other channels."""
+        batch = {stream: ops.convert_to_tensor(clip.astype(np.float32)) for stream, clip in clips.items()}
+        values = ops.convert_to_numpy(self.values(batch)).astype(np.float32)
+        values = np.maximum(values, 0) if self._rectified else values
+        means = values.reshape(len(self._channels), -1, values.shape[-1]).mean(axis=1)
+        own = np.arange(len(self._channels)), self._channels
+        return means[own].tolist(), softmax(means, axis=1)[own].tolist() if self.is_answer else []
+
+
+def mean_responses(values: Any, channels: np.ndarray) -> Any:
+    """The mean of a channel over all its places, `(batch,)`.
+
+    Args:
+        values: of the layer, `(batch, ..., channels)`, or with time folded into the batch.
+        channels: one for each clip, `(batch,)`.
+    """
+    means = ops.mean(ops.reshape(values, (len(channels), -1, values.shape[-1])), axis=1)
+    return ops.sum(means * ops.one_hot(channels, values.shape[-1], dtype=means.dtype), axis=-1)
+
+
+def log_odds(logits: Any, channels: np.ndarray) -> Any:
+    """The logarithm of a class's odds against all others, `(batch,)`, from `logits (batch, classes)`."""
+    wanted = ops.one_hot(channels, logits.shape[-1], dtype=logits.dtype)
+    others = ops.logsumexp(logits - 1e9 * wanted, axis=-1)
+    return ops.sum(logits * wanted, axis=-1) - others
+
+
+def _is_relu(layer: Any) -> bool:
+    return isinstance(layer, keras.layers.ReLU) or getattr(layer, "activation", None) is keras.activations.relu

@@ -1,0 +1,85 @@
+"""Gradient ascent on both inputs of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from actionzoo.video.spec import InputSpec
+from actionzoo.visualization.canvas import Canvas, flow_bound, full_size
+from actionzoo.visualization.objective import Objective
+from actionzoo.visualization.presets import Preset
+from actionzoo.visualization.regularizers import norm, spatial_variation, temporal_variation
+from actionzoo.visualization.transforms import cropped, moved
+
+Progress = Callable[[int, int, float], None]
+"""Called with the step, the number of steps, and the objective."""
+
+
+class Painter(keras.Model):  # type: ignore[misc]
+    """Learns a canvas, so that a network responds to it. The network is no part of it, and stays as it is.
+
+    Args:
+        objective: what the clips are for.
+        slowness: the weight of the flow's variation in time, for each clip.
+        spec: what the network looks at.
+        preset: the settings.
+        seed: of the canvas at its beginning, and of the transforms.
+    """
+
+    def __init__(
+        self, objective: Objective, slowness: Sequence[float], spec: InputSpec, preset: Preset, seed: int
+    ) -> None:
+        super().__init__()
+        self.objective, self.spec, self.preset = objective, spec, preset
+        self.slowness = np.array(slowness, np.float32)
+        self.canvas = Canvas(objective.streams, len(slowness), spec, seed)
+        self.seed = keras.random.SeedGenerator(seed)
+        self.unit = 1.0 if objective.is_answer else self._usual()
+
+    def clips(self) -> dict[str, Any]:
+        """The clips as they are now, by stream, at the size of the network's input."""
+        return full_size(cropped(self.canvas.clips(), self.canvas.borders), self.spec)
+
+    def paint(self, progress: Progress | None = None) -> None:
+        """Takes all steps; `progress` is called after each."""
+        steps = self.preset.steps
+        schedule = keras.optimizers.schedules.CosineDecay(self.preset.rate, steps)
+        self.compile(optimizer=keras.optimizers.Adam(schedule), jit_compile=False)
+
+        def tell(step: int, logs: dict[str, float]) -> None:
+            if progress is not None:
+                progress(step + 1, steps, -logs["loss"])
+
+        callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=tell)]
+        self.fit(np.zeros((steps, 1)), batch_size=1, shuffle=False, verbose=0, callbacks=callbacks)
+
+    def _usual(self) -> float:
+        """How strongly the layer responds to the canvas as it begins: each layer has a scale of its own."""
+        values = ops.convert_to_numpy(self.objective.values(self.clips())).astype(np.float32)
+        return float(np.abs(values).mean() + 1e-6)
+
+    def call(self, step: Any) -> Any:
+        """One look at the canvas; the loss that it adds is the sum over the clips."""
+        clips, borders = self.canvas.clips(), self.canvas.borders
+        seen = full_size(moved(clips, borders, self.preset.jitter, self.seed), self.spec)
+        response = self.objective.responses(self.objective.values(seen))
+        gain = ops.log(ops.softplus(response / self.unit) + 1e-3)
+        self.add_loss(ops.sum(self._cost(cropped(clips, borders)) - gain))
+        return response
+
+    def _cost(self, clips: dict[str, Any]) -> Any:
+        preset, cost = self.preset, 0.0
+        if "appearance" in clips:
+            frames = clips["appearance"] / 127.5 - 1
+            variation = spatial_variation(frames) + temporal_variation(frames)
+            cost += preset.appearance_norm * norm(frames) + preset.appearance_variation * variation
+        if "motion" in clips:
+            flow = clips["motion"] / flow_bound(self.spec)
+            cost += preset.motion_norm * norm(flow) + preset.motion_variation * spatial_variation(flow)
+            cost += self.slowness * preset.motion_variation * temporal_variation(flow)
+        return cost
