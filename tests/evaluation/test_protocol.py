@@ -101,7 +101,7 @@ def test_windows_are_what_predict_sees(data: Path, model: Path) -> None:
     for path, logits in zip(done.scores.paths, done.scores.logits["answer"], strict=True):
         said = {p.label: p.score for p in predictor.predict(path, top_k=2).predictions}
         chances = np.exp(logits) / np.exp(logits).sum()
-        assert [said["down"], said["left"]] == pytest.approx(chances, abs=2e-3)  # flow is kept in half precision
+        assert [said["down"], said["left"]] == pytest.approx(chances, abs=1e-5)
     mean = (done.scores.logits["appearance"] + done.scores.logits["motion"]) / 2
     np.testing.assert_allclose(done.scores.logits["answer"], mean, atol=1e-5)
 
