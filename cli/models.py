@@ -11,8 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from actionzoo.errors import ModelError, ModelNotFoundError, did_you_mean
-from actionzoo.hub import ModelFiles, load_catalog, resolve_model
-from actionzoo.hub.keras_models import load_keras, silent
 from actionzoo.names import NETWORKS, list_models
 
 from ._listing import columns, print_json, print_table, standard_console
@@ -20,6 +18,7 @@ from ._options import Offline
 from ._output import printable
 
 if TYPE_CHECKING:
+    from actionzoo.hub import ModelFiles
     from actionzoo.models.summary import LayerSummary, ModelSummary, Shape
 
 LAYER_COLUMNS = ("layer", "output", "parameters", "FLOPs", "sees", "good for")
@@ -112,12 +111,16 @@ def show(
 
 
 def _built(name: str, frames: int | None, classes: int) -> ModelSummary:
+    from actionzoo.hub.keras_models import silent
+
     with silent():
         from actionzoo.models.summary import DEFAULT_SIZES, describe
     return describe(name, classes, frames or DEFAULT_SIZES["num_frames"])
 
 
 def _files(name: str, offline: bool) -> ModelFiles:
+    from actionzoo.hub import load_catalog, resolve_model
+
     try:
         return resolve_model(name, offline=offline)
     except ModelNotFoundError as error:
@@ -131,6 +134,8 @@ def _files(name: str, offline: bool) -> ModelFiles:
 
 
 def _loaded(files: ModelFiles, frames: int | None) -> ModelSummary:
+    from actionzoo.hub.keras_models import load_keras
+
     model, spec = load_keras(files), files.spec
     from actionzoo.models.summary import summarise
 

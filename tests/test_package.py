@@ -37,7 +37,7 @@ NEVER = {
 HEAVY = {
     "actionzoo.convert.matconvnet",  # Keras
     "actionzoo.evaluation",  # Keras, matplotlib
-    "actionzoo.hub.web",  # urllib, ssl
+    "actionzoo.hub",  # OpenCV, h5py
     "actionzoo.models",
     "actionzoo.report",  # Keras, matplotlib
     "actionzoo.training",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from actionzoo.files import replacing
 from actionzoo.hub import cache
 from actionzoo.hub.cache import cache_folder, remembered_sha256
 
@@ -126,7 +127,7 @@ def test_two_users_of_one_cache(tmp_path: Path, home: Path, monkeypatch: pytest.
         shared.chmod(0o777)
         monkeypatch.setenv("ACTIONZOO_CACHE", str(shared))
         assert cache_folder("openvino") == shared / "openvino"
-        with cache.write_beside(cache_folder("openvino") / "note") as beside:
+        with replacing(cache_folder("openvino") / "note") as beside:
             beside.write_text("of the first user")
         (shared / "openvino").chmod(0o755 if os.geteuid() == 0 else 0o555)
         with another_user():
@@ -153,10 +154,10 @@ def another_user() -> Iterator[None]:
 
 def test_what_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="full"), cache.write_beside(tmp_path / "folder" / "note") as beside:
+    with pytest.raises(OSError, match="full"), replacing(tmp_path / "folder" / "note") as beside:
         beside.write_text("half")
         raise OSError("full")
-    with pytest.raises(OSError), cache.write_beside(tmp_path / "folder") as beside:
+    with pytest.raises(OSError), replacing(tmp_path / "folder") as beside:
         beside.mkdir()
         (beside / "a").touch()
         (tmp_path / "folder" / "from another process").touch()
