@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.dataset import measured
+from benchmarks.annotations import measured
 
 
 def test_every_step_is_timed() -> None:

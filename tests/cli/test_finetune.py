@@ -19,7 +19,7 @@ from actionzoo.puppets import write_dataset
 from actionzoo.training import trainer
 from actionzoo.training.checkpoint import load_checkpoint
 from actionzoo.training.steps import DistributedSteps
-from tests.moving import save_two_layers, write_moving
+from tests.moving import save_convolutions, save_two_layers, write_moving
 
 
 @pytest.fixture
@@ -31,25 +31,37 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_from_two_folders_to_an_evaluated_model(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sample of the next test, in one process: two actions, and puppets that it has not seen."""
+    """The next test in one process, with a small network that learns which way things move."""
     monkeypatch.chdir(tmp_path)
-    write_dataset(tmp_path / "clips", 4, seed=11, height=120, actions=["hug", "kick"])
-    write_dataset(tmp_path / "others", 2, seed=12, height=120, actions=["hug", "kick"])
-    assert main(["finetune", "clips", "--epochs", "6"]) == 0
+    save_convolutions(tmp_path / "small.keras")
+    for number, label in enumerate(("down", "left") * 3, start=20):
+        write_moving(tmp_path / "others" / label / f"{number}.mp4", label, number)
+    options = [
+        "--model",
+        "small.keras",
+        "--epochs",
+        "40",
+        "--batch-size",
+        "2",
+        "--learning-rate",
+        "0.02",
+        "--seed",
+        "1",
+    ]
+    assert main(["finetune", "set", *options]) == 0
     out, err = capsys.readouterr()
-    assert err.count("epoch") == 6
-    assert "run  6 epochs, 6 videos to learn from, 2 kept for a test" in out
-    assert main(["evaluate", "run", "clips", "--json"]) == 0
+    assert err.count("epoch") == 40
+    assert "run  40 epochs, 4 videos to learn from, 2 kept for a test" in out
+    assert main(["evaluate", "run", "set", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["videos"] == 2
     assert main(["evaluate", "run", "others", "--report", "report", "--paint", "0", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["videos"], found["top1"]) == (4, 1)
+    assert (found["videos"], found["top1"]) == (6, 1)
     assert (tmp_path / "report" / "confusion.png").is_file()
-    clip = next((tmp_path / "others" / "kick").glob("*.mp4"))
-    assert main(["predict", str(clip), "--model", "run", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["predictions"][0]["label"] == "kick"
+    assert main(["predict", "others/left/21.mp4", "--model", "run", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["predictions"][0]["label"] == "left"
 
 
 @pytest.mark.slow

@@ -135,8 +135,8 @@ def test_a_run_that_was_killed_is_resumed(changes: Callable[[str], list[str]], c
 def test_a_run_of_any_kind_that_was_killed_is_resumed(
     changes: Callable[[str], list[str]], check: Callable[..., None], kind: str
 ) -> None:
-    """At every 20th write: a sample of the next test."""
-    for moment in range(7, len(changes(kind)) + 1, 20):
+    """At every 10th write: a sample of the next test."""
+    for moment in range(7, len(changes(kind)) + 1, 10):
         check(kind, moment)
 
 
