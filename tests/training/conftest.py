@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from actionzoo.hub.keras_models import save_model
 from actionzoo.models import create_model
 from actionzoo.training import Recipe
-from tests.moving import SPEC, TINY, write_moving
+from tests.moving import SPEC, TINY, save_two_layers, write_moving
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +35,20 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def two_layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of two dense layers, for tests of what lies around the network."""
+    return save_two_layers(tmp_path_factory.mktemp("model") / "two_layers.keras")
+
+
 @pytest.fixture
-def recipe(tiny_model: Path) -> Recipe:
+def recipe(two_layers: Path) -> Recipe:
     """Two epochs of two steps, the second of which is filled up."""
     how = {"optimizer": "sgd", "learning_rate": 0.003, "stride_range": 0}
-    return Recipe(model=str(tiny_model), num_frames=2, stride=2, fps=15.0, epochs=2, batch_size=4, **how)
+    return Recipe(model=str(two_layers), num_frames=2, stride=2, fps=15.0, epochs=2, batch_size=4, **how)
+
+
+@pytest.fixture
+def resnet_recipe(recipe: Recipe, tiny_model: Path) -> Recipe:
+    """The same for a network with convolutions, batch norms and two streams."""
+    return replace(recipe, model=str(tiny_model))

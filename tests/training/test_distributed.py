@@ -98,7 +98,7 @@ def two_workers(
 
 @pytest.mark.parametrize("network", ["without batch norm", "with batch norm"])
 def test_the_same_curve_on_one_process_two_devices_and_two_workers(
-    videos: Path, recipe: Recipe, tmp_path: Path, network: str
+    videos: Path, resnet_recipe: Recipe, tmp_path: Path, network: str
 ) -> None:
     if network == "without batch norm":
         recipe = Recipe(
@@ -106,7 +106,7 @@ def test_the_same_curve_on_one_process_two_devices_and_two_workers(
             batch_size=4, optimizer="sgd", learning_rate=3e-4, weight_decay=5e-4, bias_factor=2.0, dropout=0.0,
         )  # fmt: skip
     else:
-        recipe = replace(recipe, batch_norm="synchronized")
+        recipe = replace(resnet_recipe, batch_norm="synchronized")
     one = start(videos, tmp_path / "one", "auto", recipe)
     two = start(videos, tmp_path / "two", "mirrored", recipe, cpus=2)
     alone, mirrored = finish(one)[0], finish(two)[0]
@@ -117,15 +117,17 @@ def test_the_same_curve_on_one_process_two_devices_and_two_workers(
         assert losses == pytest.approx(alone, abs=1e-5)
 
 
-def test_batch_norms_that_look_at_the_clips_of_their_own_device(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
-    alone = finish(start(videos, tmp_path / "one", "auto", recipe))[0]
-    apart = finish(start(videos, tmp_path / "two", "mirrored", recipe, cpus=2))[0]
+def test_batch_norms_that_look_at_the_clips_of_their_own_device(
+    videos: Path, resnet_recipe: Recipe, tmp_path: Path
+) -> None:
+    alone = finish(start(videos, tmp_path / "one", "auto", resnet_recipe))[0]
+    apart = finish(start(videos, tmp_path / "two", "mirrored", resnet_recipe, cpus=2))[0]
     assert apart == pytest.approx(alone, rel=0.5)
     assert apart != pytest.approx(alone, rel=1e-4)
 
 
-def test_a_worker_that_dies_and_all_of_them_started_again(videos: Path, recipe: Recipe, tmp_path: Path) -> None:
-    recipe = replace(recipe, batch_norm="synchronized")
+def test_a_worker_that_dies_and_all_of_them_started_again(videos: Path, resnet_recipe: Recipe, tmp_path: Path) -> None:
+    recipe = replace(resnet_recipe, batch_norm="synchronized")
     whole = finish(start(videos, tmp_path / "whole", "auto", recipe))[0]
     run = tmp_path / "run"
     survivor, killed = two_workers(videos, run, recipe, stop_at=3)
