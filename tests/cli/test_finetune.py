@@ -91,7 +91,7 @@ def test_from_six_folders_to_an_evaluated_model(tmp_path: Path, command: Callabl
     [
         (["--model", "st_resnet5"], 1, "did you mean st_resnet50"),
         (["--recipe", "missing.toml"], 1, "missing.toml cannot be read as a recipe"),
-        (["--recipe", "papers"], 1, "the papers have no recipe for mini; take --recipe small"),
+        (["--recipe", "papers"], 1, "the papers have no recipe for mini; use --recipe small"),
         (["--bn", "frosen"], 2, "train, synchronized, partial, frozen"),
         (["--strategy", "many"], 2, "not auto, mirrored or multiworker"),
         (["--strategy", "multiworker"], 1, "TF_CONFIG"),

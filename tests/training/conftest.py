@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from actionzoo.training import Recipe
-from tests.moving import save_convolutions, write_moving
+from tests.moving import save_convolutions, save_two_layers, write_moving
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +31,20 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_convolutions(tmp_path_factory.mktemp("model") / "tiny.keras")
 
 
+@pytest.fixture(scope="session")
+def two_layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of two dense layers, for tests of what lies around the network."""
+    return save_two_layers(tmp_path_factory.mktemp("model") / "two_layers.keras")
+
+
 @pytest.fixture
-def recipe(tiny_model: Path) -> Recipe:
+def recipe(two_layers: Path) -> Recipe:
     """Two epochs of two steps, the second of which is filled up."""
     how = {"optimizer": "sgd", "learning_rate": 0.003, "stride_range": 0}
-    return Recipe(model=str(tiny_model), num_frames=2, stride=2, fps=15.0, epochs=2, batch_size=4, **how)
+    return Recipe(model=str(two_layers), num_frames=2, stride=2, fps=15.0, epochs=2, batch_size=4, **how)
+
+
+@pytest.fixture
+def convolutions_recipe(recipe: Recipe, tiny_model: Path) -> Recipe:
+    """The same for a network with convolutions, batch norms and two streams."""
+    return replace(recipe, model=str(tiny_model))

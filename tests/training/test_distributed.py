@@ -114,7 +114,7 @@ def alone(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[R
 
 @pytest.mark.parametrize("network", ["with batch norm", pytest.param("without batch norm", marks=pytest.mark.slow)])
 def test_the_same_curve_on_one_process_two_devices_and_two_workers(
-    videos: Path, recipe: Recipe, alone: Callable[[Recipe], list[float]], tmp_path: Path, network: str
+    videos: Path, convolutions_recipe: Recipe, alone: Callable[[Recipe], list[float]], tmp_path: Path, network: str
 ) -> None:
     if network == "without batch norm":
         recipe = Recipe(
@@ -122,7 +122,7 @@ def test_the_same_curve_on_one_process_two_devices_and_two_workers(
             batch_size=4, optimizer="sgd", learning_rate=3e-4, weight_decay=5e-4, bias_factor=2.0, dropout=0.0,
         )  # fmt: skip
     else:
-        recipe = replace(recipe, batch_norm="synchronized")
+        recipe = replace(convolutions_recipe, batch_norm="synchronized")
     mirrored = finish(start(videos, tmp_path / "two", "mirrored", recipe, cpus=2))[0]
     first, second = (finish(process)[0] for process in two_workers(videos, tmp_path / "workers", recipe))
     assert len(alone(recipe)) == 4
@@ -132,18 +132,18 @@ def test_the_same_curve_on_one_process_two_devices_and_two_workers(
 
 
 def test_batch_norms_that_look_at_the_clips_of_their_own_device(
-    videos: Path, recipe: Recipe, alone: Callable[[Recipe], list[float]], tmp_path: Path
+    videos: Path, convolutions_recipe: Recipe, alone: Callable[[Recipe], list[float]], tmp_path: Path
 ) -> None:
-    apart = finish(start(videos, tmp_path / "two", "mirrored", recipe, cpus=2))[0]
-    assert apart == pytest.approx(alone(recipe), rel=0.5)
-    assert apart != pytest.approx(alone(recipe), rel=1e-4)
+    apart = finish(start(videos, tmp_path / "two", "mirrored", convolutions_recipe, cpus=2))[0]
+    assert apart == pytest.approx(alone(convolutions_recipe), rel=0.5)
+    assert apart != pytest.approx(alone(convolutions_recipe), rel=1e-4)
 
 
 @pytest.mark.slow
 def test_a_worker_that_dies_and_all_of_them_started_again(
-    videos: Path, recipe: Recipe, alone: Callable[[Recipe], list[float]], tmp_path: Path
+    videos: Path, convolutions_recipe: Recipe, alone: Callable[[Recipe], list[float]], tmp_path: Path
 ) -> None:
-    recipe = replace(recipe, batch_norm="synchronized")
+    recipe = replace(convolutions_recipe, batch_norm="synchronized")
     whole = alone(recipe)
     run = tmp_path / "run"
     survivor, killed = two_workers(videos, run, recipe, stop_at=3)

@@ -17,7 +17,7 @@ from actionzoo.errors import TrainingError
 from actionzoo.training import Recipe, callbacks, finetune
 from actionzoo.training.checkpoint import load_checkpoint
 from tests.faults import Killed, killed_at
-from tests.moving import save_two_layers, write_moving
+from tests.moving import write_moving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
 
@@ -38,11 +38,6 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "validated.csv").write_text("\n".join(rows) + "\n")
     (folder / "plain.csv").write_text("\n".join(rows[:5]) + "\n")
     return folder
-
-
-@pytest.fixture(scope="module")
-def two_layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_two_layers(tmp_path_factory.mktemp("model") / "two_layers.keras")
 
 
 @pytest.fixture(autouse=True)
