@@ -69,18 +69,18 @@ class Stills:
 
 
 def measure(folder: Path) -> tuple[dict[str, Any], DecodedVideo]:
-    """Shares right of both streams and of each alone, of each class too; and a clip."""
+    """Top-1 accuracy of both streams and of each alone, and the recall of each class; and a clip."""
     model = load_model("mini")
     source = VideoSource(read_dataset(folder), model.spec.video_format, folder / "cache")
     scores = evaluate(model, source).scores
     logits = {**scores.logits, "still": evaluate(model, Stills(source)).scores.logits["appearance"]}
     found: dict[str, Any] = {"videos": len(scores.labels)}
     for name in NAMES:
-        right = logits[name].argmax(axis=1) == scores.labels
-        error = np.sqrt(right.mean() * (1 - right.mean()) / len(right))
-        by_class = {label: float(right[scores.labels == index].mean()) for index, label in enumerate(scores.classes)}
+        correct = logits[name].argmax(axis=1) == scores.labels
+        error = np.sqrt(correct.mean() * (1 - correct.mean()) / len(correct))
+        by_class = {label: float(correct[scores.labels == index].mean()) for index, label in enumerate(scores.classes)}
         found[name] = {
-            "right": round(float(right.mean()), 4),
+            "correct": round(float(correct.mean()), 4),
             "standard_error": round(float(error), 4),
             "classes": by_class,
         }
@@ -107,13 +107,13 @@ def draw(found: dict[str, Any], clips: dict[str, DecodedVideo]) -> Figure:
         for side, (kind, colour) in enumerate(zip(KINDS, ("tab:gray", "tab:orange"), strict=True)):
             row = found[kind][name]
             bar = bars.bar(
-                place + 0.4 * side - 0.2, 100 * row["right"], 0.38, yerr=100 * row["standard_error"], color=colour,
+                place + 0.4 * side - 0.2, 100 * row["correct"], 0.38, yerr=100 * row["standard_error"], color=colour,
                 label=LEGEND[kind] if place == 0 else None,
             )  # fmt: skip
-            bars.bar_label(bar, [f"{100 * row['right']:.0f}"], padding=2, fontsize=9)
+            bars.bar_label(bar, [f"{100 * row['correct']:.0f}"], padding=2, fontsize=9)
     bars.axhline(100 / 6, color="black", linewidth=1, linestyle=":")
     bars.set_xticks(range(len(NAMES)), TITLES)
-    bars.set(ylabel="% right (dotted: chance)", ylim=(0, 112))
+    bars.set(ylabel="top-1 accuracy, % (dotted: chance)", ylim=(0, 112))
     bars.legend(frameon=False, loc="upper left", fontsize=8)
     bars.spines[["top", "right"]].set_visible(False)
     return figure
@@ -132,7 +132,7 @@ def main() -> None:
         tested = {kind: measure(Path(work) / kind) for kind in KINDS}
         found |= {kind: rows for kind, (rows, _) in tested.items()}
         for kind in KINDS:
-            print(kind, {name: found[kind][name]["right"] for name in NAMES}, flush=True)
+            print(kind, {name: found[kind][name]["correct"] for name in NAMES}, flush=True)
         if options.json:
             options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
         if options.figure:

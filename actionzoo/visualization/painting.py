@@ -108,4 +108,7 @@ def _finished(painter: Painter, wanted: Sequence[tuple[Target, str]]) -> list[Pa
     responses, probabilities = painter.objective.measured(clips)
     missing = [None] * len(wanted)
     columns = clips.get("appearance", missing), clips.get("motion", missing), responses, probabilities or missing
-    return [PaintedClip(*each, *row) for each, row in zip(wanted, zip(*columns, strict=True), strict=True)]
+    return [
+        PaintedClip(target, speed, frames, flow, response, probability)
+        for (target, speed), frames, flow, response, probability in zip(wanted, *columns, strict=True)
+    ]

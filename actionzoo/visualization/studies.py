@@ -22,7 +22,7 @@ from actionzoo.visualization.render import encoded_animation, encoded_png
 from actionzoo.visualization.sheets import attribution_pictures, attribution_sheet, top_activations_sheet
 from actionzoo.visualization.targets import Target, class_target
 from actionzoo.visualization.top_activations import LayerActivations, Progress, TopActivation, find_top_activations
-from actionzoo.visualization.tuning import MAGNITUDES, PLAYBACK, Curves, draw_tuning, magnitude_tuning, playback_tuning
+from actionzoo.visualization.tuning import MAGNITUDES, PLAYBACK, Curve, draw_tuning, magnitude_tuning, playback_tuning
 
 QUALITY = 85
 """Of the animation of an attribution, from 0 to 100."""
@@ -93,7 +93,8 @@ def study_targets(
         for target in group:
             top = found[target.channel]
             paths = [source.videos[each.video].path for each in top]
-            curves = {"length of the flow": (MAGNITUDES, magnitude_tuning(activations, top[0].clip)[:, target.channel])}
+            by_length = magnitude_tuning(activations, top[0].clip)
+            curves: dict[str, Curve] = {"length of the flow": (MAGNITUDES, by_length[:, target.channel])}
             if paths[0].exists():  # videos in shards may be gone
                 curves["speed of the video"] = (PLAYBACK, played(paths[0])[:, target.channel])
             contents = {
@@ -157,7 +158,7 @@ def _top_activation_rows(top: Sequence[TopActivation], paths: Sequence[Path]) ->
         yield [str(rank), str(path), str(each.frame), f"{each.response:.6g}", *place]
 
 
-def _tuning_rows(curves: Curves) -> Iterator[list[str]]:
+def _tuning_rows(curves: Mapping[str, Curve]) -> Iterator[list[str]]:
     yield ["what", "times", "response"]
     for name, (factors, values) in curves.items():
         yield from ([name, f"{factor:g}", f"{value:.6g}"] for factor, value in zip(factors, values, strict=True))

@@ -21,8 +21,8 @@ MAGNITUDES = (0.0, 0.25, 0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)
 PLAYBACK = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)
 """Times as usual that a video is as fast."""
 
-Curves = Mapping[str, tuple[Sequence[float], np.ndarray]]
-"""By what is varied: the factors, and the responses."""
+Curve = tuple[Sequence[float], np.ndarray]
+"""The factors, and the response to each."""
 
 
 def magnitude_tuning(activations: LayerActivations, clip: Clip, factors: Sequence[float] = MAGNITUDES) -> np.ndarray:
@@ -52,8 +52,8 @@ def playback_tuning(activations: LayerActivations, path: Path, factors: Sequence
 
 
 @readable_fonts()
-def draw_tuning(title: str, curves: Curves) -> Figure:
-    """The curves of a channel; the factors on a logarithmic axis, that of no flow at its left end."""
+def draw_tuning(title: str, curves: Mapping[str, Curve]) -> Figure:
+    """The curves of a channel, by what is varied; factors on a logarithmic axis, that of no flow at its left end."""
     figure = Figure((6, 3.2), layout="constrained", dpi=120)
     axes = figure.add_subplot()
     for (name, (factors, values)), style in zip(curves.items(), ("o-", "s--"), strict=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from actionzoo.data.dataset import read_dataset
 from actionzoo.data.decoded import VideoSource
@@ -17,7 +17,6 @@ from actionzoo.visualization.targets import ALL, choose_targets
 
 VisualizedFiles = PaintedFiles | TopActivationFiles | AttributionFiles
 StrPath = str | os.PathLike[str]
-T = TypeVar("T")
 
 
 class ArgumentError(ValueError):
@@ -75,8 +74,8 @@ def visualize(
     >>> visualize("mini", label="kick", speed="slow")[0].probabilities                            # doctest: +SKIP
     {'slow': 0.9999}
     """
-    labels, channels, videos = _several(label), _several(channel), [Path(each) for each in _several(video)]
-    speeds = list(dict.fromkeys(_several(speed)))
+    labels, channels, speeds = _several(label), _several(channel), _several(speed)
+    videos = [Path(each) for each in _several(video)]
     _check(labels, layer, channels, first, {"speed": speeds, "steps": steps, "seed": seed}, data, videos)
     model, folder = load_model(model, offline=offline), Path(output)
     written: Iterator[VisualizedFiles]
@@ -100,11 +99,11 @@ def visualize(
     return results
 
 
-def _several(value: T | Sequence[T] | None) -> Sequence[T]:
-    """One value, several, or none, as several."""
+def _several(value: Any) -> list[Any]:
+    """One value, several, or none, as a list that has each once."""
     if value is None:
-        return ()
-    return (value,) if isinstance(value, str | int | os.PathLike) else tuple(value)  # type: ignore[arg-type,return-value]
+        return []
+    return [value] if isinstance(value, str | int | os.PathLike) else list(dict.fromkeys(value))
 
 
 def _check(

@@ -41,8 +41,8 @@ def test_motion_sees_in_dots_what_a_still_does_not_show(tmp_path: Path) -> None:
     whole, person = measure(tmp_path / "whole")
     points, dots = measure(tmp_path / "points")
     assert whole["videos"] == points["videos"] == 12
-    assert whole["motion"]["right"] >= 0.75
-    assert points["motion"]["right"] > points["still"]["right"] + 0.2
+    assert whole["motion"]["correct"] >= 0.75
+    assert points["motion"]["correct"] > points["still"]["correct"] + 0.2
     lit = [np.mean(np.asarray(clip.frames).max(axis=-1) > 128) for clip in (dots, person)]
     assert lit[0] < lit[1]
     figure = draw({"whole": whole, "points": points}, {"whole": person, "points": dots})
