@@ -50,7 +50,7 @@ def cannot_write(path: Path, error: Exception) -> OutputError:
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file atomically; text is UTF-8.
+    """Write a file atomically, into a folder that exists; text is UTF-8.
 
     Raises OutputError.
 
@@ -60,10 +60,10 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     'hug'
     """
     try:
-        with replacing(path) as beside:
+        with replacing_output(path) as beside:
             beside.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise cannot_write(path, error) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -74,7 +74,7 @@ def make_folder(folder: Path) -> None:
             pass
     except OSError as error:
         reason = "a file is in its place" if isinstance(error, FileExistsError) else error.strerror or error
-        raise OutputError(f"cannot write into {folder}: {reason}") from error
+        raise OutputError(f"{folder}: cannot be written into ({reason}); choose another place or make room") from error
 
 
 def remove(path: Path) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from actionzoo.errors import ModelError, ModelNotFoundError, OutputError, WeightsError
-from actionzoo.files import replacing
+from actionzoo.errors import ModelError, ModelNotFoundError, WeightsError
+from actionzoo.files import cannot_write, replacing
 from actionzoo.video.spec import DEFAULT_FRAMES, DEFAULT_SIDE, DEFAULT_STACK, InputSpec
 
 MEMBER = "actionzoo.json"
@@ -53,7 +53,7 @@ def write_spec(path: str | Path, spec: InputSpec, target: str | Path | None = No
     except zipfile.BadZipFile as error:
         raise WeightsError(f"{path} is not a Keras model file") from error
     except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+        raise cannot_write(target, error) from error
 
 
 def _dated(name: str) -> zipfile.ZipInfo:

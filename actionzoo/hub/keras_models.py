@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from actionzoo.errors import ModelError, OutputError, WeightsError
+from actionzoo.errors import ModelError, WeightsError
+from actionzoo.files import cannot_write
 from actionzoo.hub.download import MODEL_FILE
 from actionzoo.hub.keras_file import check_spec, write_spec
 from actionzoo.hub.loading import check_finite
@@ -122,4 +123,4 @@ def save_model(model: keras.Model, spec: InputSpec, path: str | Path) -> None:
             model.save(saved)
             write_spec(saved, spec, path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise cannot_write(path, error) from error

@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from actionzoo.errors import ActionzooError, ModelError, ModelNotFoundError, OutputError, WeightsError
+from actionzoo.files import cannot_write
 from actionzoo.hub.cache import sha256_of
 
 WAIT_S = 8.0
@@ -112,7 +113,7 @@ def download(
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise OutputError(f"{target.parent}: no room for {target.name}; make some and try again") from error
-        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+        raise cannot_write(target, error) from error
     return target
 
 

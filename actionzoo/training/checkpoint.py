@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from actionzoo.errors import OutputError, TrainingError
-from actionzoo.files import replacing
+from actionzoo.errors import TrainingError
+from actionzoo.files import cannot_write, replacing
 
 FACTS, DIGEST = "actionzoo", "blake2b"
 """Keys in the header of the file: facts of the training as JSON, and the digest of facts and arrays."""
@@ -84,4 +84,4 @@ def write_durable(path: Path, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise cannot_write(path, error) from error

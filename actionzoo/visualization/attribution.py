@@ -68,7 +68,7 @@ def explain_clip(
     probabilities = softmax(logits, axis=1)[:, index]
     best = int(probabilities.argmax())
     frames = tuple(clip_centres(len(video.frames), model.spec.clip)[best].tolist())
-    given = {"appearance": clips[best].appearance, "motion": clips[best].motion}
+    given: dict[str, np.ndarray] = {"appearance": clips[best].appearance, "motion": clips[best].motion}
     return Attribution(index, float(probabilities[best]), frames, clips[best], grad_cam(model, given, index, layers))
 
 

@@ -119,5 +119,5 @@ def test_what_is_there_is_not_painted_again(model: Model, tmp_path: Path) -> Non
 
 def test_a_folder_that_is_a_file(model: Model, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write into"):
+    with pytest.raises(OutputError, match="cannot be written into"):
         paint(model, tmp_path / "file", [0])
