@@ -21,7 +21,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from actionzoo.errors import OfflineError, WeightsError
-from actionzoo.files import write_atomic
+from actionzoo.files import make_folder, write_atomic
 from actionzoo.hub import download, web
 from actionzoo.hub.cache import cache_folder, cache_folders, remembered_sha256, sha256_of
 from actionzoo.hub.catalog import CatalogEntry
@@ -156,6 +156,7 @@ def _check(entry: CatalogEntry, path: Path, found: str) -> None:
     pin = read_pin(entry)
     if pin is None:
         commit = path.parent.name if entry.kind == "hub" else None  # the hub's cache: snapshots/<commit>/<file>
+        make_folder(_note(entry).parent)
         write_atomic(_note(entry), json.dumps(asdict(Pin(found, path.stat().st_size, commit)), indent=1) + "\n")
     elif pin.sha256 != found:
         raise WeightsError(
