@@ -86,7 +86,7 @@ def main() -> None:
     times.append(time.perf_counter())
     centres, indices = stacks(len(frames), network)
     wanted = sorted({*indices.ravel().tolist()})[: given.pairs]
-    flows = flow_fields(frames, wanted, given.method, tuple(given.short_size or (side, side)), side)
+    flows = flow_fields(frames, wanted, given.method, tuple(given.flow_size or (side, side)), side)
     still = np.zeros((side, side, 2), np.float32)
     motion = np.stack([np.concatenate([flows.get(index, still) for index in stack], -1) for stack in indices])
     times.append(time.perf_counter())
