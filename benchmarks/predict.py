@@ -116,11 +116,11 @@ def warm(source: str, model: str, precision: str, flow: str | None, repeat: int)
     """What the network computes in, and the seconds of a `Model` that has been used before."""
     from actionzoo.inference import load_model
 
-    model = load_model(model, precision=precision, flow=flow, force=True, offline=True)
-    model.predict(source)
-    timings = [model.predict(source).timing_s for _ in range(repeat)]
+    loaded = load_model(model, precision=precision, flow=flow, force=True, offline=True)
+    loaded.predict(source)
+    timings = [loaded.predict(source).timing_s for _ in range(repeat)]
     runs = [{name: t[stage] for stage, name in STAGES.items()} | {"total": t["total"]} for t in timings]
-    return model.precision, runs
+    return loaded.precision, runs
 
 
 def medians(runs: list[Seconds]) -> Seconds:
