@@ -34,7 +34,7 @@ from actionzoo.inference.clips import Clip
 from actionzoo.inference.model import Model, load_model
 from actionzoo.training import finetune
 from actionzoo.visualization import channel_target, maximize
-from actionzoo.visualization.top_activations import LayerActivations
+from actionzoo.visualization.top_activations import layer_responses
 from actionzoo.visualization.tuning import magnitude_tuning
 from benchmarks._machine import machine
 from benchmarks.ablation import BATCH, OPTIONS, RECIPE, STEPS
@@ -62,11 +62,10 @@ def trained(data: Path, work: Path) -> Path:
 
 def tuning(model: Model, layer: str, clips: list[Clip]) -> dict[str, Any]:
     """How broadly the channels of a layer are tuned to the length of the flow."""
-    activations = LayerActivations(model, layer)
-    usual = activations.responses(clips)
+    usual = layer_responses(model, layer, clips)
     curves = []
     for clip in np.unique(usual.argmax(axis=0)):
-        rows = magnitude_tuning(activations, clips[clip], FACTORS)
+        rows = magnitude_tuning(model, layer, clips[clip], FACTORS)
         curves += [rows[:, channel] for channel in np.flatnonzero(usual.argmax(axis=0) == clip)]
     shares = [curve / curve.max() for curve in curves if curve.max() > 1e-6]
     tuned = [share for share in shares if share.min() < MATTERS]

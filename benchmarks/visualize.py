@@ -34,7 +34,7 @@ from actionzoo.video.flow import decode_flow, encode_flow
 from actionzoo.video.spec import InputSpec
 from actionzoo.visualization import SPEEDS, PaintedClip, channel_target, class_target, maximize
 from actionzoo.visualization.canvas import stacked
-from actionzoo.visualization.top_activations import LayerActivations
+from actionzoo.visualization.top_activations import layer_responses
 from benchmarks._machine import machine
 
 LAYERS = (
@@ -57,7 +57,7 @@ def real_clips(model: Model, folder: Path, count: int) -> list[Clip]:
 
 def measure_layer(model: Model, layer: str, real: list[Clip]) -> dict[str, Any]:
     """How often channels of a layer pass, and the ratios."""
-    usual = LayerActivations(model, layer).responses(real)
+    usual = layer_responses(model, layer, real)
     live = np.flatnonzero(usual.max(axis=0) > 1e-6)
     channels = live[np.linspace(0, len(live) - 1, CHANNELS).round().astype(int)]
     targets = [channel_target(model, layer, int(channel)) for channel in channels]

@@ -8,16 +8,6 @@ from actionzoo.visualization.targets import Target, channel_target, class_target
 from actionzoo.visualization.visualizing import ArgumentError, visualize
 
 __all__ = [
-    "SPEEDS",
-    "ArgumentError",
-    "AttributionFiles",
-    "PaintedClip",
-    "PaintedFiles",
-    "Preset",
-    "Target",
-    "TopActivationFiles",
-    "channel_target",
-    "class_target",
-    "maximize",
-    "visualize",
-]
+    "SPEEDS", "ArgumentError", "AttributionFiles", "PaintedClip", "PaintedFiles", "Preset", "Target",
+    "TopActivationFiles", "channel_target", "class_target", "maximize", "visualize",
+]  # fmt: skip

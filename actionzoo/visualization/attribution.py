@@ -17,12 +17,12 @@ from scipy.special import softmax
 
 from actionzoo.data.decoded import DecodedVideo
 from actionzoo.errors import ModelError
-from actionzoo.inference.clips import Clip
+from actionzoo.inference.clips import Clip, clips_of
 from actionzoo.inference.model import Model
 from actionzoo.models.graph import layer_output
 from actionzoo.video.sampling import clip_centres
 from actionzoo.visualization.targets import last_layer
-from actionzoo.visualization.top_activations import LayerActivations
+from actionzoo.visualization.top_activations import layer_maps
 
 FULL = ("relu6", "relu7")
 """Fully connected layers of VGG: convolutions, but each sees nearly the whole picture."""
@@ -52,24 +52,16 @@ def explain_clip(
 ) -> Attribution:
     """Grad-CAM of the clip of a video in which a class has the highest probability.
 
-    Args:
-        model: a network of the zoo; it runs on TensorFlow.
-        video: in the format of the model's spec.
-        class_index: by default of the network's answer for the whole video.
-        layers: as for `grad_cam`.
-
-    Raises:
-        ModelError: as for `grad_cam`.
+    The video is in the format of the model's spec; the class is by default the network's answer for the whole of it.
+    `layers` and errors are those of `grad_cam`.
     """
-    scores = LayerActivations(model, last_layer(model.network))
-    clips = scores.clips(video)
-    logits = scores.maps(clips)
+    clips = list(clips_of(video, model.spec))
+    logits = layer_maps(model, last_layer(model.network), clips)
     index = int(logits.mean(axis=0).argmax()) if class_index is None else class_index
-    probabilities = softmax(logits, axis=1)[:, index]
-    best = int(probabilities.argmax())
+    probabilities = softmax(logits, axis=1)[:, index].tolist()
+    best = int(np.argmax(probabilities))
     frames = tuple(clip_centres(len(video.frames), model.spec.clip)[best].tolist())
-    given: dict[str, np.ndarray] = {"appearance": clips[best].appearance, "motion": clips[best].motion}
-    return Attribution(index, float(probabilities[best]), frames, clips[best], grad_cam(model, given, index, layers))
+    return Attribution(index, probabilities[best], frames, clips[best], grad_cam(model, clips[best], index, layers))
 
 
 def default_layers(network: keras.Model) -> dict[str, str]:
@@ -98,22 +90,19 @@ def stream_layer(model: Model, layer: str) -> dict[str, str]:
 
 
 def grad_cam(
-    model: Model, clip: Mapping[str, np.ndarray], class_index: int, layers: Mapping[str, str] | None = None
+    model: Model, clip: Clip, class_index: int, layers: Mapping[str, str] | None = None
 ) -> dict[str, np.ndarray]:
     """Where a clip speaks for a class.
 
     Args:
         model: a network of the zoo; it runs on TensorFlow.
-        clip: its inputs without a batch axis, `appearance (T, height, width, 3)`, `motion (T, height, width, 2L)`.
+        clip: what it sees.
         class_index: of the class.
-        layers: one for each map, by any name; by default `default_layers`.
+        layers: one for each map, by any name; by default `default_layers`. Raises ModelError where one will not do.
 
     Returns:
         By the same names, `(T, height, width)` float32 from 0 to 1, in parts of the largest value of the clip; all
         zero where nothing speaks for the class.
-
-    Raises:
-        ModelError: the model has no such layer, or it does not lead to the scores; Keras runs on another backend.
     """
     if keras.backend.backend() != "tensorflow":
         raise ModelError(f"Grad-CAM needs TensorFlow, and Keras runs on {keras.backend.backend()}")
@@ -127,13 +116,13 @@ def grad_cam(
             raise ModelError(f"{model.name}: the layer {layers[name]} has no places; choose one before the pooling")
     inputs = {tensor.name: tensor for tensor in network.inputs}
     seen = keras.Model(inputs, {**outputs, "": network.output})
-    given = {name: tf.constant(clip[name][None], tf.float32) for name in inputs}
+    given = {name: tf.constant(getattr(clip, name)[None], tf.float32) for name in inputs}
     with tf.GradientTape() as tape:
         tape.watch(given)  # the layers may be frozen
         values = seen(given, training=False)
         score = values[""][0, class_index]
     gradients = tape.gradient(score, {name: values[name] for name in outputs})
-    height, width = next(iter(clip.values())).shape[1:3]
+    height, width = clip.appearance.shape[1:3]
     maps = {}
     for name, layer in layers.items():
         if gradients[name] is None:

@@ -40,17 +40,7 @@ ZOOM = 0.02
 
 
 class Canvas(layers.Layer):  # type: ignore[misc]
-    """A batch of clips as variables, for some streams of a network.
-
-    Args:
-        streams: "appearance", "motion" or both.
-        batch: the number of clips.
-        spec: what the network looks at.
-        seed: of the spectra at the beginning.
-
-    Attributes:
-        borders: pixels around the picture, by stream, as `borders` gives them.
-    """
+    """A batch of clips as variables, for some streams of a network; `borders` are the pixels around each picture."""
 
     def __init__(self, streams: Sequence[str], batch: int, spec: InputSpec, seed: int) -> None:
         super().__init__()
@@ -74,9 +64,8 @@ class Canvas(layers.Layer):  # type: ignore[misc]
     def clips(self) -> dict[str, Any]:
         """The clips as they are now, with their borders, at the size of the canvas.
 
-        Returns:
-            By stream, `appearance (batch, T, height, width, 3)` in 0..255, and `motion (batch, N, height, width, 2)` in
-            pixels of the network's input, no longer than `flow_bound`.
+        `appearance (batch, T, height, width, 3)` in 0..255, and `motion (batch, N, height, width, 2)` in pixels of the
+        network's input, no longer than `flow_bound`.
         """
         clips = {}
         for stream, spectrum in self._spectra.items():

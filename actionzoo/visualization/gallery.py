@@ -29,7 +29,6 @@ BATCH = 6
 """At most so many clips are painted at once."""
 
 KINDS = ("webp", "mp4")
-OVERVIEW = "overview.png"
 
 
 @dataclass(frozen=True)
@@ -71,18 +70,8 @@ def paint_gallery(
     Every target gets `NAME.png`, `NAME_SPEED.webp` and `.mp4` for each speed, `NAME.npz` with the arrays, and
     `NAME.json` last, which says how it was made; a target with such a file of the same making is left as it is.
 
-    Args:
-        model: a network of the zoo.
-        targets: of any layers.
-        speeds: keys of `SPEEDS`; none for all of them, or for a model without motion.
-        folder: is made if it does not exist.
-        steps: of the ascent; by default those of the network's preset.
-        seed: of each target.
-        progress: called with the step, the number of steps of these clips, and the objective.
-
-    Raises:
-        ModelError: the model has no such layer, or no motion where speeds are given.
-        OutputError: the folder cannot be written.
+    Targets may be of several layers. No speeds stand for all of `SPEEDS`; `steps` are by default those of the network's
+    preset. Raises ModelError for a layer that there is not, and for speeds of a model without motion; OutputError.
     """
     if speeds and all(tensor.name != "motion" for tensor in model.network.inputs):
         raise ModelError(f"{model.name} has no motion, so it has no speeds; leave speed out")
@@ -115,11 +104,10 @@ def file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name)
 
 
-def write_overview(folder: Path, painted: Sequence[PaintedFiles]) -> Path:
+def write_overview(folder: Path, painted: Sequence[PaintedFiles]) -> None:
     """All that was painted on one sheet, `overview.png`. Raises OutputError, and OSError if a clip cannot be read."""
     clips = [read_painted(each, speed) for each in painted for speed in each.responses]
-    write_atomic(folder / OVERVIEW, encoded_png(overview_sheet(clips)))
-    return folder / OVERVIEW
+    write_atomic(folder / "overview.png", encoded_png(overview_sheet(clips)))
 
 
 def read_painted(painted: PaintedFiles, speed: str) -> PaintedClip:

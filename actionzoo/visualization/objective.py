@@ -26,17 +26,11 @@ class Objective:
     a channel that is silent would never begin to respond. Where the channels are the scores of classes, the response is
     the logarithm of the odds of one against all others.
 
-    Args:
-        model: a network of the zoo.
-        layer: its name.
-        channels: one for each clip.
-
     Attributes:
         streams: the names of the inputs that the layer depends on.
         is_answer: whether the channels are the scores of classes.
 
-    Raises:
-        ModelError: there is no such layer.
+    Raises ModelError if there is no such layer.
     """
 
     def __init__(self, model: Model, layer: str, channels: Sequence[int]) -> None:
@@ -44,16 +38,16 @@ class Objective:
         inputs, source = inputs_of(model.network, output), model.network.get_layer(layer)
         self.is_answer = layer == last_layer(model.network) or layer.startswith("logits")
         self.streams = tuple(str(tensor.name) for tensor in inputs)
-        self._rectified = _is_relu(source)
+        relu = getattr(source, "activation", None) is keras.activations.relu
+        self._rectified = relu or isinstance(source, keras.layers.ReLU)
         self._head = keras.Model(inputs, source.input if self._rectified else output)
         self._channels, self._spec = np.array(channels, np.int32), model.spec
 
     def values(self, clips: dict[str, Any]) -> Any:
         """What the network gives for a batch of clips, before a ReLU.
 
-        Args:
-            clips: by stream, `appearance (batch, T, height, width, 3)` in 0..255, and `motion (batch, N, height, width,
-                2)`, the flow fields of all stacks in pixels.
+        `appearance (batch, T, height, width, 3)` is in 0..255, `motion (batch, N, height, width, 2)` has the flow
+        fields of all stacks in pixels.
         """
         given = {**clips, "motion": stacked(clips["motion"], self._spec)} if "motion" in clips else clips
         return self._head({name: given[name] for name in self.streams}, training=False)
@@ -75,11 +69,9 @@ class Objective:
 
 
 def mean_responses(values: Any, channels: np.ndarray) -> Any:
-    """The mean of a channel over all its places, `(batch,)`.
+    """The mean of a channel over all its places, `(batch,)`, with a channel for each clip.
 
-    Args:
-        values: of the layer, `(batch, ..., channels)`, or with time folded into the batch.
-        channels: one for each clip, `(batch,)`.
+    The values of the layer are `(batch, ..., channels)`, or have time folded into the batch.
     """
     means = ops.mean(ops.reshape(values, (len(channels), -1, values.shape[-1])), axis=1)
     return ops.sum(means * ops.one_hot(channels, values.shape[-1], dtype=means.dtype), axis=-1)
@@ -90,7 +82,3 @@ def log_odds(logits: Any, channels: np.ndarray) -> Any:
     wanted = ops.one_hot(channels, logits.shape[-1], dtype=logits.dtype)
     others = ops.logsumexp(logits - 1e9 * wanted, axis=-1)
     return ops.sum(logits * wanted, axis=-1) - others
-
-
-def _is_relu(layer: Any) -> bool:
-    return isinstance(layer, keras.layers.ReLU) or getattr(layer, "activation", None) is keras.activations.relu

@@ -23,12 +23,7 @@ Progress = Callable[[int, int, float], None]
 class Painter(keras.Model):  # type: ignore[misc]
     """Learns a canvas, so that a network responds to it. The network is no part of it, and stays as it is.
 
-    Args:
-        objective: what the clips are for.
-        slowness: the weight of the flow's variation in time, for each clip.
-        spec: what the network looks at.
-        preset: the settings.
-        seed: of the canvas at its beginning, and of the transforms.
+    `slowness` is the weight of the flow's variation in time, for each clip.
     """
 
     def __init__(

@@ -42,8 +42,8 @@ def overview_sheet(painted: Sequence[PaintedClip]) -> Image.Image:
     several = len({clip.target for clip in painted}) < len(painted)
     rows = []
     for title, clips in groupby(painted, lambda clip: clip.target.name if several else clip.target.layer):
-        cells = [(clip.speed if several else _caption(clip), _small(clip)) for clip in clips]
-        rows.append((title, cells))
+        captions = [(clip.speed if several else clip.target.name.removeprefix(title).strip(), clip) for clip in clips]
+        rows.append((title, [(caption, _small(clip)) for caption, clip in captions]))
     return draw_rows(rows)
 
 
@@ -126,10 +126,6 @@ def _painted_row(clip: PaintedClip) -> Row:
         wheel = enlarged(flow_to_colour(clip.flow[last // 2], maximum))
         pictures.append((f"colour wheel, full at {maximum:.1f} pixels", wheel))
     return title, pictures
-
-
-def _caption(clip: PaintedClip) -> str:
-    return clip.target.name.removeprefix(clip.target.layer).strip()
 
 
 def _small(clip: PaintedClip) -> Image.Image:

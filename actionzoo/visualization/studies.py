@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 
@@ -21,21 +21,13 @@ from actionzoo.visualization.gallery import file_name
 from actionzoo.visualization.render import encoded_animation, encoded_png
 from actionzoo.visualization.sheets import attribution_pictures, attribution_sheet, top_activations_sheet
 from actionzoo.visualization.targets import Target, class_target
-from actionzoo.visualization.top_activations import LayerActivations, Progress, TopActivation, find_top_activations
+from actionzoo.visualization.top_activations import Progress, TopActivation, find_top_activations
 from actionzoo.visualization.tuning import MAGNITUDES, PLAYBACK, Curve, draw_tuning, magnitude_tuning, playback_tuning
-
-QUALITY = 85
-"""Of the animation of an attribution, from 0 to 100."""
 
 
 @dataclass(frozen=True)
 class TopActivationFiles:
-    """The files of a target in real videos.
-
-    Attributes:
-        target: a channel.
-        files: the sheet of its top activations, their table, the figure of its tuning curves, and their table.
-    """
+    """Of a target: the sheet of its top activations, their table, the figure of its tuning curves, and their table."""
 
     target: Target
     files: tuple[Path, ...]
@@ -46,14 +38,7 @@ class TopActivationFiles:
 
 @dataclass(frozen=True)
 class AttributionFiles:
-    """The files of a video in which a class was explained.
-
-    Attributes:
-        video: as it was given.
-        label: of the class.
-        probability: of the class, in the clip that is shown.
-        files: the sheet, and the animation.
-    """
+    """Of a video: the class, its probability in the clip that is shown, the sheet and the animation."""
 
     video: Path
     label: str
@@ -73,27 +58,18 @@ def study_targets(
     places; and `NAME_tuning.png` and `.csv`, its response to the strongest clip by the length of its flow and to the
     strongest video by the speed at which that is played.
 
-    Args:
-        model: a network of the zoo.
-        targets: of any layers.
-        source: videos in the format of the model's spec.
-        folder: is made if it does not exist.
-        progress: called with the number of videos that are done, and of all, for each layer.
-
-    Raises:
-        ModelError: the model has no such layer.
-        OutputError: the folder cannot be written.
-        VideoError, DataError: a video cannot be read.
+    `source` has videos in the format of the model's spec; `progress` is called with the number of videos that are done,
+    and of all, for each layer. Raises ModelError, OutputError, and VideoError or DataError for a video.
     """
     make_folder(folder)
     for layer, of_layer in groupby(targets, lambda target: target.layer):
-        activations, group = LayerActivations(model, layer), list(of_layer)
-        found, _ = find_top_activations(activations, source, [target.channel for target in group], progress=progress)
-        played = cache(lambda path, layer=activations: playback_tuning(layer, path))
+        group, played = list(of_layer), cache(partial(playback_tuning, model, layer))
+        channels = [target.channel for target in group]
+        found, _ = find_top_activations(model, layer, channels, source, progress=progress)
         for target in group:
             top = found[target.channel]
             paths = [source.videos[each.video].path for each in top]
-            by_length = magnitude_tuning(activations, top[0].clip)
+            by_length = magnitude_tuning(model, layer, top[0].clip)
             curves: dict[str, Curve] = {"length of the flow": (MAGNITUDES, by_length[:, target.channel])}
             if paths[0].exists():  # videos in shards may be gone
                 curves["speed of the video"] = (PLAYBACK, played(paths[0])[:, target.channel])
@@ -111,17 +87,8 @@ def explain_videos(
 ) -> Iterator[AttributionFiles]:
     """Show where videos speak for a class: `VIDEO_LABEL.png`, a sheet, and `VIDEO_LABEL.webp` for each.
 
-    Args:
-        model: a network of the zoo; it runs on TensorFlow.
-        videos: files.
-        folder: is made if it does not exist.
-        label: of the class; by default the answer for each video.
-        layer: whose channels are looked at; by default the last with places of each stream.
-
-    Raises:
-        ModelError: the model has no such class or layer, or the layer will not do.
-        VideoError: a video cannot be read.
-        OutputError: the folder cannot be written.
+    The class is by default the answer for each video, the layer the last with places of each stream. Raises ModelError,
+    VideoError, OutputError.
     """
     class_index = None if label is None else class_target(model, label).channel
     layers = None if layer is None else stream_layer(model, layer)
@@ -132,7 +99,7 @@ def explain_videos(
         name = model.spec.label(found.class_index)
         contents = {
             ".png": encoded_png(attribution_sheet(f"{path.name}, {name} {found.probability:.2f}", found)),
-            ".webp": encoded_animation(_moving(found), model.spec.fps, quality=QUALITY),
+            ".webp": encoded_animation(_moving(found), model.spec.fps, quality=85),
         }
         files = _written(folder, file_name(f"{path.stem}_{name}"), contents)
         yield AttributionFiles(path, name, found.probability, files)

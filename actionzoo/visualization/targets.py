@@ -14,9 +14,6 @@ from actionzoo.models.graph import layer_output
 ALL = "all"
 """Stands for every class, or for every layer that has something to show."""
 
-LISTED = 8
-"""At most so many classes are listed in an error."""
-
 
 @dataclass(frozen=True)
 class Target:
@@ -42,18 +39,12 @@ def choose_targets(
 ) -> list[Target]:
     """The classes with these labels, or else channels of a layer, each once and in the order in which they are given.
 
-    Args:
-        model: of which they are.
-        labels: of classes; `["all"]` for every class.
-        layer: its name, or `"all"` for every layer of `visible_layers`; not used where there are labels.
-        channels: of each layer.
-        first: where no channels are given, the first so many of each layer, as far as there are.
-
-    Raises:
-        ModelError: the model does not have one of them.
+    `"all"` stands for every class, and for every layer of `visible_layers`. Where no channels are given, they are the
+    `first` so many of each layer, as far as there are. Raises ModelError for what the model does not have.
     """
     if labels:
-        return [class_target(model, label) for label in dict.fromkeys(_every_class(model) if ALL in labels else labels)]
+        every = model.spec.classes if ALL in labels else ()
+        return [class_target(model, label) for label in dict.fromkeys(every or labels)]
     found = []
     for name in visible_layers(model.network) if layer == ALL else [str(layer)]:
         count = _channels(model, name)
@@ -68,7 +59,7 @@ def class_target(model: Model, label: str) -> Target:
     classes = model.spec.classes
     if label in classes:
         return Target(last_layer(model.network), classes.index(label), label)
-    known = f"; its classes are {', '.join(classes[:LISTED])}" if classes else "; give a layer and a channel instead"
+    known = f"; its classes are {', '.join(classes[:8])}" if classes else "; give a layer and a channel instead"
     raise ModelError(f"{model.name} has no class {label!r}{did_you_mean(label, classes) or known}")
 
 
@@ -90,12 +81,6 @@ def visible_layers(network: keras.Model) -> list[str]:
 def last_layer(network: keras.Model) -> str:
     """The layer that gives the scores of classes."""
     return str(network.output_names[0]) if network.output_names else str(network.layers[-1].name)
-
-
-def _every_class(model: Model) -> Sequence[str]:
-    if not model.spec.classes:
-        raise ModelError(f"{model.name} names no classes; give a layer and a channel instead")
-    return model.spec.classes
 
 
 def _channels(model: Model, layer: str) -> int:

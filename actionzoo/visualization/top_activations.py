@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actionzoo.data.decoded import DecodedVideo, Source
+from actionzoo.data.decoded import Source
 from actionzoo.inference.clips import Clip, clips_of
 from actionzoo.inference.model import Model
-from actionzoo.models.graph import layer_output
 from actionzoo.video.sampling import clip_centres
 
 BATCH = 8
@@ -40,72 +39,42 @@ class TopActivation:
     clip: Clip
 
 
-class LayerActivations:
-    """What a layer of a network gives for clips of videos.
+def layer_maps(model: Model, layer: str, clips: Sequence[Clip]) -> np.ndarray:
+    """What a layer gives for some clips, `(clips, ..., channels)`. Raises ModelError for a layer that there is not."""
+    engine, parts = model.layer_engine(layer), []
+    for start in range(0, len(clips), BATCH):
+        some = clips[start : start + BATCH]
+        parts.append(engine(np.stack([clip.appearance for clip in some]), np.stack([clip.motion for clip in some])))
+    return np.concatenate(parts)
 
-    Args:
-        model: a network of the zoo.
-        layer: its name.
 
-    Attributes:
-        spec: what the model looks at.
-        num_channels: of the layer.
-
-    Raises:
-        ModelError: there is no such layer.
-    """
-
-    def __init__(self, model: Model, layer: str) -> None:
-        self.spec = model.spec
-        self.num_channels = int(layer_output(model.network, layer, model.name).shape[-1])
-        self._layer = model.layer_engine(layer)
-
-    def clips(self, video: DecodedVideo) -> list[Clip]:
-        """The clips of a video that `predict` would see."""
-        return list(clips_of(video, self.spec))
-
-    def maps(self, clips: Sequence[Clip]) -> np.ndarray:
-        """The layer's values for some clips, `(clips, ..., channels)`."""
-        parts = []
-        for start in range(0, len(clips), BATCH):
-            some = clips[start : start + BATCH]
-            appearance, motion = [clip.appearance for clip in some], [clip.motion for clip in some]
-            parts.append(self._layer(np.stack(appearance), np.stack(motion)))
-        return np.concatenate(parts)
-
-    def responses(self, clips: Sequence[Clip]) -> np.ndarray:
-        """The mean of each channel over its places, `(clips, channels)`."""
-        return _means(self.maps(clips))
+def layer_responses(model: Model, layer: str, clips: Sequence[Clip]) -> np.ndarray:
+    """The mean of each channel of a layer over its places, `(clips, channels)`. Raises ModelError."""
+    return _means(layer_maps(model, layer, clips))
 
 
 def find_top_activations(
-    activations: LayerActivations,
-    source: Source,
+    model: Model,
+    layer: str,
     channels: Sequence[int],
+    source: Source,
     count: int = 6,
     progress: Progress | None = None,
 ) -> tuple[dict[int, list[TopActivation]], np.ndarray]:
     """The clips of a set to which channels respond most, at most one a video, the strongest first.
 
-    Args:
-        activations: of the layer.
-        source: videos in the format of its model.
-        channels: of the layer.
-        count: clips a channel.
-        progress: called with the number of videos that are done, and of all.
+    `source` has videos in the format of the model's spec; `progress` is called with the number of videos that are done,
+    and of all. Raises ModelError for a layer that there is not; VideoError and DataError for a video.
 
     Returns:
-        The clips by channel; and the responses of all clips of the set, `(clips, channels of the layer)`.
-
-    Raises:
-        VideoError, DataError: a video cannot be read.
+        At most `count` clips by channel; and the responses of all clips of the set, `(clips, channels of the layer)`.
     """
     top: dict[int, list[tuple[float, int, TopActivation]]] = {channel: [] for channel in channels}
     responses = []
     for index in range(len(source)):
         video = source.read(index)
-        clips, centres = activations.clips(video), clip_centres(len(video.frames), activations.spec.clip)
-        maps = activations.maps(clips)
+        clips, centres = list(clips_of(video, model.spec)), clip_centres(len(video.frames), model.spec.clip)
+        maps = layer_maps(model, layer, clips)
         means = _means(maps)
         responses.append(means)
         for channel, found in top.items():

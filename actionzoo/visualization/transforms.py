@@ -21,14 +21,8 @@ def moved(
 ) -> dict[str, Any]:
     """Every clip at a place and a scale of its own, equal for both streams and all its frames.
 
-    Args:
-        clips: by stream, `(batch, time, height, width, channels)`, with borders.
-        borders: these, in pixels; the clips come back without them.
-        jitter: how far they move at most, in each direction, in parts of the height.
-        seed: of the draws.
-
-    Returns:
-        The same streams. Flow grows with the picture.
+    Clips `(batch, time, height, width, channels)` come with borders, in pixels, and go without. They move by at most
+    `jitter` in each direction, in parts of the height. Flow grows with the picture.
     """
     batch = next(iter(clips.values())).shape[0]
     zoom = keras.random.uniform((batch,), 1 - ZOOM, 1 + ZOOM, seed=seed)

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from actionzoo.data.decoded import decode_video
 from actionzoo.figures import readable_fonts
-from actionzoo.inference.clips import Clip
+from actionzoo.inference.clips import Clip, clips_of
+from actionzoo.inference.model import Model
 from actionzoo.video.reader import read_frames
-from actionzoo.visualization.top_activations import LayerActivations
+from actionzoo.visualization.top_activations import layer_responses
 
 MAGNITUDES = (0.0, 0.25, 0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)
 """Times as usual that flow is as long."""
@@ -25,29 +26,24 @@ Curve = tuple[Sequence[float], np.ndarray]
 """The factors, and the response to each."""
 
 
-def magnitude_tuning(activations: LayerActivations, clip: Clip, factors: Sequence[float] = MAGNITUDES) -> np.ndarray:
-    """The channels' responses to a clip whose flow is so many times as long, `(factors, channels)`."""
-    return activations.responses([replace(clip, motion=factor * clip.motion) for factor in factors])
+def magnitude_tuning(model: Model, layer: str, clip: Clip, factors: Sequence[float] = MAGNITUDES) -> np.ndarray:
+    """The responses of a layer to a clip whose flow is so many times as long, `(factors, channels)`."""
+    return layer_responses(model, layer, [replace(clip, motion=factor * clip.motion) for factor in factors])
 
 
-def playback_tuning(activations: LayerActivations, path: Path, factors: Sequence[float] = PLAYBACK) -> np.ndarray:
-    """The channels' strongest responses to a video that plays so many times as fast, `(factors, channels)`.
+def playback_tuning(model: Model, layer: str, path: Path, factors: Sequence[float] = PLAYBACK) -> np.ndarray:
+    """The strongest responses of a layer to a video that plays so many times as fast, `(factors, channels)`.
 
     The video is read anew with fewer frames a second for each factor, and its flow computed between them: nothing is
     scaled. Below 1 it needs a video with more frames a second than the model takes; where there are none, the row is
-    NaN.
-
-    Raises:
-        VideoError: the video cannot be read.
+    NaN. Raises VideoError.
     """
-    video_format, rows = activations.spec.video_format, []
+    video_format, rows = model.spec.video_format, []
     native = sum(1 for _ in read_frames(path, size=video_format.size))
     for factor in factors:
         video = decode_video(path, 0, replace(video_format, fps=video_format.fps / factor))
-        if factor < 1 and len(video.frames) >= native:
-            rows.append(np.full(activations.num_channels, np.nan, np.float32))
-        else:
-            rows.append(activations.responses(activations.clips(video)).max(axis=0))
+        row = layer_responses(model, layer, list(clips_of(video, model.spec))).max(axis=0)
+        rows.append(np.full_like(row, np.nan) if factor < 1 and len(video.frames) >= native else row)
     return np.stack(rows)
 
 

@@ -29,7 +29,7 @@ def test_a_still_is_the_middle_frame_and_does_not_move() -> None:
 
 
 def test_the_figure_has_two_clips_with_their_flow_and_bars() -> None:
-    found = {kind: {name: {"right": 0.5, "standard_error": 0.1} for name in NAMES} for kind in ("whole", "points")}
+    found = {kind: {name: {"correct": 0.5, "standard_error": 0.1} for name in NAMES} for kind in ("whole", "points")}
     figure = draw(found, dict.fromkeys(found, noise()))
     assert len(figure.axes) == 5
     assert sum(len(axes.patches) for axes in figure.axes) == 2 * len(NAMES)

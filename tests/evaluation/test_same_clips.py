@@ -9,12 +9,12 @@ import pytest
 
 from actionzoo import evaluate, load_model
 from actionzoo.data.dataset import LabeledVideo, VideoDataset
-from actionzoo.data.decoded import VideoSource, decode_video
+from actionzoo.data.decoded import DecodedVideo, VideoSource, decode_video
 from actionzoo.evaluation.protocol import Protocol
 from actionzoo.inference import Model
 from actionzoo.inference.clips import Clip, clips_of, cut_clips
 from actionzoo.inference.video_pass import VideoPass
-from actionzoo.visualization.top_activations import LayerActivations
+from actionzoo.visualization.top_activations import find_top_activations
 from tests.moving import save_two_layers, write_moving
 
 
@@ -30,17 +30,39 @@ def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return path
 
 
-def test_clips_are_equal(model: Model, video: Path) -> None:
+def visualized_clips(
+    model: Model, video: DecodedVideo, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What the network is shown where the strongest clips of a set with this one video are looked for."""
+
+    class Source:
+        def __len__(self) -> int:
+            return 1
+
+        def read(self, index: int) -> DecodedVideo:
+            return video
+
+    layer, shown = model.network.output_names[0], []
+    engine = model.layer_engine(layer)
+
+    def watched(appearance: np.ndarray, motion: np.ndarray) -> np.ndarray:
+        shown.extend(zip(appearance, motion, strict=True))
+        return engine(appearance, motion)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "layer_engine", lambda name: watched)
+        find_top_activations(model, layer, [0], Source())
+    return shown
+
+
+def test_clips_are_equal(model: Model, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = VideoPass(str(video), model.spec, model.flow)
     streamed = [each for each in cut_clips(seen, model.spec.clip, seen.duration_s) if isinstance(each, Clip)]
     decoded = decode_video(video, 0, model.spec.video_format)
     others = {
         "stored": [(clip.appearance, clip.motion) for clip in clips_of(decoded, model.spec)],
         "evaluated": list(Protocol(model.spec, "windows", views=1).clips(decoded)),
-        "visualized": [
-            (clip.appearance, clip.motion)
-            for clip in LayerActivations(model, model.network.layers[-1].name).clips(decoded)
-        ],
+        "visualized": visualized_clips(model, decoded, monkeypatch),
     }
     for name, clips in others.items():
         assert len(clips) == len(streamed), name

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from actionzoo.errors import ModelError
+from actionzoo.inference.clips import Clip
 from actionzoo.models import create_model
 from actionzoo.video.spec import InputSpec
 from actionzoo.visualization.attribution import default_layers, grad_cam
@@ -17,13 +18,14 @@ SIZE = {"height": 96, "width": 128, "channel_factor": 0.0625, "dropout": 0.0}
 
 
 SPEC = InputSpec(("a", "b", "c"), 96, 128, num_frames=2, stack_length=3)
+FRAMES = np.zeros((2, 96, 128, 3), np.uint8)
 
 
 def test_before_a_mean_and_a_classifier_it_is_their_weights() -> None:
     keras.utils.set_random_seed(0)  # other weights may leave nothing above zero
     model = create_model("motion_resnet18", 3, 2, stack_length=3, **SIZE)
     clip = np.random.default_rng(0).normal(0, 3, (2, 96, 128, 6)).astype(np.float32)
-    found = grad_cam(as_model(model, SPEC), {"motion": clip}, 1)["motion"]
+    found = grad_cam(as_model(model, SPEC), Clip(0, FRAMES, clip), 1)["motion"]
     values = np.asarray(
         keras.Model(model.inputs, model.get_layer("motion_stage5_unit1_relu").output)({"motion": clip[None]})
     )
@@ -36,7 +38,7 @@ def test_before_a_mean_and_a_classifier_it_is_their_weights() -> None:
 def test_both_streams_have_a_map() -> None:
     model = as_model(create_model("st_resnet18", 3, 2, stack_length=3, **SIZE), SPEC)
     rng = np.random.default_rng(0)
-    clip = {"appearance": rng.uniform(0, 255, (2, 96, 128, 3)), "motion": rng.normal(0, 3, (2, 96, 128, 6))}
+    clip = Clip(0, rng.integers(0, 256, (2, 96, 128, 3)).astype(np.uint8), rng.normal(0, 3, (2, 96, 128, 6)))
     found = grad_cam(model, clip, 0)
     assert {name: cam.shape for name, cam in found.items()} == dict.fromkeys(("appearance", "motion"), (2, 96, 128))
     assert all(0 <= cam.min() <= cam.max() <= 1 for cam in found.values())
@@ -49,7 +51,7 @@ def test_default_layers_are_the_last_with_places() -> None:
 
 def test_layers_that_will_not_do() -> None:
     model = as_model(create_model("motion_resnet18", 3, 1, stack_length=3, **SIZE), SPEC)
-    clip = {"motion": np.zeros((1, 96, 128, 6), np.float32)}
+    clip = Clip(0, FRAMES[:1], np.zeros((1, 96, 128, 6), np.float32))
     with pytest.raises(ModelError, match="has no places"):
         grad_cam(model, clip, 0, {"motion": "logits_motion"})
     with pytest.raises(ModelError, match="did you mean"):

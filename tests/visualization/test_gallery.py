@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from actionzoo.errors import OutputError
-from actionzoo.hub.bundle import save_model
+from actionzoo.hub.keras_models import save_model
 from actionzoo.inference.model import Model, load_model
 from actionzoo.models import create_model
 from actionzoo.video.spec import InputSpec

@@ -10,9 +10,10 @@ import pytest
 
 from actionzoo.data.dataset import LabeledVideo, VideoDataset
 from actionzoo.data.decoded import VideoSource
+from actionzoo.inference.clips import clips_of
 from actionzoo.inference.model import Model
 from actionzoo.models import create_model
-from actionzoo.visualization.top_activations import LayerActivations, find_top_activations
+from actionzoo.visualization.top_activations import find_top_activations, layer_responses
 from actionzoo.visualization.tuning import magnitude_tuning, playback_tuning
 from tests.moving import SPEC, TINY, write_moving
 from tests.visualization.in_memory import as_model
@@ -34,8 +35,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> VideoSource:
 
 def test_the_strongest_clips_are_found(model: Model, source: VideoSource) -> None:
     layer = "motion_stage2_unit0_relu"
-    activations = LayerActivations(model, layer)
-    found, every = find_top_activations(activations, source, [0, 2], count=2)
+    found, every = find_top_activations(model, layer, [0, 2], source, count=2)
     head = keras.Model(model.network.inputs, model.network.get_layer(layer).output)
     for channel, top in found.items():
         assert len(top) == 2
@@ -52,17 +52,15 @@ def test_the_strongest_clips_are_found(model: Model, source: VideoSource) -> Non
 
 
 def test_tuning_to_the_length_of_the_flow(model: Model, source: VideoSource) -> None:
-    activations = LayerActivations(model, "motion_conv1_relu")
-    clip = activations.clips(source.read(0))[0]
-    curve = magnitude_tuning(activations, clip, (0.0, 1.0, 2.0))
-    assert curve.shape == (3, activations.num_channels)
-    still, same = (activations.responses([replace(clip, motion=clip.motion * factor)])[0] for factor in (0, 1))
+    layer, clip = "motion_conv1_relu", next(clips_of(source.read(0), SPEC))
+    curve = magnitude_tuning(model, layer, clip, (0.0, 1.0, 2.0))
+    assert curve.shape == (3, model.network.get_layer(layer).output.shape[-1])
+    still, same = (layer_responses(model, layer, [replace(clip, motion=clip.motion * factor)])[0] for factor in (0, 1))
     np.testing.assert_allclose(curve[:2], [still, same], rtol=1e-4, atol=1e-5)
 
 
 def test_a_video_that_plays_faster_has_longer_flow(model: Model, source: VideoSource) -> None:
-    activations = LayerActivations(model, "motion")
-    half, one, two = playback_tuning(activations, source.videos[1].path, (0.5, 1.0, 2.0))
+    half, one, two = playback_tuning(model, "motion", source.videos[1].path, (0.5, 1.0, 2.0))
     assert np.isnan(half).all()  # the video has no more frames than the model takes
     assert one[0] < -0.5  # the texture goes to the left
     assert two[0] < 1.5 * one[0]
