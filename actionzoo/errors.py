@@ -31,7 +31,7 @@ def source_name(source: object) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a message about a name that there is not: the names nearest to it, if any is near.
 
-    >>> did_you_mean("punhc", ["push", "punch", "hug"])
+    >>> did_you_mean("punhc", ["wave", "punch", "hug"])
     '; did you mean punch?'
     """
     near = difflib.get_close_matches(name, [*known], n=3, cutoff=0.5)
