@@ -53,7 +53,7 @@ def test_from_two_folders_to_an_evaluated_model(
     assert main(["finetune", "set", *options]) == 0
     out, err = capsys.readouterr()
     assert err.count("epoch") == 40
-    assert "run  40 epochs, 4 videos to learn from, 2 kept for a test" in out
+    assert "run  40 epochs, 4 training videos, 2 test videos" in out
     assert main(["evaluate", "run", "set", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["videos"] == 2
     assert main(["evaluate", "run", "others", "--report", "report", "--paint", "0", "--json"]) == 0
