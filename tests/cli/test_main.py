@@ -155,7 +155,7 @@ def test_an_interrupt_is_no_error(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     ending(monkeypatch, KeyboardInterrupt())
-    monkeypatch.setattr("actionzoo.cli.models.resolve_model", actionzoo.load_model)
+    monkeypatch.setattr("actionzoo.hub.resolve_model", actionzoo.load_model)
     result = run(*arguments)
     assert (result.code, result.out, result.err) == (130, "", "")
 
