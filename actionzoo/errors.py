@@ -67,7 +67,7 @@ class VideoTooLargeError(VideoError):
 
 
 class DataError(ActionzooError):
-    """A set of annotated videos cannot be used as it is: videos, labels, lists or groups do not fit together."""
+    """A set of labelled videos cannot be used as it is: videos, labels, lists or groups do not fit together."""
 
 
 class TrainingError(ActionzooError):

@@ -44,7 +44,7 @@ class DecodedVideo:
         flow: `(frames-1, height, width, 2)` float16, pixels a frame step; half precision keeps a data set small and is
             exact to 1/128 px up to 8 px.
 
-    Both may be anything with a shape that gives an array for an array of indices: not all frames need to be in memory.
+    Both may be any array-like with `.shape` that can be indexed by an integer array, such as a memory map.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Source(Protocol):
         """The decoded `videos[index]`. Raises VideoError or DataError."""
 
     def digest(self, index: int) -> str | None:
-        """What the content of `videos[index]` is known by, wherever it lies; `None` if it cannot be read."""
+        """A digest of the content of `videos[index]`, wherever it lies; `None` if it cannot be read."""
 
 
 def content_digest(path: Path) -> str:
@@ -98,7 +98,7 @@ def decode_video(path: Path, class_index: int, video_format: VideoFormat) -> Dec
 
 
 def decode_timed_video(path: Path, class_index: int, video_format: VideoFormat) -> tuple[DecodedVideo, list[float]]:
-    """The same, with the time of every frame in seconds."""
+    """Decode one video and compute its flow; also returns the time of each frame in seconds. Raises VideoError."""
     times, images = zip(*read_frames(path, fps=video_format.fps, size=video_format.size), strict=True)
     frames = np.stack(images)
     flow = optical_flow(frames, video_format.flow, workers=1).astype(np.float16)
@@ -132,7 +132,7 @@ class VideoSource:
         return DecodedVideo(name, video.class_index, *arrays)
 
     def digest(self, index: int) -> str | None:
-        """What the content of `videos[index]` is known by; `None` if it cannot be read."""
+        """A digest of the content of `videos[index]`; `None` if it cannot be read."""
         try:
             return content_digest(self.videos[index].path)
         except OSError:

@@ -1,4 +1,4 @@
-"""Batches of random clips as a tf.data.Dataset: the same clips for a seed, however many machines share them.
+"""Batches of clips as a tf.data.Dataset: the same clips for a seed, however many machines share them.
 
 Every clip of a training has a place: step s, column c. Which video it is of and every draw of its augmentation depend
 on the seed and on that place alone. So a worker makes its own columns of each batch and knows nothing of the others;

@@ -2,7 +2,8 @@
 
 `cut_clips` takes a stream, of which it keeps the last frames only, so that a video of an hour takes no more memory than
 one of a minute. `clips_of` does the same with a decoded video. Prediction, evaluation, features and visualization all
-see the clips that come out here.
+see the clips that come out here; only live streams (`inference.live`) and the papers' protocol
+(`evaluation.protocol`) cut others.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class WindowClips:
         start_s: seconds in the video.
         end_s: seconds in the video.
         clips: numbers of the clips that it is the mean of; all clips before it came earlier.
-        needed: no later window counts a clip whose number is smaller.
+        needed: number of the oldest clip that a later window may still use.
     """
 
     start_s: float
@@ -196,8 +197,9 @@ class _Cutter:
             yield from self._close(replace(window, end_s=end_s), self._count)
 
     @property
-    def _kept(self) -> int:
-        return len(self._frames)
+    def _oldest(self) -> int:
+        """Index of the first frame that is kept."""
+        return self._count - len(self._frames)
 
     def _next_span(self) -> tuple[float, float] | None:
         if self._window is None or self._step is None:
@@ -207,7 +209,7 @@ class _Cutter:
 
     def _first_at(self, time_s: float) -> int:
         """The first frame from `time_s` on among those that are kept; the newest frame if they are all earlier."""
-        for index, (frame_s, _, _) in enumerate(self._frames, self._count - self._kept):
+        for index, (frame_s, _, _) in enumerate(self._frames, self._oldest):
             if frame_s >= time_s - SLACK_S:
                 return index
         return self._count - 1
@@ -223,7 +225,7 @@ class _Cutter:
             before = self._spec.stack_length // 2
             for clip in centres[len(window.clips) :]:
                 yield from self._take(window, window.first + int(clip[0]) - before)
-        oldest = self._count - self._kept
+        oldest = self._oldest
         if window.first == oldest:
             # Of a moved window whose first frames are forgotten, the clips that other windows have there count.
             early = (number for start, (at_s, number) in self._cut.items() if start < oldest and at_s >= window.start_s)
@@ -235,7 +237,7 @@ class _Cutter:
         """The whole clip whose first frame is `start`, if no other window has it already."""
         if start not in self._cut:
             centres = np.arange(self._spec.num_frames) * self._spec.stride + self._spec.stack_length // 2
-            time_s = self._frames[start - self._count + self._kept][0]
+            time_s = self._frames[start - self._oldest][0]
             clip = self._gather(start, self._spec.span, centres)
             window.clips.append(clip.number)
             if self._window is not None:
@@ -245,7 +247,7 @@ class _Cutter:
             window.clips.append(self._cut[start][1])
 
     def _gather(self, start: int, frames: int, centres: npt.NDArray[np.int64]) -> Clip:
-        offset = start - self._count + self._kept
+        offset = start - self._oldest
         span = list(itertools.islice(self._frames, offset, offset + frames))
         images = [image for _, image, _ in span]
         flows = [flow for _, _, flow in span[:-1] if flow is not None]
@@ -255,8 +257,8 @@ class _Cutter:
     def _forget(self, time_s: float) -> None:
         """Drops the frames and clips that no window can need any more."""
         tail_s = time_s - (self._window or 0.0) - 1.0
-        while self._kept > self._spec.span + 1 and (
-            self._frames[0][0] < tail_s or self._kept * self._bytes > MAX_KEPT_BYTES or self._window is None
+        while len(self._frames) > self._spec.span + 1 and (
+            self._frames[0][0] < tail_s or len(self._frames) * self._bytes > MAX_KEPT_BYTES or self._window is None
         ):
             self._frames.popleft()
         for start in [start for start, (cut_s, _) in self._cut.items() if cut_s < tail_s]:

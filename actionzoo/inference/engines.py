@@ -115,10 +115,7 @@ class OpenVINOEngine:
 
 
 class KerasEngine:
-    """A network on Keras, its batch normalisation folded into the convolutions.
-
-    Computes in the precision its layers were saved with, usually f32.
-    """
+    """A network on Keras, its batch normalisation folded into the convolutions, in f32."""
 
     name = "keras"
 

@@ -90,7 +90,8 @@ class NewestClip:
     def _take(self, time_s: float, arrived: float, image: Array) -> None:
         flow = None
         if self._method is not None and self._last is not None:
-            flow = padded(optical_flow(np.stack([self._last, image]), self._method, workers=1)[0], self._spec)
+            (flow,) = optical_flow(np.stack([self._last, image]), self._method, workers=1)
+            flow = padded(flow.astype(np.float16), self._spec)  # as in `VideoPass`
         self._last = image
         with self._changed:
             if flow is not None:

@@ -76,7 +76,7 @@ class Prefetch(Generic[T]):
 
 
 def in_thread(work: Callable[[], T]) -> Future[T]:
-    """Starts `work` in a thread, and gives its result to be."""
+    """Starts `work` in a thread; returns a Future of its result."""
     future: Future[T] = Future()
 
     def run() -> None:

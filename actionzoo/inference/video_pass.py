@@ -54,7 +54,7 @@ class VideoPass:
         source: what `actionzoo.video.read_frames` reads.
         spec: what the model looks at.
         flow: a method of `actionzoo.video.flow`.
-        wants_flow: asked once frames come: whether the network looks at motion.
+        wants_flow: called when the first frame is there; whether flow is needed.
         timer: for the seconds spent on decoding and on flow.
         progress: told of each frame.
 

@@ -33,7 +33,7 @@ class WindowSum:
 
     @property
     def mean(self) -> Output:
-        """Of its clips."""
+        """Mean over its clips."""
         mean: Output = self.total / self.total.dtype.type(self.clips)
         return mean
 

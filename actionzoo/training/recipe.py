@@ -70,7 +70,8 @@ class Recipe:
         freeze: patterns of names of layers that are not trained, such as "appearance_*".
         unfreeze: fractions of the training at which frozen layers are trained again, from the classifiers down, in
             equal numbers: (0.1, 0.2, 0.3, 0.4) frees the last quarter at 0.1 and everything at 0.4.
-        crop: "zoom", "multi_scale", "corners" or "none" (`actionzoo.data.augment`).
+        crop: "zoom", "multi_scale" or "corners" (`actionzoo.data.augment`); "none": the middle clip of each video, not
+            augmented.
         stride_range: the stride varies by up to this many frames either way.
         short_side: short side of the decoded videos, in pixels, to cut crops from; 0 for the model's own size.
         official_split: of UCF101 and HMDB51, from 1 to 3.

@@ -72,13 +72,11 @@ def train(
 
 
 def _clips(source: Source, split: str, recipe: Recipe, spec: InputSpec, network: keras.Model) -> ClipDataset:
-    """The clips of a split: those for training are drawn at random and augmented, others are plain ones."""
+    """The clips of a split: those for training in random order and augmented as the recipe says, others plain."""
     chosen = Subset(source, [index for index, video in enumerate(source.videos) if video.split == split])
-    train = split == TRAIN
-    augmentation = _augmentation(recipe) if train else None
-    schedule = BatchSchedule(
-        len(chosen), recipe.batch_size, recipe.seed if train else 0, shuffled=augmentation is not None
-    )
+    training = split == TRAIN
+    augmentation = _augmentation(recipe) if training else None
+    schedule = BatchSchedule(len(chosen), recipe.batch_size, recipe.seed if training else 0, shuffled=training)
     return ClipDataset(chosen, spec.clip, (spec.height, spec.width), schedule, augmentation, tuple(network.input))
 
 

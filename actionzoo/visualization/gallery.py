@@ -65,7 +65,7 @@ def paint_gallery(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Iterator[PaintedFiles]:
-    """Paint targets into a folder, some at once, and tell of each as soon as its files are there.
+    """Paint targets into a folder, in batches; yields each target's files when they are written.
 
     Every target gets `NAME.png`, `NAME_SPEED.webp` and `.mp4` for each speed, `NAME.npz` with the arrays, and
     `NAME.json` last, which says how it was made; a target with such a file of the same making is left as it is.

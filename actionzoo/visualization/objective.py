@@ -22,8 +22,8 @@ LEAK = 0.5
 class Objective:
     """The responses of some channels of a layer, one channel for each clip of a batch.
 
-    Where the layer is a ReLU, what it rectifies is looked at, and counts in part: what is cut off has no gradient, and
-    a channel that is silent would never begin to respond. Where the channels are the scores of classes, the response is
+    For a ReLU layer its input is used, through a leaky ReLU, because the zeros of a ReLU have no gradient and a silent
+    channel would never begin to respond. Where the channels are the scores of classes, the response is
     the logarithm of the odds of one against all others.
 
     Attributes:

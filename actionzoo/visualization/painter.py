@@ -21,7 +21,9 @@ Progress = Callable[[int, int, float], None]
 
 
 class Painter(keras.Model):  # type: ignore[misc]
-    """Learns a canvas, so that a network responds to it. The network is no part of it, and stays as it is.
+    """A Keras model whose only trainable variables are those of the canvas.
+
+    The painted network is held by `Objective`, a plain object, so Keras does not train it.
 
     `slowness` is the weight of the flow's variation in time, for each clip.
     """
@@ -50,6 +52,7 @@ class Painter(keras.Model):  # type: ignore[misc]
             if progress is not None:
                 progress(step + 1, steps, -logs["loss"])
 
+        # fit() wants data: one dummy row for each step.
         callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=tell)]
         self.fit(np.zeros((steps, 1)), batch_size=1, shuffle=False, verbose=0, callbacks=callbacks)
 

@@ -88,7 +88,7 @@ def maximize(
     (layer,) = layers
     wanted = [(target, speed) for target in targets for speed in speeds_of(model, layer, speeds)]
     objective = Objective(model, layer, [target.channel for target, _ in wanted])
-    slowness = [SPEEDS.get(speed, 0.0) for _, speed in wanted]
+    slowness = [0.0 if speed == STILL else SPEEDS[speed] for _, speed in wanted]
     painter = Painter(objective, slowness, model.spec, preset or preset_for(model.network), seed)
     painter.paint(progress)
     return _finished(painter, wanted)

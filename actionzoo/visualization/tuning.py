@@ -17,22 +17,22 @@ from actionzoo.video.reader import read_frames
 from actionzoo.visualization.top_activations import layer_responses
 
 MAGNITUDES = (0.0, 0.25, 0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)
-"""Times as usual that flow is as long."""
+"""Factors by which the flow vectors are multiplied."""
 
 PLAYBACK = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)
-"""Times as usual that a video is as fast."""
+"""Playback speeds, as multiples of the original."""
 
 Curve = tuple[Sequence[float], np.ndarray]
 """The factors, and the response to each."""
 
 
 def magnitude_tuning(model: Model, layer: str, clip: Clip, factors: Sequence[float] = MAGNITUDES) -> np.ndarray:
-    """The responses of a layer to a clip whose flow is so many times as long, `(factors, channels)`."""
+    """The responses of a layer to a clip whose flow vectors are multiplied by each factor, `(factors, channels)`."""
     return layer_responses(model, layer, [replace(clip, motion=factor * clip.motion) for factor in factors])
 
 
 def playback_tuning(model: Model, layer: str, path: Path, factors: Sequence[float] = PLAYBACK) -> np.ndarray:
-    """The strongest responses of a layer to a video that plays so many times as fast, `(factors, channels)`.
+    """The strongest responses of a layer to a video at each playback speed, `(factors, channels)`.
 
     The video is read anew with fewer frames a second for each factor, and its flow computed between them: nothing is
     scaled. Below 1 it needs a video with more frames a second than the model takes; where there are none, the row is

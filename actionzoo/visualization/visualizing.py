@@ -20,7 +20,7 @@ StrPath = str | os.PathLike[str]
 
 
 class ArgumentError(ValueError):
-    """Arguments of `visualize` that do not go together, or a value that is none of those there are."""
+    """Arguments of `visualize` that do not go together, or an unknown value."""
 
 
 def visualize(
@@ -115,13 +115,13 @@ def _check(
     data: StrPath | None,
     videos: Sequence[Path],
 ) -> None:
-    """Raises ArgumentError for arguments that do not go together, and values of `painting` that are none."""
+    """Raises ArgumentError for arguments that do not go together, or values outside their range."""
     real = data is not None or bool(videos)
     problems = {
         "give either data or a video, not both": data is not None and videos,
         **{f"{name} is for painted clips, not for real ones": real and value for name, value in painting.items()},
         **{f"{name!r} is not one of {', '.join(SPEEDS)}": name not in SPEEDS for name in painting["speed"]},
-        "steps and first are at least 1": 0 in (first, painting["steps"]),
+        "steps and first are at least 1": any(n is not None and n < 1 for n in (first, painting["steps"])),
         "a video is explained for a class; leave channel and first out": videos and (channels or first),
         "a video is explained for one class; name one": videos and (len(labels) > 1 or ALL in labels),
         "give either a class or a layer, or a video": not videos and bool(labels) == (layer is not None),
