@@ -248,7 +248,7 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FULL, str(tmp_path / "set"), str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "cannot write" in done.stderr
+    assert "shard-00001.tfrecord: cannot be written (" in done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name != ".lock") == [
         "plan.json", "shard-00000.json", "shard-00000.tfrecord",
     ]  # fmt: skip
