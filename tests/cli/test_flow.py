@@ -147,7 +147,7 @@ def test_wrong_usage(flow: Run, arguments: list[str], reason: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("out", ["new/out", "out.npz", "out.mp4"])
 def test_interrupted_in_the_middle(clip: Path, tmp_path: Path, number: signal.Signals, out: str) -> None:
-    options = ["--method", "tvl1-opencv", "--short-side", "128"]
+    options = ["--method", "dis", "--short-side", "256"]
     command = [sys.executable, "-m", "actionzoo", "flow", str(clip), out, *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path, preexec_fn=hear_interrupts) as process:
         deadline = time.monotonic() + 1800

@@ -33,11 +33,13 @@ SETTINGS = {
 }
 
 
-DEEP = {101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+DEEP = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 """Residual units a stage, as He et al. (CVPR'16) give them in table 1."""
 
 AS_DEPTH_18 = [name for name in list_models("*50") if name != "st_resnet50"]
 """Networks with the kinds of layers of depth 18, which other backends see; ST-ResNet-50 inflates its 1x1 filters."""
+
+QUICK = [name for name in list_models() if not name.endswith(("101", "152")) and name not in AS_DEPTH_18]
 
 OPTIONS = [
     ("two_stream_vgg16", {"fusion": "late", "tower_average": "softmax", "tower_weights": (1, 2)}),
@@ -64,11 +66,18 @@ def test_other_backends_are_there(backend: str) -> None:
     pytest.importorskip(backend)
 
 
-def is_deep(name: str) -> bool:
-    return NETWORKS[name].base in [f"resnet{depth}" for depth in DEEP]
+def depth(name: str) -> int:
+    return int(NETWORKS[name].base.removeprefix("resnet")) if "resnet" in NETWORKS[name].base else 0
 
 
-@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in list_models() if not is_deep(name)), *OPTIONS])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, {}) for name in QUICK),
+        *OPTIONS,
+        *(pytest.param(name, {}, marks=pytest.mark.slow, id=name) for name in AS_DEPTH_18),
+    ],
+)
 def test_every_network(
     name: str, options: dict[str, object], backends: dict[str, OtherBackend], tmp_path: Path
 ) -> None:
@@ -98,12 +107,12 @@ def test_every_network(
     keras.backend.clear_session()
 
 
-@pytest.mark.parametrize("name", [name for name in list_models() if is_deep(name)])
+@pytest.mark.parametrize("name", [name for name in list_models() if depth(name) in DEEP])
 def test_deep_networks(name: str) -> None:
     """Every unit of the table has its filters, of the size and number of the table, and the clip changes the answer."""
     model = create_model(name, **SETTINGS)
     streams = [tensor.name for tensor in model.inputs]
-    units = DEEP[int(name[-3:])]
+    units = DEEP[depth(name)]
     assert {layer.name: layer.kernel.shape for layer in model.layers if hasattr(layer, "kernel")} == {
         key: shape for stream in streams for key, shape in filters(name, stream, units).items()
     } | ({"fusion_stage5_unit2_relu": (1, 1, 256, 128)} if name.startswith("two_stream") else {})
