@@ -152,7 +152,7 @@ def test_interrupted_in_the_middle(clip: Path, tmp_path: Path, number: signal.Si
     with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path, preexec_fn=hear_interrupts) as process:
         deadline = time.monotonic() + 1800
         while not os.listdir(tmp_path) and time.monotonic() < deadline:
-            time.sleep(0.02)
+            time.sleep(0.005)
         process.send_signal(number)
         _, err = process.communicate(timeout=1800)
     assert (process.returncode, err) == (128 + number, b"")
