@@ -75,7 +75,7 @@ def maximize(
 
     Raises:
         ModelError: the model has no such layer.
-        ValueError: the targets are of several layers, or there are none.
+        ValueError: the targets are of several layers, or there are none; or an unknown speed.
 
     >>> model = load_model("mini")                                                                # doctest: +SKIP
     >>> (clip,) = maximize(model, [class_target(model, "kick")], ["slow"])                        # doctest: +SKIP
@@ -85,6 +85,8 @@ def maximize(
     model = load_model(model)
     if len(layers := {target.layer for target in targets}) != 1:
         raise ValueError(f"targets are channels of one layer, not of {len(layers)}")
+    if unknown := [speed for speed in speeds if speed not in SPEEDS]:
+        raise ValueError(f"{unknown[0]!r} is not one of the speeds {', '.join(SPEEDS)}")
     (layer,) = layers
     wanted = [(target, speed) for target in targets for speed in speeds_of(model, layer, speeds)]
     objective = Objective(model, layer, [target.channel for target, _ in wanted])

@@ -145,6 +145,8 @@ def test_what_there_is_not(model: Model) -> None:
         channel_target(model, "motion_conv9_relu", 8)
     with pytest.raises(ValueError, match="of one layer"):
         maximize(model, [Target("logits", 0, "a"), Target("motion_conv1_relu", 0, "b")])
+    with pytest.raises(ValueError, match="'quick' is not one of the speeds slow, medium, fast"):
+        maximize(model, [class_target(model, "left")], ["quick"])
 
 
 @pytest.mark.parametrize(
