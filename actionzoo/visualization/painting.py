@@ -85,8 +85,6 @@ def maximize(
     model = load_model(model)
     if len(layers := {target.layer for target in targets}) != 1:
         raise ValueError(f"targets are channels of one layer, not of {len(layers)}")
-    if unknown := [speed for speed in speeds if speed not in SPEEDS]:
-        raise ValueError(f"{unknown[0]!r} is not one of the speeds {', '.join(SPEEDS)}")
     (layer,) = layers
     wanted = [(target, speed) for target in targets for speed in speeds_of(model, layer, speeds)]
     objective = Objective(model, layer, [target.channel for target, _ in wanted])
@@ -97,9 +95,18 @@ def maximize(
 
 
 def speeds_of(model: Model, layer: str, speeds: Sequence[str]) -> Sequence[str]:
-    """The speeds of a layer's clips: those that are wanted, or one, if it sees no motion. Raises ModelError."""
+    """The speeds of a layer's clips: those that are wanted, or one, if it sees no motion.
+
+    Raises:
+        ModelError: the model has no such layer.
+        ValueError: an unknown speed.
+    """
     inputs = inputs_of(model.network, layer_output(model.network, layer, model.name))
-    return speeds if "motion" in {tensor.name for tensor in inputs} else (STILL,)
+    if "motion" not in {tensor.name for tensor in inputs}:
+        return (STILL,)
+    if unknown := [speed for speed in speeds if speed not in SPEEDS]:
+        raise ValueError(f"{unknown[0]!r} is not one of the speeds {', '.join(SPEEDS)}")
+    return speeds
 
 
 def _finished(painter: Painter, wanted: Sequence[tuple[Target, str]]) -> list[PaintedClip]:
