@@ -39,7 +39,7 @@ Group = Annotated[
     ),
 ]
 Strategy = Annotated[str, typer.Option(metavar="NAME", help="auto, mirrored or multiworker (TF_CONFIG).")]
-FlowMethod = Literal["dis", "dis-fine", "tvl1", "farneback", "tvl1-opencv"]
+FlowMethod = Literal["dis", "dis-fine", "dis-fine-fast", "tvl1", "farneback", "tvl1-opencv"]
 ModelName = Annotated[
     str,
     typer.Option(metavar="MODEL", help="A catalog name, a .keras file, a run folder, or hf://user/repo[@revision]."),

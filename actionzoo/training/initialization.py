@@ -24,7 +24,7 @@ from actionzoo.video.spec import DEFAULT_FRAMES, DEFAULT_SIDE, DEFAULT_STACK, In
 PROBED = 40
 """Videos that are probed for their length and frame rate, to fit clips to them."""
 
-PAPERS_FLOW, OWN_FLOW, FINE_FLOW = "tvl1", "dis", "dis-fine"
+PAPERS_FLOW, OWN_FLOW, FINE_FLOW = "tvl1", "dis", "dis-fine-fast"
 SMALL = 160
 """Below this height, in pixels, flow is computed at full resolution."""
 

@@ -18,8 +18,9 @@ DEFAULT_FRAMES = 5
 DEFAULT_STACK = 10
 DEFAULT_FLOW = "dis"
 
-ALIKE = (frozenset({"tvl1", "tvl1-opencv"}), frozenset({"dis", "dis-medium"}))
-"""Flow methods that are one algorithm under several names, or in several implementations."""
+ALIKE = tuple(map(frozenset, (("tvl1", "tvl1-opencv"), ("dis", "dis-medium"), ("dis-fine", "dis-fine-fast"))))
+"""Flow methods that a network takes for each other: one algorithm under several names, in several implementations, or
+at several settings, after which a network is as right (`benchmarks.flow_choice`)."""
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ def test_trained_layers_learn_more_slowly_than_new_ones() -> None:
 def test_clips_are_fitted_to_the_videos(lengths: list[tuple[float, float]], fps: float, stride: int) -> None:
     spec = initial_spec(Recipe(), load_model("mini"), ("a", "b"), lengths)
     assert (spec.fps, spec.stride, spec.num_frames) == (fps, stride, 6)
-    assert (spec.height, spec.width, spec.flow) == (112, 144, "dis-fine")
+    assert (spec.height, spec.width, spec.flow) == (112, 144, "dis-fine-fast")
     assert initial_spec(Recipe(stride=4, fps=12.0), load_model("mini"), ("a", "b"), lengths).stride == 4
 
 

@@ -45,7 +45,7 @@ def test_a_translated_picture_has_that_flow_everywhere(
     assert np.abs(inner - (right, down)).mean() < 0.15
 
 
-@pytest.mark.parametrize("method", ["dis", "farneback", "dis-fine"])
+@pytest.mark.parametrize("method", ["dis", "farneback", "dis-fine", "dis-fine-fast"])
 def test_any_number_of_workers_gives_the_same_flow(texture: NDArray[np.uint8], method: str) -> None:
     frames = moving(texture, 7, 3, 1)
     alone = optical_flow(frames, method, workers=1)
@@ -78,7 +78,7 @@ def test_one_frame_has_no_flow() -> None:
 @pytest.mark.parametrize(
     "size", [(1, 1), (2, 3), (8, 8), (15, 40), (15, 100), (16, 300), (24, 200), (300, 15), (33, 40)]
 )
-@pytest.mark.parametrize("method", ["dis", "dis-fast", "dis-ultrafast", "dis-fine", "farneback"])
+@pytest.mark.parametrize("method", ["dis", "dis-fast", "dis-ultrafast", "dis-fine", "dis-fine-fast", "farneback"])
 def test_pictures_on_which_opencv_would_crash(size: tuple[int, int], method: str) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (2, *size), dtype=np.uint8)
     flow = optical_flow(frames, method)

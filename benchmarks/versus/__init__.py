@@ -1,0 +1,1 @@
+"""Two builds of actionzoo beside each other: `python -m benchmarks.versus REVISION`."""
