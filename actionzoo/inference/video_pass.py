@@ -98,7 +98,7 @@ class VideoPass:
         with decoding as frames, closing(self._with_flow(frames)) as stream:
             for frame, flow in stream:
                 # Half precision is what networks learned from: it is how decoded videos keep their flow.
-                motion = None if flow is None else padded(flow.astype(np.float16), self._spec)
+                motion = None if flow is None else padded(flow.astype(np.float16).astype(np.float32), self._spec)
                 yield frame.time, padded(frame.image, self._spec), motion
                 if self._progress is not None:
                     self._progress(frame.time, self._info.duration_s)

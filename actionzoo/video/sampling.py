@@ -155,11 +155,26 @@ def gather_clip(
     ((2, 4, 6, 3), (2, 4, 6, 20))
     """
     appearance = np.stack([frames[int(centre)] for centre in centres])
-    stacks = np.zeros((*appearance.shape[:3], stack_length, 2), np.float32)
-    for stack, centre in zip(stacks, centres, strict=True) if len(flows) else ():
-        for place, index in enumerate(stack_indices(int(centre), len(flows), stack_length)):
-            stack[:, :, place] = flows[index]
-    return appearance, stacks.reshape(*appearance.shape[:3], 2 * stack_length)
+    if not len(flows):
+        return appearance, np.zeros((*appearance.shape[:3], 2 * stack_length), np.float32)
+    return appearance, _stacks(flows, [stack_indices(int(centre), len(flows), stack_length) for centre in centres])
+
+
+def _stacks(
+    flows: NDArray[np.floating[Any]] | Sequence[NDArray[np.float32]], indices: Sequence[NDArray[np.int64]]
+) -> NDArray[np.float32]:
+    """The flow fields at the indices of each stack, `(T, height, width, 2*L)`.
+
+    Each field is converted once, and u and v are moved as one number: numpy is slow where the last axis is short.
+    """
+    pairs = {
+        index: np.ascontiguousarray(flows[index], np.float32).view(np.uint64)[..., 0]
+        for index in np.unique(np.stack(indices)).tolist()
+    }
+    stacks = np.empty((len(indices), *next(iter(pairs.values())).shape, len(indices[0])), np.uint64)
+    for stack, row in zip(stacks, indices, strict=True):
+        np.stack([pairs[index] for index in row.tolist()], axis=-1, out=stack)
+    return stacks.view(np.float32)
 
 
 def flip(appearance: NDArray[np.uint8], motion: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
