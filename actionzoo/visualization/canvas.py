@@ -122,16 +122,29 @@ def stack_fields(spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
 def stacked(fields: Any, spec: InputSpec) -> Any:
     """Flow fields `(batch, N, height, width, 2)` as the stacks of a clip, `(batch, T, height, width, 2L)`."""
     places = stack_fields(spec)[1]
-    count, length = places.shape
     batch, _, height, width, _ = fields.shape
-    stacks = ops.reshape(ops.take(fields, places.ravel(), axis=1), (batch, count, length, height, width, 2))
-    return ops.reshape(ops.transpose(stacks, (0, 1, 3, 4, 2, 5)), (batch, count, height, width, 2 * length))
+    rows = ops.transpose(fields, (0, 2, 3, 1, 4))
+    stacks = [_consecutive(rows, row) for row in places]
+    return ops.reshape(ops.stack(stacks, axis=1), (batch, len(places), height, width, 2 * places.shape[1]))
+
+
+def _consecutive(rows: Any, places: np.ndarray) -> Any:
+    """The fields of a stack, `(batch, height, width, L, 2)`: a slice, whose gradient costs less than a gather's."""
+    first, last = int(places[0]), int(places[-1])
+    if last - first + 1 == len(places):
+        return rows[:, :, :, first : last + 1]
+    return ops.take(rows, places, axis=3)
 
 
 def _resized(clip: Any, size: tuple[int, int]) -> Any:
-    batch, time, height, width, channels = clip.shape
-    planes = ops.reshape(clip, (batch * time, height, width, channels))
-    return ops.reshape(ops.image.resize(planes, size), (batch, time, *size, channels))
+    down, across = (_enlarging(*sides) for sides in zip(clip.shape[2:4], size, strict=True))
+    return ops.einsum("jw,btiwc->btijc", across, ops.einsum("ih,bthwc->btiwc", down, clip))
+
+
+def _enlarging(side: int, target: int) -> np.ndarray:
+    """The weights of a bilinear resize, `(target, side)`: products of matrices are faster than `ops.image.resize`."""
+    places = np.clip((np.arange(target) + 0.5) * side / target - 0.5, 0, side - 1)
+    return np.asarray(np.maximum(0, 1 - np.abs(places[:, None] - np.arange(side))), np.float32)
 
 
 def _colours(planes: Any) -> Any:

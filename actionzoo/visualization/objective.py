@@ -43,14 +43,18 @@ class Objective:
         self._head = keras.Model(inputs, source.input if self._rectified else output)
         self._channels, self._spec = np.array(channels, np.int32), model.spec
 
-    def values(self, clips: dict[str, Any]) -> Any:
-        """What the network gives for a batch of clips, before a ReLU.
+    def inputs(self, clips: dict[str, Any]) -> dict[str, Any]:
+        """The network's inputs for a batch of clips.
 
         `appearance (batch, T, height, width, 3)` is in 0..255, `motion (batch, N, height, width, 2)` has the flow
         fields of all stacks in pixels.
         """
         given = {**clips, "motion": stacked(clips["motion"], self._spec)} if "motion" in clips else clips
-        return self._head({name: given[name] for name in self.streams}, training=False)
+        return {name: given[name] for name in self.streams}
+
+    def values(self, inputs: dict[str, Any]) -> Any:
+        """What the network gives for its inputs, before a ReLU."""
+        return self._head(inputs, training=False)
 
     def responses(self, values: Any) -> Any:
         """How much each clip's channel responds, `(batch,)`, in a form that has a gradient everywhere."""
@@ -61,7 +65,7 @@ class Objective:
     def measured(self, clips: dict[str, np.ndarray]) -> tuple[list[float], list[float]]:
         """How much each channel responds to its clip, and the probability of each class; empty for other channels."""
         batch = {stream: ops.convert_to_tensor(clip.astype(np.float32)) for stream, clip in clips.items()}
-        values = ops.convert_to_numpy(self.values(batch)).astype(np.float32)
+        values = ops.convert_to_numpy(self.values(self.inputs(batch))).astype(np.float32)
         values = np.maximum(values, 0) if self._rectified else values
         means = values.reshape(len(self._channels), -1, values.shape[-1]).mean(axis=1)
         own = np.arange(len(self._channels)), self._channels

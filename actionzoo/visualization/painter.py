@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from actionzoo.video.spec import InputSpec
@@ -14,7 +15,7 @@ from actionzoo.visualization.canvas import Canvas, flow_bound, full_size
 from actionzoo.visualization.objective import Objective
 from actionzoo.visualization.presets import Preset
 from actionzoo.visualization.regularizers import norm, spatial_variation, temporal_variation
-from actionzoo.visualization.transforms import cropped, moved
+from actionzoo.visualization.transforms import cropped, moved, random_view
 
 Progress = Callable[[int, int, float], None]
 """Called with the step, the number of steps, and the objective."""
@@ -36,6 +37,8 @@ class Painter(keras.Model):  # type: ignore[misc]
         self.slowness = np.array(slowness, np.float32)
         self.canvas = Canvas(objective.streams, len(slowness), spec, seed)
         self.seed = keras.random.SeedGenerator(seed)
+        # XLA joins many small operations on large arrays, a quarter of their time; the network is slower with it.
+        self._look = tf.function(self._seen, jit_compile=True)
         self.unit = 1.0 if objective.is_answer else self._usual()
 
     def clips(self) -> dict[str, Any]:
@@ -58,17 +61,22 @@ class Painter(keras.Model):  # type: ignore[misc]
 
     def _usual(self) -> float:
         """How strongly the layer responds to the canvas as it begins: each layer has a scale of its own."""
-        values = ops.convert_to_numpy(self.objective.values(self.clips())).astype(np.float32)
+        values = ops.convert_to_numpy(self.objective.values(self.objective.inputs(self.clips()))).astype(np.float32)
         return float(np.abs(values).mean() + 1e-6)
 
     def call(self, step: Any) -> Any:
         """One look at the canvas; the loss that it adds is the sum over the clips."""
-        clips, borders = self.canvas.clips(), self.canvas.borders
-        seen = full_size(moved(clips, borders, self.preset.jitter, self.seed), self.spec)
-        response = self.objective.responses(self.objective.values(seen))
+        inputs, cost = self._look(random_view(len(self.slowness), self.preset.jitter, self.seed))
+        response = self.objective.responses(self.objective.values(inputs))
         gain = ops.log(ops.softplus(response / self.unit) + 1e-3)
-        self.add_loss(ops.sum(self._cost(cropped(clips, borders)) - gain))
+        self.add_loss(ops.sum(cost - gain))
         return response
+
+    def _seen(self, view: tuple[Any, Any, Any]) -> tuple[dict[str, Any], Any]:
+        """What the network sees of the canvas, and what the clips cost, `(batch,)`."""
+        clips, borders = self.canvas.clips(), self.canvas.borders
+        seen = full_size(moved(clips, borders, view), self.spec)
+        return self.objective.inputs(seen), self._cost(cropped(clips, borders))
 
     def _cost(self, clips: dict[str, Any]) -> Any:
         preset, cost = self.preset, 0.0

@@ -21,7 +21,7 @@ class Preset:
         jitter: how far the clip is moved at most, in parts of the picture's height.
     """
 
-    steps: int = 100
+    steps: int = 60
     rate: float = 0.3
     appearance_norm: float = 0.1
     motion_norm: float = 0.5
