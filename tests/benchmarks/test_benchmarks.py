@@ -138,39 +138,6 @@ def test_one_model_on_one_clip(clip: Path, tmp_path: Path) -> None:
     assert sum(mine["scores"]) == pytest.approx(1)
 
 
-def check_versus(tmp_path: Path, *rows: str) -> dict[str, Any]:
-    """The rows of the present build beside that of the last commit."""
-    file = tmp_path / "versus.json"
-    arguments = ("HEAD", "--small", "--repeats", 1, "--work", tmp_path / "work", "--json", file, "--rows", *rows)
-    done = run("benchmarks.versus", *arguments)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(file.read_text("utf-8"))["rows"]
-    assert all(min(row["before"] + row["now"]) > 0 for row in found.values())
-    assert all(f"| {row['what']} |" in done.stdout for row in found.values())
-    return found
-
-
-def test_two_builds_beside_each_other(tmp_path: Path) -> None:
-    found = check_versus(tmp_path, "flow", "cold")
-    assert set(found) == {"flow", "photometric", "cold_cpu", "cold_wall"}
-    assert found["photometric"]["now"][0] < 1
-    assert found["flow"]["reached"] == (found["flow"]["now"][0] <= 1)
-
-
-@pytest.mark.slow
-def test_all_rows_of_two_builds(tmp_path: Path) -> None:
-    found = check_versus(tmp_path, "predict", "tvl1", "finetune", "start", "visualize", "build", "evaluate")
-    assert len(found) == 11
-    seconds = found["visualize"]["before"][0], found["visualize"]["now"][0]
-    assert found["visualize"]["times"] == pytest.approx(seconds[0] / seconds[1], rel=0.01)
-
-
-def test_an_unknown_revision_is_named(tmp_path: Path) -> None:
-    done = run("benchmarks.versus", "no-such-revision", "--small", "--work", tmp_path)
-    assert done.returncode == 1
-    assert "git has no revision no-such-revision" in done.stderr
-
-
 def test_missing_clip_is_named(tmp_path: Path) -> None:
     done = run("benchmarks.flow", "--data", tmp_path)
     assert done.returncode == 1

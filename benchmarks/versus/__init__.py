@@ -1,1 +1,0 @@
-"""Two builds of actionzoo beside each other: `python -m benchmarks.versus REVISION`."""
