@@ -42,8 +42,6 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     for build in builds:
         print(f"{build.side}: {build.commit} in {build.checkout}")
     session = open_session(given)
-    for build in builds:
-        commands.warm_up(session, build)
     found: dict[str, Any] = {build.side: build.commit for build in builds} | {"rows": {}}
     for name in given.rows:
         found["rows"][name] = measure(ROWS[name], session, builds, given.repeats)

@@ -22,6 +22,7 @@ OWN_FLOW = "import sys, benchmarks.flow as flow; flow.goals = lambda *_: []; sys
 def predict(session: Session, build: Build) -> Numbers:
     """A folder of clips."""
     folder = session.below("ucf101_sample") or session.puppets(1, 64, TWO)
+    session.warm_up(build, "predict", EXAMPLE, "--offline")
     spent = session.actionzoo(build, "predict", folder, "--format", "json", "--offline")
     seconds = sum(answer["duration_s"] for answer in json.loads(spent.output))
     return {"speed": seconds / spent.wall_s, "cpu_s": spent.cpu_s, "peak_mb": spent.peak_mb}
@@ -29,6 +30,7 @@ def predict(session: Session, build: Build) -> Numbers:
 
 def cold(session: Session, build: Build) -> Numbers:
     """One clip in a new process, beside one that only imports TensorFlow."""
+    session.warm_up(build, "predict", EXAMPLE, "--offline")
     other = spend([build.python, *IMPORT_TENSORFLOW], session.work)
     spent = session.actionzoo(build, "predict", session.clip, "--format", "json", "--offline")
     return {"cpu": spent.cpu_s / other.cpu_s, "wall": spent.wall_s / other.wall_s, "cpu_s": spent.cpu_s}
@@ -74,6 +76,7 @@ def data_build(session: Session, build: Build) -> Numbers:
     videos = clips(session.below("ucf101_sample") or session.puppets(1, 64, TWO))[:BUILT]
     listed, out = session.listed("built.csv", videos), session.empty(f"shards-{build.side}")
     form = ("--model", "mini") if session.small else ()
+    session.warm_up(build, "flow", EXAMPLE, session.work / "warm.npz", "--method", "tvl1")
     one, two = (
         session.actionzoo(build, "data", "build", listed, out / str(workers), "--workers", workers, *form)
         for workers in (1, 2)
@@ -96,12 +99,6 @@ def evaluate(session: Session, build: Build) -> Numbers:
 def clips(folder: Path) -> list[Path]:
     """The videos of class folders."""
     return sorted(path for path in folder.glob("*/*") if path.suffix in (".avi", ".mp4"))
-
-
-def warm_up(session: Session, build: Build) -> None:
-    """What a build compiles or converts once."""
-    session.actionzoo(build, "predict", EXAMPLE, "--offline")
-    session.actionzoo(build, "flow", EXAMPLE, session.work / "warm.npz", "--method", "tvl1")
 
 
 ROWS = {

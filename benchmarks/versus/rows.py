@@ -61,6 +61,13 @@ class Session:
         """A command of a build, with a cache of its own that lasts; `fresh` for an empty one."""
         return self._spend(build, ["-m", "actionzoo", *arguments], fresh=fresh)
 
+    def warm_up(self, build: Build, *arguments: object) -> None:
+        """A command that is not counted, once in a session, for what a build converts or compiles once."""
+        name = " ".join(map(str, (build.side, *arguments)))
+        if not self.small and name not in self.made:
+            self.actionzoo(build, *arguments)
+            self.made.add(name)
+
     def probe(self, build: Build, name: str, *arguments: object, fresh: bool = False) -> Spent:
         """A script of this folder in a build's interpreter."""
         return self._spend(build, [Path(__file__).with_name(name), *arguments], fresh=fresh)
