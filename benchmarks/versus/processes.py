@@ -38,7 +38,11 @@ def spend(command: Sequence[object], folder: Path, more: Mapping[str, str] | Non
         process = subprocess.Popen(
             given, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=folder, env=environment() | (more or {})
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # an interrupt
+            process.kill()
+            raise
         wall_s = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
