@@ -188,8 +188,12 @@ def _random_light(frames: NDArray[np.float32], rng: np.random.Generator, how: Au
     mean = frames.mean()
     if rng.random() < how.grey:
         frames = np.repeat(frames.mean(axis=-1, keepdims=True), 3, axis=-1)
-    lit = ((frames - mean) * contrast + mean + brightness) * colours
-    return np.clip(lit, 0, 255).astype(np.float32)
+    lit = frames - mean
+    lit *= contrast
+    lit += mean + brightness
+    rows = lit.reshape(*lit.shape[:2], -1)
+    rows *= _row(colours, lit.shape[2])
+    return np.clip(lit, 0, 255, out=lit)
 
 
 def _motion(
@@ -208,9 +212,25 @@ def _motion(
     indices = np.stack([stack_indices(int(centre), len(flow), stack_length) for centre in centres])
     needed, places = np.unique(indices, return_inverse=True)
     fields = _warp(flow[needed].astype(np.float32), matrix, size, border)
-    fields = fields * factor.astype(np.float32) + camera.astype(np.float32)
-    stacks = fields[places.reshape(indices.shape)].transpose(0, 2, 3, 1, 4)
-    return stacks.reshape(len(centres), *size, 2 * stack_length)
+    rows = fields.reshape(*fields.shape[:2], -1)
+    rows *= _row(factor, size[1])
+    rows += _row(camera, size[1])
+    return _stacked(fields, places.reshape(indices.shape))
+
+
+def _row(values: NDArray[np.float64], pixels: int) -> NDArray[np.float32]:
+    """A value for each channel, `(channels,)`, repeated for a row of pixels: numpy is slow where an axis is short."""
+    return np.tile(values.astype(np.float32), pixels)
+
+
+def _stacked(fields: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Fields `(fields, height, width, 2)` at `places` `(time, L)` as stacks `(time, height, width, 2*L)`."""
+    pairs = fields.view(np.uint64)[..., 0]  # u and v are moved as one number
+    stacks = np.empty((len(places), *pairs.shape[1:], places.shape[1]), np.uint64)
+    for stack, chosen in zip(stacks, places, strict=True):
+        for channel, place in enumerate(chosen):
+            stack[..., channel] = pairs[place]
+    return stacks.view(np.float32)
 
 
 def _warp(
