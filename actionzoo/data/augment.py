@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionzoo.data.decoded import DecodedVideo
+from actionzoo.data.halves import to_single
 from actionzoo.video.sampling import ClipSpec, clip_centres, stack_indices
 
 CROPS = ("zoom", "multi_scale", "corners")
@@ -28,6 +29,9 @@ MULTI_SCALE = (256, 224, 192, 168)
 
 CORNER_SIDES = (0.75, 1.25)
 """Range of the sides of the crops without centre, as shares of the input's (f25noCtr in their code)."""
+
+WARPED_TOGETHER = 16
+"""Flow fields that are warped as one picture; OpenCV 5 takes 128 channels at most."""
 
 CORNER_SHARE = 0.25
 """How far into the free space, from one of two corners, such a crop begins: both axes alike."""
@@ -211,11 +215,35 @@ def _motion(
         return np.zeros((len(centres), *size, 2 * stack_length), np.float32)
     indices = np.stack([stack_indices(int(centre), len(flow), stack_length) for centre in centres])
     needed, places = np.unique(indices, return_inverse=True)
-    fields = _warp(flow[needed].astype(np.float32), matrix, size, border)
-    rows = fields.reshape(*fields.shape[:2], -1)
-    rows *= _row(factor, size[1])
-    rows += _row(camera, size[1])
-    return _stacked(fields, places.reshape(indices.shape))
+    fields = _warped_fields(flow[needed], matrix, size, border)
+    rows = fields.reshape(size[0], -1)
+    rows *= _row(factor, size[1] * len(needed))
+    rows += _row(camera, size[1] * len(needed))
+    pairs = fields.view(np.uint64)[..., 0]  # u and v are moved as one number
+    stacks = np.empty((len(centres), *size, stack_length), np.uint64)
+    for stack, chosen in zip(stacks, places.reshape(indices.shape), strict=True):
+        np.take(pairs, chosen, axis=-1, out=stack, mode="clip")  # the places are valid; this mode needs no copy
+    return stacks.view(np.float32)
+
+
+def _warped_fields(
+    flow: NDArray[np.float16], matrix: NDArray[np.float64], size: tuple[int, int], border: int
+) -> NDArray[np.float32]:
+    """Flow fields `(fields, height, width, 2)` as `matrix` moves them, `(height, width, fields, 2)`.
+
+    Many of them are warped as the channels of one picture, which takes a tenth of the time.
+    """
+    warped = np.empty((*size, len(flow), 2), np.float32)
+    pairs = np.ascontiguousarray(flow).view(np.uint32)[..., 0]
+    groups = -(-len(flow) // WARPED_TOGETHER)
+    for group in np.array_split(np.arange(len(flow)), groups):
+        picture = np.empty((*pairs.shape[1:], len(group)), np.uint32)
+        for channel, field in enumerate(group):
+            picture[..., channel] = pairs[field]
+        values = to_single(picture.view(np.float16))
+        moved = cv2.warpAffine(values, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=border)
+        warped[:, :, group[0] : group[-1] + 1] = moved.reshape(*size, -1, 2)
+    return warped
 
 
 def _row(values: NDArray[np.float64], pixels: int) -> NDArray[np.float32]:
@@ -223,18 +251,8 @@ def _row(values: NDArray[np.float64], pixels: int) -> NDArray[np.float32]:
     return np.tile(values.astype(np.float32), pixels)
 
 
-def _stacked(fields: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Fields `(fields, height, width, 2)` at `places` `(time, L)` as stacks `(time, height, width, 2*L)`."""
-    pairs = fields.view(np.uint64)[..., 0]  # u and v are moved as one number
-    stacks = np.empty((len(places), *pairs.shape[1:], places.shape[1]), np.uint64)
-    for stack, chosen in zip(stacks, places, strict=True):
-        for channel, place in enumerate(chosen):
-            stack[..., channel] = pairs[place]
-    return stacks.view(np.float32)
-
-
 def _warp(
-    images: NDArray[np.uint8] | NDArray[np.float32],
+    images: NDArray[np.uint8],
     matrix: NDArray[np.float64],
     size: tuple[int, int],
     border: int = cv2.BORDER_CONSTANT,

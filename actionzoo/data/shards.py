@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from actionzoo.data.dataset import LabeledVideo
 from actionzoo.data.decoded import DecodedVideo
+from actionzoo.data.halves import to_single
 from actionzoo.data.storage import Storage, is_address, open_storage
 from actionzoo.data.tfrecord import HEADER, encode_example
 from actionzoo.errors import DataError
@@ -87,7 +88,7 @@ def encode_record(
 ) -> bytes:
     """The serialised `tf.train.Example` of a video. Raises ValueError if it is too long for one."""
     # One field at a time stays in the processor's cache.
-    codes = [encode_flow(np.asarray(field, np.float32), bound) for field in decoded.flow]
+    codes = [encode_flow(to_single(field), bound) for field in decoded.flow]
     return encode_example(
         {
             "name": [decoded.name.encode("utf-8", "surrogateescape")],
