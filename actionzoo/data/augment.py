@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionzoo.data.decoded import DecodedVideo
+from actionzoo.data.halves import to_single
 from actionzoo.video.sampling import ClipSpec, clip_centres, stack_indices
 
 CROPS = ("zoom", "multi_scale", "corners")
@@ -28,6 +29,9 @@ MULTI_SCALE = (256, 224, 192, 168)
 
 CORNER_SIDES = (0.75, 1.25)
 """Range of the sides of the crops without centre, as shares of the input's (f25noCtr in their code)."""
+
+WARPED_TOGETHER = 16
+"""Flow fields that are warped as one picture; OpenCV 5 takes 128 channels at most."""
 
 CORNER_SHARE = 0.25
 """How far into the free space, from one of two corners, such a crop begins: both axes alike."""
@@ -188,8 +192,12 @@ def _random_light(frames: NDArray[np.float32], rng: np.random.Generator, how: Au
     mean = frames.mean()
     if rng.random() < how.grey:
         frames = np.repeat(frames.mean(axis=-1, keepdims=True), 3, axis=-1)
-    lit = ((frames - mean) * contrast + mean + brightness) * colours
-    return np.clip(lit, 0, 255).astype(np.float32)
+    lit = frames - mean
+    lit *= contrast
+    lit += mean + brightness
+    rows = lit.reshape(*lit.shape[:2], -1)
+    rows *= _row(colours, lit.shape[2])
+    return np.clip(lit, 0, 255, out=lit)
 
 
 def _motion(
@@ -207,14 +215,44 @@ def _motion(
         return np.zeros((len(centres), *size, 2 * stack_length), np.float32)
     indices = np.stack([stack_indices(int(centre), len(flow), stack_length) for centre in centres])
     needed, places = np.unique(indices, return_inverse=True)
-    fields = _warp(flow[needed].astype(np.float32), matrix, size, border)
-    fields = fields * factor.astype(np.float32) + camera.astype(np.float32)
-    stacks = fields[places.reshape(indices.shape)].transpose(0, 2, 3, 1, 4)
-    return stacks.reshape(len(centres), *size, 2 * stack_length)
+    fields = _warped_fields(flow[needed], matrix, size, border)
+    rows = fields.reshape(size[0], -1)
+    rows *= _row(factor, size[1] * len(needed))
+    rows += _row(camera, size[1] * len(needed))
+    pairs = fields.view(np.uint64)[..., 0]  # u and v are moved as one number
+    stacks = np.empty((len(centres), *size, stack_length), np.uint64)
+    for stack, chosen in zip(stacks, places.reshape(indices.shape), strict=True):
+        np.take(pairs, chosen, axis=-1, out=stack, mode="clip")  # the places are valid; this mode needs no copy
+    return stacks.view(np.float32)
+
+
+def _warped_fields(
+    flow: NDArray[np.float16], matrix: NDArray[np.float64], size: tuple[int, int], border: int
+) -> NDArray[np.float32]:
+    """Flow fields `(fields, height, width, 2)` as `matrix` moves them, `(height, width, fields, 2)`.
+
+    Many of them are warped as the channels of one picture, which takes a tenth of the time.
+    """
+    warped = np.empty((*size, len(flow), 2), np.float32)
+    pairs = np.ascontiguousarray(flow).view(np.uint32)[..., 0]
+    groups = -(-len(flow) // WARPED_TOGETHER)
+    for group in np.array_split(np.arange(len(flow)), groups):
+        picture = np.empty((*pairs.shape[1:], len(group)), np.uint32)
+        for channel, field in enumerate(group):
+            picture[..., channel] = pairs[field]
+        values = to_single(picture.view(np.float16))
+        moved = cv2.warpAffine(values, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=border)
+        warped[:, :, group[0] : group[-1] + 1] = moved.reshape(*size, -1, 2)
+    return warped
+
+
+def _row(values: NDArray[np.float64], pixels: int) -> NDArray[np.float32]:
+    """A value for each channel, `(channels,)`, repeated for a row of pixels: numpy is slow where an axis is short."""
+    return np.tile(values.astype(np.float32), pixels)
 
 
 def _warp(
-    images: NDArray[np.uint8] | NDArray[np.float32],
+    images: NDArray[np.uint8],
     matrix: NDArray[np.float64],
     size: tuple[int, int],
     border: int = cv2.BORDER_CONSTANT,

@@ -24,12 +24,10 @@ import numpy as np
 from actionzoo.data.dataset import LabeledVideo, VideoDataset
 from actionzoo.data.decoded import DecodedVideo, Progress, decode_timed_video
 from actionzoo.data.shards import (
-    FOOTER,
     MANIFEST,
     PLAN,
     encode_record,
     flow_bound,
-    frame_records,
     manifest_text,
     record_facts,
     sealed,
@@ -37,6 +35,7 @@ from actionzoo.data.shards import (
 )
 from actionzoo.data.spread import spread
 from actionzoo.data.storage import Storage, in_bytes, is_address, open_storage
+from actionzoo.data.tfrecord import FOOTER, frame_records
 from actionzoo.errors import DataError, OutputError, VideoError
 from actionzoo.files import make_folder
 from actionzoo.video.spec import VideoFormat

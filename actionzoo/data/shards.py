@@ -18,7 +18,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,8 +29,10 @@ from numpy.typing import NDArray
 
 from actionzoo.data.dataset import LabeledVideo
 from actionzoo.data.decoded import DecodedVideo
+from actionzoo.data.halves import to_single
 from actionzoo.data.storage import Storage, is_address, open_storage
-from actionzoo.errors import DataError, OutputError
+from actionzoo.data.tfrecord import HEADER, encode_example
+from actionzoo.errors import DataError
 from actionzoo.hub.keras_models import silent
 from actionzoo.video.flow import decode_flow, encode_flow
 from actionzoo.video.spec import VideoFormat
@@ -45,8 +46,6 @@ QUALITY = 95
 """Of JPEGs, 0 to 100."""
 
 PAPERS_BOUND, PAPERS_SIDE = 20.0, 256
-HEADER, FOOTER = 12, 4
-"""Bytes around a record: its length with a checksum, and the checksum of its data."""
 
 
 @dataclass(frozen=True)
@@ -87,24 +86,24 @@ def flow_bound(video_format: VideoFormat) -> float:
 def encode_record(
     decoded: DecodedVideo, times: Sequence[float], video: LabeledVideo, classes: Sequence[str], bound: float
 ) -> bytes:
-    """The serialised `tf.train.Example` of a video."""
-    tf = tensorflow()
+    """The serialised `tf.train.Example` of a video. Raises ValueError if it is too long for one."""
     # One field at a time stays in the processor's cache.
-    codes = [encode_flow(np.asarray(field, np.float32), bound) for field in decoded.flow]
-    features = {
-        "name": [decoded.name.encode("utf-8", "surrogateescape")],
-        "class": [classes[video.class_index].encode()],
-        "group": [(video.group or "").encode()],
-        "split": [(video.split or "").encode()],
-        "frames": [_jpeg(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)) for frame in decoded.frames],
-        "flow_u": [_jpeg(code[..., 0]) for code in codes],
-        "flow_v": [_jpeg(code[..., 1]) for code in codes],
-    }
-    numbers = {"label": [video.class_index], "height": [decoded.frames.shape[1]], "width": [decoded.frames.shape[2]]}
-    made = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value)) for name, value in features.items()}
-    made |= {name: tf.train.Feature(int64_list=tf.train.Int64List(value=value)) for name, value in numbers.items()}
-    made["times"] = tf.train.Feature(float_list=tf.train.FloatList(value=times))
-    return bytes(tf.train.Example(features=tf.train.Features(feature=made)).SerializeToString(deterministic=True))
+    codes = [encode_flow(to_single(field), bound) for field in decoded.flow]
+    return encode_example(
+        {
+            "name": [decoded.name.encode("utf-8", "surrogateescape")],
+            "label": np.array([video.class_index]),
+            "class": [classes[video.class_index].encode()],
+            "group": [(video.group or "").encode()],
+            "split": [(video.split or "").encode()],
+            "times": np.array(times, np.float32),
+            "height": np.array([decoded.frames.shape[1]]),
+            "width": np.array([decoded.frames.shape[2]]),
+            "frames": [_jpeg(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)) for frame in decoded.frames],
+            "flow_u": [_jpeg(code[..., 0]) for code in codes],
+            "flow_v": [_jpeg(code[..., 1]) for code in codes],
+        }
+    )
 
 
 def _jpeg(image: NDArray[np.uint8]) -> bytes:
@@ -228,21 +227,6 @@ class _Pictures:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self[:].astype(dtype or self.dtype, copy=False)
-
-
-def frame_records(records: Sequence[bytes]) -> bytes:
-    """A TFRecord file of these records. Raises OutputError if the folder of temporary files is full."""
-    tf = tensorflow()
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder, "shard"))
-        try:
-            with tf.io.TFRecordWriter(path) as writer:
-                for record in records:
-                    writer.write(record)
-        except tf.errors.OpError as error:
-            reason = " ".join(str(error).split())
-            raise OutputError(f"cannot write {path}: {reason}; set TMPDIR to a folder with space") from error
-        return Path(path).read_bytes()
 
 
 def sealed(content: Mapping[str, Any]) -> bytes:

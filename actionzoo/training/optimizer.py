@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from actionzoo.training.adamw import FusedAdamW
 from actionzoo.training.recipe import Recipe
 
 WARM_UP = 0.1
@@ -62,10 +63,8 @@ def _optimizer(recipe: Recipe, factor: float, weights: list[Any], steps: int) ->
     if recipe.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(rate, recipe.momentum, gradient_accumulation_steps=accumulate)
     else:
-        optimizer = keras.optimizers.AdamW(
-            rate, weight_decay=recipe.weight_decay, gradient_accumulation_steps=accumulate
-        )
-        optimizer.exclude_from_weight_decay([weight for weight in weights if weight.name != "kernel"])
+        kernels = [weight for weight in weights if weight.name == "kernel"]
+        optimizer = FusedAdamW(rate, recipe.weight_decay, kernels, gradient_accumulation_steps=accumulate)
     optimizer.build(weights)
     return optimizer
 

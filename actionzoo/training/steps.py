@@ -56,17 +56,19 @@ class DistributedSteps:
         return _numbers(self._test(*element))
 
     def _train_step(self, clips: Any, labels: Any, weights: Any) -> Any:
-        *results, moments = self.strategy.run(self._train_replica, (clips, labels, weights))
+        sums, moments = self.strategy.run(self._train_replica, (clips, labels, weights))
         for norm in self._norms:
             if norm.name in moments:
-                norm.move(*(self.strategy.experimental_local_results(moment)[0] for moment in moments[norm.name]))
-        return self._summed(results)
+                norm.move(*(self._local(moment) for moment in moments[norm.name]))
+        return self._local(sums)
 
     def _test_step(self, clips: Any, labels: Any, weights: Any) -> Any:
-        return self._summed(self.strategy.run(self._test_replica, (clips, labels, weights)))
+        sums = self.strategy.run(self._test_replica, (clips, labels, weights))
+        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
 
-    def _summed(self, results: Any) -> Any:
-        return [self.strategy.reduce(tf.distribute.ReduceOp.SUM, result, axis=None) for result in results]
+    def _local(self, value: Any) -> Any:
+        """What is the same on all replicas, from one of them."""
+        return self.strategy.experimental_local_results(value)[0]
 
     def _train_replica(self, clips: Any, labels: Any, weights: Any) -> Any:
         trained = self.model.trainable_weights
@@ -77,23 +79,22 @@ class DistributedSteps:
             loss, [weight.value for weight in trained], unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         self.optimizer.apply(gradients, trained)
-        return loss, *_counts(scores, labels, weights), self._moments()
+        return self._over_replicas(_sums(loss, scores, labels, weights))
 
     def _test_replica(self, clips: Any, labels: Any, weights: Any) -> Any:
         scores = self._towers(clips, training=False)
-        return self._total_loss(scores, labels, weights), *_counts(scores, labels, weights)
+        return _sums(self._total_loss(scores, labels, weights), scores, labels, weights)
 
-    def _moments(self) -> dict[str, Any]:
-        """Mean and variance of the batch for each batch norm in training: over all replicas, in one message."""
+    def _over_replicas(self, sums: Any) -> tuple[Any, dict[str, Any]]:
+        """Sums over all replicas, and the mean and variance for each batch norm in training, in one message."""
         found = {}
         for norm in self._norms:
             if norm.batch is not None:
                 found[norm.name], norm.batch = norm.batch, None
-        if not found:
-            return found
         replica = tf.distribute.get_replica_context()
-        flat = replica.all_reduce(tf.distribute.ReduceOp.MEAN, tf.nest.flatten(found))
-        return dict(tf.nest.pack_sequence_as(found, flat))
+        total, *flat = replica.all_reduce(tf.distribute.ReduceOp.SUM, [sums, *tf.nest.flatten(found)])
+        means = [moment / self.strategy.num_replicas_in_sync for moment in flat]
+        return total, dict(tf.nest.pack_sequence_as(found, means))
 
     def _total_loss(self, scores: Any, labels: Any, weights: Any) -> Any:
         """The sum of the towers' losses, each a weighted sum over the clips of this replica."""
@@ -106,13 +107,13 @@ def _traced(step: Any) -> Any:
     return tf.function(step, reduce_retracing=True, autograph=False)
 
 
-def _counts(scores: Any, labels: Any, weights: Any) -> tuple[Any, Any]:
-    """Correct answers and clips, without those that fill up a batch."""
-    real = tf.cast(weights > 0, tf.float32)
-    correct = tf.cast(tf.equal(tf.argmax(scores["answer"], -1, tf.int32), labels), tf.float32)
-    return tf.reduce_sum(correct * real), tf.reduce_sum(real)
+def _sums(loss: Any, scores: Any, labels: Any, weights: Any) -> Any:
+    """The loss, correct answers and clips, `(3,)`, without those that fill up a batch."""
+    real = tf.cast(weights > 0, loss.dtype)
+    correct = tf.cast(tf.equal(tf.argmax(scores["answer"], -1, tf.int32), labels), loss.dtype)
+    return tf.stack([loss, tf.reduce_sum(correct * real), tf.reduce_sum(real)])
 
 
-def _numbers(results: Any) -> tuple[float, int, int]:
-    loss, correct, clips = (float(value) for value in results)
+def _numbers(sums: Any) -> tuple[float, int, int]:
+    loss, correct, clips = sums.numpy().tolist()
     return loss, int(correct), int(clips)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
-from actionzoo.data.augment import Augmentation, papers, plain_clip, random_clip
+from actionzoo.data.augment import Augmentation, _warped_fields, papers, plain_clip, random_clip
 from actionzoo.data.decoded import DecodedVideo
+from actionzoo.data.halves import to_single
 from actionzoo.video.resize import pad_to
 from actionzoo.video.sampling import ClipSpec, clip_centres, flip, gather_clip
 
@@ -98,7 +100,7 @@ def ramp(height: int, width: int) -> DecodedVideo:
     """A recording whose pixels say where they are: red is the row, green the column; u is the column's, v the row's."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     frames = np.stack([rows, columns, np.zeros_like(rows)], axis=-1)
-    flow = np.stack([columns, rows], axis=-1)
+    flow = np.stack([columns, rows], axis=-1).astype(np.float16)
     return DecodedVideo("ramp", 0, *(np.repeat(array[None], SPEC.span, axis=0) for array in (frames, flow)))
 
 
@@ -154,3 +156,19 @@ def test_a_plain_clip_is_the_middle_one(decoded: DecodedVideo) -> None:
 def test_an_unknown_crop() -> None:
     with pytest.raises(ValueError, match="multi_scale"):
         papers("centre", 0)
+
+
+@pytest.mark.parametrize("border", [cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE])
+@pytest.mark.parametrize("count", [1, 3, 16, 17, 45])
+def test_fields_that_are_warped_together_are_those_warped_alone(count: int, border: int) -> None:
+    flow = np.random.default_rng(count).normal(0, 2, (count, 20, 30, 2)).astype(np.float16)
+    matrix = np.array([[-1.1, 0.0, 31.3], [0.0, 0.9, 2.7]])
+    alone = [cv2.warpAffine(field.astype(np.float32), matrix, SIZE[::-1], borderMode=border) for field in flow]
+    together = _warped_fields(flow, matrix, SIZE, border)
+    np.testing.assert_allclose(together, np.stack(alone, axis=2), atol=1e-5)
+
+
+def test_halves_of_every_kind() -> None:
+    bits = np.arange(1 << 16, dtype=np.uint16).reshape(4, -1)
+    halves = bits.view(np.float16)
+    np.testing.assert_array_equal(to_single(halves), halves.astype(np.float32))

@@ -112,7 +112,14 @@ def alone(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[R
     return losses
 
 
-@pytest.mark.parametrize("network", ["with batch norm", pytest.param("without batch norm", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "network",
+    [
+        "with batch norm",
+        pytest.param("without batch norm", marks=pytest.mark.slow),
+        pytest.param("adamw", marks=pytest.mark.slow),
+    ],
+)
 def test_the_same_curve_on_one_process_two_devices_and_two_workers(
     videos: Path, convolutions_recipe: Recipe, alone: Callable[[Recipe], list[float]], tmp_path: Path, network: str
 ) -> None:
@@ -123,6 +130,8 @@ def test_the_same_curve_on_one_process_two_devices_and_two_workers(
         )  # fmt: skip
     else:
         recipe = replace(convolutions_recipe, batch_norm="synchronized")
+    if network == "adamw":
+        recipe = replace(recipe, optimizer="adamw")
     mirrored = finish(start(videos, tmp_path / "two", "mirrored", recipe, cpus=2))[0]
     first, second = (finish(process)[0] for process in two_workers(videos, tmp_path / "workers", recipe))
     assert len(alone(recipe)) == 4

@@ -15,6 +15,7 @@ from actionzoo.inference.model import load_model
 from actionzoo.models import create_model
 from actionzoo.names import NETWORKS
 from actionzoo.training import Recipe, choose_recipe, papers_recipe
+from actionzoo.training.adamw import FusedAdamW
 from actionzoo.training.initialization import initial_model, initial_network, initial_spec, training_format
 from actionzoo.training.optimizer import GroupedOptimizer, schedule
 from actionzoo.training.recipe import read_recipe
@@ -175,6 +176,28 @@ def test_sgd_is_the_papers() -> None:
     got = model.get_weights()
     np.testing.assert_allclose(got[0], kernel, rtol=1e-5)
     np.testing.assert_allclose(got[1], bias, rtol=1e-5)
+
+
+@pytest.mark.parametrize("accumulate", [None, 2])
+def test_adamw_is_that_of_keras(accumulate: int | None) -> None:
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(5, 3)).astype(np.float32), rng.normal(size=3).astype(np.float32)
+    rate = keras.optimizers.schedules.CosineDecay(0.0, 6, warmup_target=0.1, warmup_steps=2)
+    theirs, ours = ([keras.Variable(array, name=name) for array, name in zip(start, "kb", strict=True)] for _ in "ab")
+    reference = keras.optimizers.AdamW(rate, weight_decay=0.05, gradient_accumulation_steps=accumulate)
+    reference.exclude_from_weight_decay([theirs[1]])
+    fused = FusedAdamW(rate, 0.05, ours[:1], gradient_accumulation_steps=accumulate)
+    for optimizer, weights in ((reference, theirs), (fused, ours)):
+        optimizer.build(weights)
+    for _ in range(6):
+        gradients = [keras.ops.convert_to_tensor(rng.normal(size=array.shape).astype(np.float32)) for array in start]
+        reference.apply(gradients, theirs)
+        fused.apply(gradients, ours)
+        assert len(fused.variables) == len(reference.variables)
+        for expected, found in zip((*theirs, *reference.variables), (*ours, *fused.variables), strict=True):
+            # 1 - 0.999 is rounded by 1.3e-5 in single precision, in which TensorFlow's operation computes it.
+            np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=2e-5, atol=5e-6)
+    assert not np.allclose(ours[0].numpy(), start[0], atol=0.05)
 
 
 def test_trained_layers_learn_more_slowly_than_new_ones() -> None:
