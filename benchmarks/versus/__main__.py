@@ -36,16 +36,18 @@ def measure(row: Row, session: Session, builds: tuple[Build, Build], repeats: in
     ]
 
 
-def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Installs, measures, and prints each row when it is there. Raises VersusError."""
+def run(given: argparse.Namespace, about: dict[str, Any]) -> dict[str, Any]:
+    """Installs, measures, and prints and writes each row when it is there. Raises VersusError."""
     builds = earlier(given.revision, given.cache), present()
     for build in builds:
         print(f"{build.side}: {build.commit} in {build.checkout}")
     session = open_session(given)
-    found: dict[str, Any] = {build.side: build.commit for build in builds} | {"rows": {}}
+    found = {"machine": about, **{build.side: build.commit for build in builds}, "rows": {}}
     for name in given.rows:
         found["rows"][name] = measure(ROWS[name], session, builds, given.repeats)
         print(plain(found["rows"][name]), flush=True)
+        if given.json:
+            given.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     return found
 
 
@@ -82,15 +84,13 @@ def main() -> int:
     about = machine()
     print(describe(about))
     try:
-        found = {"machine": about} | run(given)
+        found = run(given, about)
     except VersusError as error:
         print(f"versus: {error}", file=sys.stderr)
         return 2
     lines = [line for lines in found["rows"].values() for line in lines]
     if given.markdown:
         print("\n" + markdown(lines))
-    if given.json:
-        given.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     return 1 if any(line["met"] is False for line in lines) else 0
 
 
