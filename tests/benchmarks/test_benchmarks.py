@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -136,6 +137,16 @@ def test_one_model_on_one_clip(clip: Path, tmp_path: Path) -> None:
     mine = json.loads(file.read_text("utf-8"))["predict"]["scenarios"]["mini"]["ours"]["f32"]
     assert (mine["computed_in"], mine["cold"].keys()) == ("f32", STAGES)
     assert sum(mine["scores"]) == pytest.approx(1)
+
+
+def test_settings_of_dis() -> None:
+    done = run("benchmarks.flow_search", "--small")
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^(\S.*?) {2,}\d+\.\d\d +(\d+\.\d{3}) ", done.stdout, re.MULTILINE)
+    errors = {name: float(photometric) for name, photometric in rows}
+    assert len(errors) == 4 + 3 * 4 * 3
+    assert errors["dis-fine-fast"] == errors["stride 5, 12 descents, 0 refined"]
+    assert errors["tvl1"] < errors["dis"]
 
 
 def test_missing_clip_is_named(tmp_path: Path) -> None:
