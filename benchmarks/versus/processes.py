@@ -20,7 +20,8 @@ class Spent:
     Attributes:
         wall_s: from its start to its end.
         cpu_s: user and system, with the processes that it started and waited for.
-        peak_mb: of the largest of these processes, in units of 10^6 bytes.
+        peak_mb: of the largest of these processes, in units of 10^6 bytes; on Linux at least what the process that
+            started them held then.
         output: its standard output.
     """
 
