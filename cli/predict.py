@@ -72,7 +72,7 @@ def predict(
     ] = None,
     flow: Annotated[
         FlowMethod | None,
-        typer.Option(help="Optical flow. [default: what the model was trained with]"),
+        typer.Option(help="Optical flow. [default: what the model asks for]"),
     ] = None,
     engine: Annotated[Literal["auto", "openvino", "keras"], typer.Option(help="What runs the network.")] = "auto",
     precision: Annotated[Literal["auto", "f32", "bf16"], typer.Option(help="What the network computes in.")] = "auto",
@@ -81,7 +81,7 @@ def predict(
         typer.Option(metavar="OUT.mp4", help="Also write the video with its labels drawn on it (one source only)."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Take --flow also where the model was trained with another one.")
+        bool, typer.Option("--force", help="Take --flow also where the model asks for another one.")
     ] = False,
     offline: Offline = False,
 ) -> None:

@@ -72,7 +72,7 @@ class Model:
         self.name, self.spec, self.files = files.name, files.spec, files
         if flow is not None and not force and not self.spec.takes_flow(flow):
             raise ModelError(
-                f"{self.name} was trained with {self.spec.flow} flow and has never seen what {flow} gives; "
+                f"{self.name} wants {self.spec.flow} flow and has never seen what {flow} gives; "
                 "leave --flow out, or add --force"
             )
         self.flow = flow or self.spec.video_format.flow

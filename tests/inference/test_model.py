@@ -240,7 +240,7 @@ def test_a_record_that_does_not_fit_its_network(
     use_catalog(tmp_path / "flow")
     with pytest.raises(ModelError, match="unknown flow 'brox'"):
         load_model("mini")
-    with pytest.raises(ModelError, match=r"trained with brox flow and has never seen what farneback gives; .*--force"):
+    with pytest.raises(ModelError, match=r"wants brox flow and has never seen what farneback gives; .*--force"):
         load_model("mini", flow="farneback")
     assert predict(videos["right"], flow="farneback", force=True).label == "right"
 
