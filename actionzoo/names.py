@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+STREAMS = ("appearance", "motion")
+
+ANSWER = "answer"
+"""Among the scores of a network, those of its streams together."""
+
 RESNET_DEPTHS = (18, 50, 101, 152)
 
 STREAM_BASES = {"vgg16": "VGG-16", **{f"resnet{depth}": f"ResNet-{depth}" for depth in RESNET_DEPTHS}}

@@ -73,11 +73,8 @@ def evaluate(
 
     The exit code is 3 if some videos could not be read.
     """
-    with silent():
-        from actionzoo import evaluation
-        from actionzoo.report import write_report
-        from actionzoo.training.strategy import is_chief, make_strategy
-    devices = make_strategy(strategy)
+    from actionzoo import evaluation
+
     loaded = load_model(model, offline=offline)
     how: dict[str, Any] = {"protocol": protocol, "num_frames": frames, "views": views, "average": average}
     try:
@@ -96,7 +93,7 @@ def evaluate(
             group=group,
             force=force,
             controls=report is not None,
-            strategy=devices,
+            strategy=strategy,
             note=note,
             progress=progress,
         )
@@ -107,8 +104,10 @@ def evaluate(
     for path, reason in result.broken:
         complain(DataError(f"{path}: {reason}"))
     if report is not None:  # last: painting takes time
+        with silent():
+            from actionzoo.report import write_report
         with bar("painting", "objective") as progress:
-            write_report(result, report, paint=paint if is_chief(devices) else 0, note=note, progress=progress)
+            write_report(result, report, paint=paint if result.chief else 0, note=note, progress=progress)
     if result.broken:
         raise typer.Exit(3)
 

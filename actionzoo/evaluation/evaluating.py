@@ -18,16 +18,19 @@ from actionzoo.errors import DataError, ModelError, did_you_mean
 from actionzoo.evaluation.controls import CONTROLS, TRAITS
 from actionzoo.evaluation.metrics import Metrics, measure
 from actionzoo.evaluation.protocol import PAPERS_FRAMES, Protocol
-from actionzoo.evaluation.runner import NetworkRunner
 from actionzoo.evaluation.scores import Scores
+from actionzoo.evaluation.scoring import EngineRunner, Runner, Scorer
 from actionzoo.evaluation.selection import choose, open_data, source_of
+from actionzoo.hub.keras_models import silent
 from actionzoo.inference.model import Model, load_model
-from actionzoo.training.strategy import make_strategy
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 SHOWN = 3
+
+ACCELERATORS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""Device files of GPUs that TensorFlow may use, by the drivers of NVIDIA, of WSL and of AMD."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class EvaluationResult:
         scores: of the videos that could be read.
         traits: of the same videos, `(videos,)` by name (`actionzoo.evaluation.controls`).
         broken: videos that could not be read, with the reasons.
+        chief: whether this process is the first of the machines that evaluated, or the only one.
     """
 
     model: Model
@@ -55,6 +59,7 @@ class EvaluationResult:
     scores: Scores
     traits: dict[str, NDArray[np.float32]]
     broken: tuple[tuple[Path, str], ...] = ()
+    chief: bool = True
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -105,7 +110,8 @@ def evaluate(
         controls: also score the background and the shape of each video (`actionzoo.evaluation.controls`), which a
             report looks for shortcuts in.
         strategy: "auto", "mirrored" or "multiworker" (`actionzoo.training.strategy`), or a strategy: its replicas share
-            the clips of a video, its machines the videos.
+            the clips of a video, its machines the videos. By "auto", a model that OpenVINO reads as it is runs there,
+            as in `predict`, if this is one machine without an accelerator and the protocol is "windows".
         offline: never download the model.
         note: called with a line about the data, and with one about the selected videos.
         progress: called with the number of videos that are done, and of all.
@@ -123,7 +129,6 @@ def evaluate(
     >>> evaluate("run", "my_videos", group=r"(person\d+)").metrics.top1                           # doctest: +SKIP
     0.903
     """
-    devices = make_strategy(strategy) if isinstance(strategy, str) else strategy
     model = load_model(model, offline=offline)
     how = Protocol(model.spec, protocol, num_frames=num_frames, views=views, average=average)
     opened = open_data(data, official_split, group)
@@ -133,9 +138,8 @@ def evaluate(
     source = source_of(opened, chosen, how.video_format)
     indices = known_classes(source.classes, model)
     note(f"{selection}; protocol {how.name}")
-    with devices.scope():
-        runner = NetworkRunner(how.network(model.network), devices, how)
-    rows, facts, reasons = runner.score_all(source, controls, progress)
+    runner = _runner(model, how, strategy)
+    rows, facts, reasons = Scorer(runner, how).score_all(source, controls, progress)
     good = np.array([index for index in range(len(source)) if index not in reasons], np.int64)
     broken = tuple((source.videos[index].path, reason) for index, reason in reasons.items())
     if not len(good):
@@ -156,7 +160,19 @@ def evaluate(
     )
     by_name = {name: facts[good, place] for place, name in enumerate(TRAITS)}
     given = str(data) if isinstance(data, str | os.PathLike) else "videos"
-    return EvaluationResult(model, given, selection, source, how.name, average, scores, by_name, broken)
+    chief = runner.worker == 0
+    return EvaluationResult(model, given, selection, source, how.name, average, scores, by_name, broken, chief)
+
+
+def _runner(model: Model, how: Protocol, strategy: str | tf.distribute.Strategy) -> Runner:
+    alone = strategy == "auto" and "TF_CONFIG" not in os.environ and not any(map(os.path.exists, ACCELERATORS))
+    if alone and how.name == "windows" and not model.needs_keras and set(model.outputs) >= model.files.towers:
+        return EngineRunner(model)
+    with silent():
+        from actionzoo.evaluation.strategy_runner import StrategyRunner
+        from actionzoo.training.strategy import make_strategy
+    devices = make_strategy(strategy) if isinstance(strategy, str) else strategy
+    return StrategyRunner(model.network, devices, how)
 
 
 def known_classes(classes: Sequence[str], model: Model) -> list[int]:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
 from actionzoo.evaluation.intervals import share_interval
-from actionzoo.evaluation.scores import ANSWER, STREAMS, Scores
+from actionzoo.evaluation.scores import Scores
+from actionzoo.names import ANSWER, STREAMS
 
 BINS = 10
 

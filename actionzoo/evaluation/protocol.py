@@ -12,20 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from actionzoo.data.decoded import DecodedVideo
 from actionzoo.errors import ModelError
 from actionzoo.inference.clips import clips_of, padded
-from actionzoo.models.dense import fully_convolutional
-from actionzoo.models.graph import with_towers
-from actionzoo.models.temporal import TemporalPooling
 from actionzoo.video.sampling import flip, gather_clip, spread_centres
 from actionzoo.video.sampling import views as ten_views
 from actionzoo.video.spec import InputSpec
+
+if TYPE_CHECKING:
+    import keras
 
 PROTOCOLS = ("auto", "papers", "windows")
 AVERAGES = ("logits", "softmax")
@@ -91,6 +91,10 @@ class Protocol:
         Raises:
             ModelError: the papers' clip is too short for it.
         """
+        from actionzoo.models.dense import fully_convolutional
+        from actionzoo.models.graph import with_towers
+        from actionzoo.models.temporal import TemporalPooling
+
         shortest = max((layer.window for layer in model.layers if isinstance(layer, TemporalPooling)), default=1)
         if self.name == "papers" and self.num_frames < shortest:
             raise ModelError(

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
 from actionzoo.errors import DataError
+from actionzoo.names import ANSWER
 
-ANSWER = "answer"
-STREAMS = ("appearance", "motion")
 _TEXTS = ("classes", "paths", "groups")
 _UNREADABLE = (
     *(ArithmeticError, EOFError, KeyError, MemoryError, OSError, RuntimeError, SyntaxError, ValueError),

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from actionzoo.errors import ModelError, ModelNotFoundError, WeightsError
 from actionzoo.files import cannot_write, replacing
+from actionzoo.names import STREAMS
 from actionzoo.video.spec import DEFAULT_FRAMES, DEFAULT_SIDE, DEFAULT_STACK, InputSpec
 
 MEMBER = "actionzoo.json"
@@ -96,6 +97,13 @@ def read_spec(path: str | Path | IO[bytes]) -> InputSpec:
         raise WeightsError(f"{path} is not a Keras model file, or is damaged") from error
     except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise WeightsError(f"{path} does not say which input it takes: {error}") from error
+
+
+def stream_classifiers(path: str | Path | IO[bytes]) -> frozenset[str]:
+    """The streams that have classifiers of their own in the network of a `.keras` file, which `read_spec` can read."""
+    with zipfile.ZipFile(path) as archive:
+        config = _read_member(archive, "config.json").decode("utf-8", "replace")
+    return frozenset(stream for stream in STREAMS if f'"logits_{stream}"' in config)
 
 
 def check_spec(model: str, spec: InputSpec, inputs: Mapping[str, tuple[int | None, ...]], classes: int) -> None:

@@ -14,7 +14,7 @@ from actionzoo.errors import ModelNotFoundError, did_you_mean
 from actionzoo.hub.cache import remembered_sha256
 from actionzoo.hub.catalog import CatalogEntry, load_catalog
 from actionzoo.hub.download import MODEL_FILE, fetch
-from actionzoo.hub.keras_file import read_spec
+from actionzoo.hub.keras_file import read_spec, stream_classifiers
 from actionzoo.names import NETWORKS
 from actionzoo.video.spec import InputSpec
 
@@ -51,6 +51,11 @@ class ModelFiles:
             return io.BytesIO(self.entry.read(MODEL_FILE))
         assert self.path is not None
         return self.path
+
+    @functools.cached_property
+    def towers(self) -> frozenset[str]:
+        """The streams that have classifiers of their own. Raises as `read_spec`."""
+        return stream_classifiers(self.keras_file())
 
     @property
     def has_openvino_ir(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ from actionzoo.convert.openvino import import_openvino, openvino_source
 from actionzoo.errors import ModelError, WeightsError
 from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import ModelFiles
+from actionzoo.names import ANSWER, STREAMS
 
 if TYPE_CHECKING:
     import keras
@@ -36,16 +38,21 @@ class Engine(Protocol):
         name: "openvino" or "keras".
         precision: what it computes in, "f32" or "bf16".
         inputs: the shape of each input by its name, without the batch axis and with None where any size will do.
+        outputs: "answer", then the streams that have classifiers of their own.
         classes: how many.
     """
 
     name: str
     precision: str
     inputs: dict[str, Shape]
+    outputs: tuple[str, ...]
     classes: int
 
     def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
-        """The logits `(batch, classes)` of a batch of clips.
+        """The logits `(batch, classes)` of the answer: the first of the `scores`."""
+
+    def scores(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
+        """The logits `(batch, outputs, classes)` of a batch of clips.
 
         Args:
             appearance: `(batch, time, height, width, 3)` RGB in 0..255.
@@ -77,6 +84,10 @@ class OpenVINOEngine:
         else:
             graph, weights = source
             model = core.read_model(graph, openvino.Tensor(np.frombuffer(weights, np.uint8)))
+        towers = _towers(model)
+        if towers:
+            model.add_outputs([(name, 0) for name in towers.values()])
+        self.outputs = (ANSWER, *towers)
         ports = {port.get_any_name(): list(port.partial_shape)[1:] for port in model.inputs}
         # A fixed batch size compiles in half the time of a dynamic one.
         model.reshape({name: openvino.PartialShape([batch, *sizes]) for name, sizes in ports.items()})
@@ -92,6 +103,9 @@ class OpenVINOEngine:
         self.precision = str(self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
 
     def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
+        return self.scores(appearance, motion)[:, 0]
+
+    def scores(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
         given = {"appearance": appearance, "motion": motion}
         clips = {name: np.ascontiguousarray(given[name], np.float32) for name in self.inputs}
         if len(appearance) == self._batch:
@@ -109,9 +123,20 @@ class OpenVINOEngine:
             request = self._idle.pop()
         except IndexError:  # other threads run the others
             request = self._compiled.create_infer_request()
-        logits = np.array(request.infer(clips, share_inputs=True)[0], np.float32)
+        results = request.infer(clips, share_inputs=True)
+        logits = np.stack([results[place] for place in range(len(self.outputs))], axis=1, dtype=np.float32)
         self._idle.append(request)
         return logits
+
+
+def _towers(model: Any) -> dict[str, str]:
+    """By stream, the operation of a graph that gives the logits of its classifier; it bears the name of the layer."""
+    found = {}
+    # In their order the bias comes last; the converter leaves out one that is zero.
+    for operation in model.get_ordered_ops():
+        if named := re.search(r"(?:^|/)logits_(\w+?)(?:_\d+)?/(?:MatMul|BiasAdd)$", operation.get_friendly_name()):
+            found[named[1]] = operation.get_friendly_name()
+    return {stream: found[stream] for stream in STREAMS if stream in found}
 
 
 class KerasEngine:
@@ -121,16 +146,22 @@ class KerasEngine:
 
     def __init__(self, network: keras.Model) -> None:
         from actionzoo.models.folding import fold_batch_norm
+        from actionzoo.models.graph import with_towers
 
         with contextlib.suppress(ValueError):  # a network that cannot be folded runs as it is
             network = fold_batch_norm(network)
-        self._network = network
+        self._network = with_towers(network)
         self.inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in network.inputs}
+        self.outputs = tuple(self._network.output)
         self.precision = "f32"
         self.classes = int(network.output_shape[-1])
 
     def __call__(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
-        return run_network(self._network, self.inputs, appearance, motion)
+        return self.scores(appearance, motion)[:, 0]
+
+    def scores(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
+        scores = run_network(self._network, self.inputs, appearance, motion)
+        return np.stack([scores[name] for name in self.outputs], axis=1)
 
 
 class LayerEngine:
@@ -169,17 +200,18 @@ class LayerEngine:
             appearance: `(batch, time, height, width, 3)` RGB in 0..255.
             motion: `(batch, time, height, width, 2*L)`, pixels a frame step.
         """
-        values = run_network(self._network, self.inputs, appearance, motion)
+        values: Array = run_network(self._network, self.inputs, appearance, motion)
         return values.reshape(len(appearance), -1, *values.shape[1:]) if self._folded else values
 
 
-def run_network(
-    network: keras.Model, inputs: Iterable[str], appearance: Array, motion: Array
-) -> npt.NDArray[np.float32]:
-    """What a Keras network gives for a batch of clips, of which it takes the inputs that are named."""
+def run_network(network: keras.Model, inputs: Iterable[str], appearance: Array, motion: Array) -> Any:
+    """What a Keras network gives for a batch of clips, of which it takes the inputs that are named: float32 arrays."""
+    import keras
+
     given = {"appearance": appearance, "motion": motion}
     clips = {name: np.ascontiguousarray(given[name], np.float32) for name in inputs}
-    return np.asarray(network.predict_on_batch(clips)).astype(np.float32)
+    outputs = network.predict_on_batch(clips)
+    return keras.tree.map_structure(lambda output: np.asarray(output).astype(np.float32), outputs)
 
 
 def check_scores(values: Array, model: str) -> None:

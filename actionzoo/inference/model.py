@@ -112,6 +112,16 @@ class Model:
         """What the engine computes in: "f32" or "bf16"."""
         return self._ready().precision
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the `scores`: "answer", then the streams that have classifiers of their own."""
+        return self._ready().outputs
+
+    @property
+    def needs_keras(self) -> bool:
+        """Whether the engine is Keras, or has yet to be made with it."""
+        return self._wanted[0] == "keras" or not is_converted(self.files)
+
     def prepare(self) -> Model:
         """Begins to load the engine, so that the first video need not wait; a file seen for the first time is checked.
 
@@ -124,7 +134,7 @@ class Model:
             views = 2 if self.spec.mirror else 1
             load = partial(load_engine, self.files, engine, precision, views, lambda: self.network)
             self._engine = in_thread(lambda: self._checked(load()))
-        if engine == "keras" or not is_converted(self.files):
+        if self.needs_keras:
             # A file seen for the first time may be unusable: say so now. Others load while the first frames are
             # decoded, but not in Keras, whose start-up messages are kept off the process' standard error.
             self._engine.result()
@@ -179,6 +189,18 @@ class Model:
             source_name(source), self.name, seen.frames, seen.fps, seen.duration_s(), self._best(whole, top_k),
             tuple(windows), {**timer.seconds, "total": time.perf_counter() - begun}, seen.warnings,
         )  # fmt: skip
+
+    def scores(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
+        """The logits of clips: of the answer, and of each stream that has a classifier of its own.
+
+        Args:
+            appearance: `(batch, time, height, width, 3)` RGB in 0..255.
+            motion: `(batch, time, height, width, 2*L)`, pixels a frame step.
+
+        Returns:
+            `(batch, outputs, classes)` in the order of `outputs`.
+        """
+        return self._ready().scores(appearance, motion)
 
     def predict_batch(self, videos: Iterable[Video], top_k: int = 5, *, fps: float | None = None) -> list[Answer]:
         """The answers for several videos, in order; the videos, and `fps` of those in memory, are as for `predict`.

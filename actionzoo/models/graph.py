@@ -8,6 +8,7 @@ import keras
 
 from actionzoo.errors import ModelError, did_you_mean
 from actionzoo.models.temporal import FoldTime, UnfoldTime
+from actionzoo.names import ANSWER, STREAMS
 
 
 def makers(model: keras.Model) -> dict[int, keras.Operation]:
@@ -38,9 +39,9 @@ def with_towers(model: keras.Model) -> keras.Model:
     >>> sorted(with_towers(model).output)
     ['answer', 'appearance', 'motion']
     """
-    outputs = {"answer": model.output}
+    outputs = {ANSWER: model.output}
     names = {layer.name for layer in model.layers}
-    for stream in ("appearance", "motion"):
+    for stream in STREAMS:
         if f"logits_{stream}" in names:
             outputs[stream] = model.get_layer(f"logits_{stream}").output
     return keras.Model(model.input, outputs)

@@ -13,9 +13,10 @@ from scipy.special import softmax
 
 from actionzoo.evaluation.evaluating import EvaluationResult
 from actionzoo.evaluation.metrics import ClassResult
-from actionzoo.evaluation.scores import ANSWER, Scores
+from actionzoo.evaluation.scores import Scores
 from actionzoo.figures import png
 from actionzoo.files import make_folder, write_atomic
+from actionzoo.names import ANSWER
 from actionzoo.report.figures import draw_classes, draw_confusion, draw_reliability
 
 

@@ -22,10 +22,10 @@ from actionzoo.errors import DataError, VideoError
 from actionzoo.evaluation.evaluating import EvaluationResult
 from actionzoo.evaluation.metrics import percent, summary
 from actionzoo.evaluation.pairs import Pair, confused_pairs
-from actionzoo.evaluation.scores import ANSWER, STREAMS
 from actionzoo.evaluation.shortcuts import ENOUGH, RISK, find_shortcuts
 from actionzoo.figures import svg
 from actionzoo.files import write_atomic
+from actionzoo.names import ANSWER, STREAMS
 from actionzoo.report.figures import LABELLED, draw_classes, draw_reliability
 from actionzoo.report.media import clip_url, data_url
 from actionzoo.report.sentences import NAMES, pair_sentences, separations, shortcut_sentence

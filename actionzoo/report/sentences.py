@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from actionzoo.evaluation.metrics import percent
 from actionzoo.evaluation.pairs import Pair
-from actionzoo.evaluation.scores import STREAMS
 from actionzoo.evaluation.shortcuts import Shortcut
+from actionzoo.names import STREAMS
 
 CLEAR = 0.1
 """A difference of separations that is worth a word."""

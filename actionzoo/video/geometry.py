@@ -134,6 +134,6 @@ class Converter:
         return self._geometry.turn(np.asarray(rgb.to_ndarray(), np.uint8))
 
 
-# swscale widens its bilinear filter when it reduces a frame, which avoids aliasing. Without scaling the accurate
-# conversion takes twice as long as the plain one.
-_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+# swscale widens its bilinear filter when it reduces a frame, which avoids aliasing. Full horizontal resolution of the
+# colours (FULL_CHR_H_INT) would take twice as long; without scaling so does the accurate rounding.
+_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND

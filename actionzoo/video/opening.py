@@ -45,6 +45,9 @@ _LENIENT: Any = {"metadata_errors": "replace"} if int(av.__version__.split(".")[
 """Metadata in any text encoding is accepted; newer versions of PyAV always do."""
 
 _DECODER_BYTES = 256 << 20
+_PIXELS_A_THREAD = 300_000
+"""One thread decodes thousands of smaller frames a second; handing them from thread to thread costs a third more."""
+
 _PROTOCOLS = {
     "http": "http,https,tcp,tls,crypto",
     "https": "http,https,tcp,tls,crypto",
@@ -256,7 +259,8 @@ def _video_stream(
 
 def _decoder_threads(pixels: int) -> int:
     # Each thread holds a frame of its own, at up to 4 bytes per pixel.
-    return max(1, min(os.cpu_count() or 1, 16, _DECODER_BYTES // max(1, 4 * pixels)))
+    most = min(os.cpu_count() or 1, 16, pixels // _PIXELS_A_THREAD, _DECODER_BYTES // max(1, 4 * pixels))
+    return max(1, most)
 
 
 def check_size(source: Source, width: int, height: int) -> None:

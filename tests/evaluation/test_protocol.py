@@ -10,23 +10,24 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from actionzoo.cli.main import main
+from actionzoo.convert.openvino import openvino_source
 from actionzoo.data.dataset import read_dataset
 from actionzoo.data.decoded import DecodedVideo, VideoSource
 from actionzoo.errors import DataError, ModelError
-from actionzoo.evaluation import Protocol, evaluate, read_scores
-from actionzoo.evaluation import protocol as protocol_module
-from actionzoo.evaluation import runner as runner_module
+from actionzoo.evaluation import Protocol, evaluate, evaluating, read_scores
+from actionzoo.evaluation.scoring import Scorer
 from actionzoo.evaluation.selection import choose
 from actionzoo.hub.keras_models import save_model
 from actionzoo.inference import load_model
 from actionzoo.models import create_model
+from actionzoo.models.dense import fully_convolutional
 from actionzoo.video import sampling
 from actionzoo.video.sampling import clip_centres
 from actionzoo.video.spec import InputSpec
@@ -243,7 +244,7 @@ def test_videos_that_were_learned_from_are_refused(data: Path, model: Path, tmp_
         choose(read_dataset(elsewhere), files)
 
 
-def test_long_videos_are_never_in_memory_as_a_whole(data: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_videos_are_never_in_memory_as_a_whole(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of clips is run before the clips of the next are cut."""
     cut, at_work = [], []
     decoded = VideoSource(read_dataset(data), Protocol(SPEC).video_format).read(0)
@@ -253,19 +254,16 @@ def test_long_videos_are_never_in_memory_as_a_whole(data: Path, model: Path, mon
         cut.append(given)
         return gather(*given)
 
-    def run(self: Any, clips: Any) -> np.ndarray:
+    def run(clips: Any) -> np.ndarray:
         at_work.append((len(cut), len(clips)))
-        return np.zeros((len(clips), len(self.names), 2), np.float32)
+        return np.zeros((len(clips), 1, 2), np.float32)
 
     long = DecodedVideo("v", 0, np.repeat(decoded.frames[:1], 200, axis=0), np.repeat(decoded.flow[:1], 199, axis=0))
     monkeypatch.setattr(sampling, "gather_clip", counting)
-    monkeypatch.setattr(runner_module.NetworkRunner, "_run", run)
     protocol = Protocol(SPEC)
-    network = protocol.network(keras.saving.load_model(model))
-    runner_module.NetworkRunner(network, tf.distribute.get_strategy(), protocol).scores(long)
+    Scorer(Mock(run=run, batch=8), protocol).scores(long)
     assert len(at_work) > 5
-    views = protocol.views
-    assert at_work[0] == (runner_module.BATCH // views, runner_module.BATCH)
+    assert at_work[0] == (8 // protocol.views, 8)
     assert at_work[-1][0] == len(cut) == len(clip_centres(200, SPEC.clip))
 
 
@@ -280,6 +278,27 @@ def test_a_network_may_take_its_inputs_in_a_list(protocol: str, data: Path, pape
     assert set(listed) == {"answer", "appearance", "motion"}
     for name, logits in named.items():
         np.testing.assert_allclose(listed[name], logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_converted_model_is_evaluated_without_tensorflow(
+    mirror: bool, data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine that predicts gives the scores of the network and of its streams."""
+    monkeypatch.setattr(evaluating, "ACCELERATORS", ())
+    save_model(keras.saving.load_model(model), replace(SPEC, mirror=mirror), tmp_path / "model.keras")
+    in_keras, converted = load_model(tmp_path / "model.keras"), load_model(tmp_path / "model.keras")
+    expected = evaluate(in_keras, data, controls=True).scores
+    assert "network" in vars(in_keras)
+    openvino_source(converted.files)
+    result = evaluate(converted, data, controls=True)
+    assert "network" not in vars(converted)
+    assert result.chief
+    assert set(result.scores.logits) == {"answer", "appearance", "motion", "background", "shape"}
+    for name, logits in expected.logits.items():
+        np.testing.assert_allclose(result.scores.logits[name], logits, rtol=1e-3, atol=1e-4, err_msg=name)
+    evaluate(converted, data, strategy="mirrored")
+    assert "network" in vars(converted)
 
 
 def test_non_finite_scores_are_no_accuracy(data: Path, model: Path, tmp_path: Path) -> None:
@@ -315,5 +334,5 @@ def test_an_upright_video_is_as_wide_as_the_models_picture() -> None:
         "two_stream_vgg16", 2, 5, height=64, width=96, channel_factor=0.0625, stack_length=2, dropout=0.0
     )
     clips = list(Protocol(replace(spec, num_frames=5), num_frames=5).clips(decoded))
-    dense = protocol_module.fully_convolutional(network)
+    dense = fully_convolutional(network)
     assert dense({"appearance": clips[0][0][None].astype("f"), "motion": clips[0][1][None]}).shape == (1, 2)
