@@ -21,24 +21,18 @@ Progress = Callable[[int, int, float], None]
 """Called with the step, the number of steps, and the objective."""
 
 
-class Painter(keras.Model):  # type: ignore[misc]
-    """A Keras model whose only trainable variables are those of the canvas.
-
-    The painted network is held by `Objective`, a plain object, so Keras does not train it.
-
-    `slowness` is the weight of the flow's variation in time, for each clip.
-    """
+class Painter:
+    """Gradient ascent of the canvas; `slowness` is the weight of the flow's variation in time, for each clip."""
 
     def __init__(
         self, objective: Objective, slowness: Sequence[float], spec: InputSpec, preset: Preset, seed: int
     ) -> None:
-        super().__init__()
         self.objective, self.spec, self.preset = objective, spec, preset
         self.slowness = np.array(slowness, np.float32)
         self.canvas = Canvas(objective.streams, len(slowness), spec, seed)
         self.seed = keras.random.SeedGenerator(seed)
         # XLA joins many small operations on large arrays, a quarter of their time; the network is slower with it.
-        self._look = tf.function(self._seen, jit_compile=True)
+        self._look = tf.function(self._seen, jit_compile=True, autograph=False)
         self.unit = 1.0 if objective.is_answer else self._usual()
 
     def clips(self) -> dict[str, Any]:
@@ -47,30 +41,33 @@ class Painter(keras.Model):  # type: ignore[misc]
 
     def paint(self, progress: Progress | None = None) -> None:
         """Takes all steps; `progress` is called after each."""
-        steps = self.preset.steps
-        schedule = keras.optimizers.schedules.CosineDecay(self.preset.rate, steps)
-        self.compile(optimizer=keras.optimizers.Adam(schedule), jit_compile=False)
+        steps, variables = self.preset.steps, self.canvas.trainable_variables
+        optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(self.preset.rate, steps))
+        optimizer.build(variables)
 
-        def tell(step: int, logs: dict[str, float]) -> None:
+        def climb() -> Any:
+            with tf.GradientTape() as tape:
+                loss = self._loss()
+            optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
+            return loss
+
+        climb = tf.function(climb, autograph=False)
+        for step in range(1, steps + 1):
+            loss = climb()
             if progress is not None:
-                progress(step + 1, steps, -logs["loss"])
-
-        # fit() wants data: one dummy row for each step.
-        callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=tell)]
-        self.fit(np.zeros((steps, 1)), batch_size=1, shuffle=False, verbose=0, callbacks=callbacks)
+                progress(step, steps, -float(loss))
 
     def _usual(self) -> float:
         """How strongly the layer responds to the canvas as it begins: each layer has a scale of its own."""
         values = ops.convert_to_numpy(self.objective.values(self.objective.inputs(self.clips()))).astype(np.float32)
         return float(np.abs(values).mean() + 1e-6)
 
-    def call(self, step: Any) -> Any:
-        """One look at the canvas; the loss that it adds is the sum over the clips."""
+    def _loss(self) -> Any:
+        """Of one look at the canvas, the sum over the clips."""
         inputs, cost = self._look(random_view(len(self.slowness), self.preset.jitter, self.seed))
         response = self.objective.responses(self.objective.values(inputs))
         gain = ops.log(ops.softplus(response / self.unit) + 1e-3)
-        self.add_loss(ops.sum(cost - gain))
-        return response
+        return ops.sum(cost - gain)
 
     def _seen(self, view: tuple[Any, Any, Any]) -> tuple[dict[str, Any], Any]:
         """What the network sees of the canvas, and what the clips cost, `(batch,)`."""
