@@ -1,19 +1,47 @@
-"""The rows of `finetune`: the whole command, two workers, and its start."""
+"""The rows of `finetune`: the whole command, its accuracy on real clips, two workers, and its start."""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 import statistics
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.versus.builds import Build, VersusError
-from benchmarks.versus.commands import IMPORT_TENSORFLOW, TWO
+from benchmarks.versus.commands import IMPORT_TENSORFLOW, TWO, clips
 from benchmarks.versus.processes import spend
 from benchmarks.versus.rows import Figure, Numbers, Row, Session
 
 FOUR = ("handshake", "hug", "kick", "push")
 BATCH = 8
+SEEDS = (0, 1)
+
+
+@dataclass(frozen=True)
+class RealSet:
+    """Real clips in class folders.
+
+    Attributes:
+        folder: below that of the real clips.
+        group: what names the group of a clip in its file name, in parentheses.
+        held: the groups that are held out.
+        options: of `finetune`.
+    """
+
+    folder: str
+    group: str
+    held: frozenset[str]
+    options: tuple[str, ...] = ()
+
+
+ISL = RealSet("isl_emergency", r"_p(\d+)_", frozenset(map(str, range(21, 27))))
+# `mini` has learned from all of it, so its network begins anew.
+UT = RealSet("ut_interaction", r"^\d+_(\d+)_", frozenset(("3", "6", "9", "13", "16")), ("--init", "random"))
+WEIZMANN = RealSet("weizmann_dev", r"^([a-z]+)_", frozenset(("eli",)))
+
 OWN_TRAINING = """
 import json, sys
 from pathlib import Path
@@ -43,6 +71,32 @@ def clips_a_second(run: Path) -> float:
         return statistics.median(float(row["clips_a_second"]) for row in list(csv.DictReader(file))[1:])
 
 
+def accuracy(session: Session, build: Build, real: RealSet) -> Numbers:
+    """Of the command with no option, on groups of real clips that it has not seen: the mean over the seeds."""
+    folder, listed = session.below(real.folder), session.work / f"{real.folder}.csv"
+    if folder is None:
+        folder, real = session.puppets(3, 64, TWO), RealSet(real.folder, r"_(\d+)\.mp4", frozenset(("0002",)))
+    write_split(folder, real, listed)
+    right = []
+    for seed in SEEDS[: 1 if session.small else None]:
+        run = session.empty(f"accuracy-{real.folder}-{build.side}")
+        short = ("--epochs", 1) if session.small else ()
+        session.actionzoo(build, "finetune", listed, "--output", run, "--seed", seed, *real.options, *short)
+        tested = session.actionzoo(build, "evaluate", run, listed, "--json", "--offline")
+        right.append(json.loads(tested.output)["top1"])
+    return {"top1": statistics.mean(right)}
+
+
+def write_split(folder: Path, real: RealSet, path: Path) -> None:
+    """The videos of a set as a CSV, with the groups that are held out as its test."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "group", "split"])
+        for video in clips(folder):
+            group = re.search(real.group, video.name)[1]  # type: ignore[index]
+            writer.writerow([video.resolve(), video.parent.name, group, "test" if group in real.held else "train"])
+
+
 def workers(session: Session, build: Build) -> Numbers:
     """One worker on one core, and two on a core each."""
     data = session.puppets(4, 64, TWO) if session.small else session.puppets(12, 64, FOUR)
@@ -64,6 +118,10 @@ def start(session: Session, build: Build) -> Numbers:
     return {"rest_s": begun.wall_s - imported.wall_s, "rest_cpu_s": begun.cpu_s - imported.cpu_s}
 
 
+def _accuracy(real: RealSet, held_out: str) -> Row:
+    return Row(partial(accuracy, real=real), Figure("top1", f"finetune, right of {held_out}", "", "more", 1.0))
+
+
 ROWS = {
     "finetune": Row(
         finetune,
@@ -72,6 +130,9 @@ ROWS = {
         Figure("cpu_s", "finetune, CPU", "s", "less"),
         Figure("top1", "finetune, held-out accuracy", "", "more"),
     ),
+    "isl": _accuracy(ISL, "persons of ISL"),
+    "ut": _accuracy(UT, "sequences of UT-Interaction"),
+    "weizmann": _accuracy(WEIZMANN, "a person of Weizmann"),
     "workers": Row(
         workers,
         Figure("ratio", "training, two workers", "x one", "more", 1.7, "new"),
