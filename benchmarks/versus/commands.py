@@ -86,6 +86,12 @@ def data_build(session: Session, build: Build) -> Numbers:
     return {"ratio": one.wall_s / two.wall_s, "clip_cpu_s": 10 * one.cpu_s / seconds, "one_s": one.wall_s}
 
 
+def cores(session: Session, build: Build) -> Numbers:
+    """The machine's own: what no two workers can exceed."""
+    found: Numbers = json.loads(session.probe(build, "_cores.py", "--seconds", 0.1 if session.small else 3).output)
+    return found
+
+
 def evaluate(session: Session, build: Build) -> Numbers:
     """Labelled clips, none of them decoded before."""
     videos = clips(session.below("ut_interaction") or session.puppets(1, 64, TWO))[:EVALUATED]
@@ -136,6 +142,11 @@ ROWS = {
         Figure("ratio", "data build, two processes", "x one", "more", 1.85, "new"),
         Figure("clip_cpu_s", "data build, a clip of 10 s", "CPU s", "less", 2.0),
         Figure("one_s", "data build, one process", "s", "less"),
+    ),
+    "cores": Row(
+        cores,
+        Figure("matrices", "the machine: two cores, matrix products", "x one", "more"),
+        Figure("tvl1", "the machine: two cores, TV-L1", "x one", "more"),
     ),
     "evaluate": Row(
         evaluate,

@@ -169,5 +169,5 @@ def test_all_rows_in_miniature(cache: Path, tmp_path: Path) -> None:
     done = versus("HEAD", "--small", "--cache", cache, "--json", file)
     assert done.returncode == 0, done.stderr
     rows = json.loads(file.read_text("utf-8"))["rows"]
-    assert len(rows) == 13
+    assert len(rows) == 14
     assert sum(line["goal"] is not None for lines in rows.values() for line in lines) == 16
