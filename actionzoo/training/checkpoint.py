@@ -33,9 +33,11 @@ def save_checkpoint(path: Path, arrays: Arrays, facts: Mapping[str, Any]) -> Non
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The arrays and facts of a checkpoint. Raises TrainingError if it is damaged."""
+    """The arrays and facts of a checkpoint. Raises TrainingError if it is damaged, or of a version without digests."""
     with _reading(path) as file:
         header = file.metadata() or {}
+        if FACTS in header and DIGEST not in header:
+            raise TrainingError(f"{path} is of an older actionzoo; start without --resume, in another folder")
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if _digest(header[FACTS], arrays.items()) != header[DIGEST]:
             raise ValueError("its content does not have the digest that was written with it")

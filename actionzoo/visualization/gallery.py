@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from itertools import groupby
@@ -152,10 +153,14 @@ def _write(folder: Path, clips: Sequence[PaintedClip], spec: InputSpec, identity
     """The files of one target, whose clips these are. Raises OutputError."""
     target = clips[0].target
     write_atomic(_path(folder, target, ".png"), encoded_png(painted_sheet(clips)))
-    for clip in clips:
-        frames = animation(clip, spec)
-        for kind in KINDS:
-            write_animation(_path(folder, target, f"_{clip.speed}.{kind}"), frames, spec.fps)
+
+    def write(moving: tuple[str, np.ndarray, str]) -> None:
+        speed, frames, kind = moving
+        write_animation(_path(folder, target, f"_{speed}.{kind}"), frames, spec.fps)
+
+    rendered = [(clip.speed, animation(clip, spec)) for clip in clips]
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(write, [(*clip, kind) for clip in rendered for kind in KINDS]))
     write_atomic(_path(folder, target, ".npz"), _npz(clips))
     responses = {clip.speed: clip.response for clip in clips}
     probabilities = {clip.speed: clip.probability for clip in clips if clip.probability is not None}

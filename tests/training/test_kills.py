@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from safetensors.numpy import save_file
 
 from actionzoo.errors import TrainingError
 from actionzoo.training import Recipe, callbacks, finetune
@@ -145,6 +146,15 @@ def test_a_run_that_was_killed_at_any_write_is_resumed(
     for moment, change in enumerate(seen, start=1):
         if kind == "best first" or change != "write" or seen[moment - 2] != "write":
             check(kind, moment)
+
+
+def test_a_checkpoint_without_a_digest_is_of_an_older_version(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_file({"weight": np.zeros(2, np.float32)}, path, {"actionzoo": "{}"})
+    with pytest.raises(
+        TrainingError, match=r"checkpoint\.safetensors is of an older actionzoo; start without --resume"
+    ):
+        load_checkpoint(path)
 
 
 def test_a_checkpoint_knows_when_it_is_damaged(learn: Callable[..., None], tmp_path: Path) -> None:
