@@ -62,7 +62,8 @@ class Clock:
     def read(self, frame: av.VideoFrame) -> float:
         """Seconds since the first frame; a frame without a timestamp comes one step after the frame before."""
         stamp = frame.dts if frame.pts is None else frame.pts
-        seconds = None if stamp is None or frame.time_base is None else float(stamp * frame.time_base)
+        base = frame.time_base
+        seconds = None if stamp is None or base is None else stamp * base.numerator / base.denominator
         if self._time is None:
             self._time, self._origin = 0.0, seconds or 0.0
             return 0.0
