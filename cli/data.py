@@ -17,7 +17,9 @@ from actionzoo.data.dataset import VideoDataset, read_dataset
 from actionzoo.data.layouts.found import SPLITS
 from actionzoo.errors import DataError
 from actionzoo.hub.resolve import resolve_model
-from actionzoo.puppets import ACTIONS, write_dataset
+from actionzoo.motion import MotionRecording, read_motion
+from actionzoo.motion.cleaning import problem
+from actionzoo.puppets import ACTIONS, write_dataset, write_motion_dataset
 from actionzoo.video.spec import VideoFormat
 
 from ._listing import columns, print_json, print_table, standard_console
@@ -137,6 +139,30 @@ def puppets(
             help=f"Only this one of {', '.join(ACTIONS)}; may be given several times.",
         ),
     ] = None,
+    motion: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Render recorded joints instead: .npz, .bvh, .c3d, .skeleton or .json; may be given several times.",
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL", help="Only this label of the recordings; may be given several times."),
+    ] = None,
+    motion_fps: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            metavar="RATE",
+            show_default=False,
+            help="Frames a second of files that tell none. [default: 30]",
+        ),
+    ] = None,
+    mirror: Annotated[
+        bool, typer.Option("--mirror/--no-mirror", help="Mirror half of the clips of recordings.")
+    ] = True,
     height: Annotated[int, typer.Option(min=32, max=1080, metavar="PIXELS", help="Rows of the picture.")] = 240,
     point_light: Annotated[bool, typer.Option("--point-light", help="Joints as moving dots.")] = False,
     flow: Annotated[bool, typer.Option("--flow", help="Also write the exact optical flow, an .npz a video.")] = False,
@@ -144,21 +170,37 @@ def puppets(
         int | None, typer.Option(min=1, metavar="N", help="Processes. [default: one a core]", show_default=False)
     ] = None,
 ) -> None:
-    """Render videos of two jointed figures in action, with known labels and motion."""
-    with bar("rendering") as progress:
-        paths = write_dataset(
-            out,
-            clips,
-            seed,
-            actions=tuple(action or ACTIONS),
-            height=height,
-            point_light=point_light,
-            with_flow=flow,
-            workers=workers,
-            progress=progress,
+    """Render videos of jointed figures, with known labels and motion: six actions of two people, or recorded ones."""
+    if motion and action:
+        raise typer.BadParameter(
+            "--action chooses among the actions that need no recording; use --label", param_hint="--action"
         )
+    if label and not motion:
+        raise typer.BadParameter(
+            "--label chooses among recordings; name a file of them with --motion", param_hint="--label"
+        )
+    how: dict[str, Any] = {"height": height, "point_light": point_light, "with_flow": flow, "workers": workers}
+    if motion:
+        recordings = [recording for path in motion for recording in read_motion(path, fps=motion_fps)]
+        _tell_unusable(recordings, label)
+        with bar("rendering") as progress:
+            paths = write_motion_dataset(
+                out, recordings, clips, seed, labels=label, mirror=mirror, progress=progress, **how
+            )
+    else:
+        with bar("rendering") as progress:
+            paths = write_dataset(out, clips, seed, actions=tuple(action or ACTIONS), progress=progress, **how)
     for path in paths:
         typer.echo(path)
+
+
+def _tell_unusable(recordings: list[MotionRecording], labels: list[str] | None) -> None:
+    """Say which recordings are left out."""
+    wanted = [recording for recording in recordings if not labels or recording.label in labels]
+    problems = [f"{recording.name}: {why}" for recording in wanted if (why := problem(recording))]
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        note(f"left out {len(problems)} of {len(wanted)} recordings: {'; '.join(problems[:3])}{more}")
 
 
 def _facts(dataset: VideoDataset, checked: list[Checked]) -> dict[str, Any]:
