@@ -51,7 +51,17 @@ HEAVY = {
     "torch",
 }
 """What a function may import, to keep it out of start-up."""
-OPTIONAL = {"ai_edge_litert", "dask", "distributed", "ezc3d", "fsspec", "onnx", "onnxruntime", "tensorflow_io", "tf2onnx"}
+OPTIONAL = {
+    "ai_edge_litert",
+    "dask",
+    "distributed",
+    "ezc3d",
+    "fsspec",
+    "onnx",
+    "onnxruntime",
+    "tensorflow_io",
+    "tf2onnx",
+}
 """What a function may import because it need not be installed."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from actionzoo.errors import MotionError
 from actionzoo.motion.names import named
-from actionzoo.motion.recording import Array, MotionRecording, assemble
+from actionzoo.motion.recording import LARGEST, Array, MotionRecording, assemble
 from actionzoo.motion.upright import upright
 
 
@@ -74,6 +74,8 @@ def parse(path: Path) -> tuple[list[_Node], Array, float]:
         raise MotionError(
             path, f"{values.size} numbers for {frames} frames of {channels} channels; the file is cut off"
         )
+    if not (np.abs(values) < LARGEST).all():
+        raise MotionError(path, "a number of its motion is none or much too large")
     return nodes, values.reshape(frames, channels), seconds
 
 

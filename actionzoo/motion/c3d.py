@@ -9,7 +9,7 @@ import numpy as np
 
 from actionzoo.errors import MotionError
 from actionzoo.motion.names import named
-from actionzoo.motion.recording import JOINTS, SIDES, Array, MotionRecording, assemble, middle
+from actionzoo.motion.recording import JOINTS, LARGEST, SIDES, Array, MotionRecording, assemble, middle
 from actionzoo.motion.upright import upright
 
 _MARKERS = {
@@ -44,6 +44,7 @@ def read_c3d(path: Path) -> list[MotionRecording]:
         points = np.moveaxis(np.asarray(stored["data"]["points"], float)[:3], 0, 2).swapaxes(0, 1)
     except (OSError, ValueError, KeyError, IndexError, RuntimeError, MemoryError) as error:
         raise MotionError(path, f"not a whole C3D file ({error})") from error
+    points = np.where(np.abs(points) < LARGEST, points, np.nan)
     labels = _labels(parameters)[: points.shape[1]]
     if not labels or not len(points) or not rate > 0.0:
         raise MotionError(path, "holds no points")

@@ -12,7 +12,7 @@ import numpy as np
 
 from actionzoo.errors import MotionError
 from actionzoo.motion.layouts import COCO_17
-from actionzoo.motion.recording import Array, MotionRecording
+from actionzoo.motion.recording import LARGEST, Array, MotionRecording
 
 _JITTER_S = 0.05
 _LONGEST_GAP_S = 1.0
@@ -70,9 +70,9 @@ def read_keypoints(path: Path, fps: float | None = None) -> list[MotionRecording
 
 
 def _person(entry: Any) -> tuple[str, Any, Array]:
-    """Picture, number (or None) and joints `(17, 3)` of an entry; scores of detection weigh those of joints."""
+    """Picture, number (or None) and joints `(17, 3)` of an entry."""
     person = np.array(entry["keypoints"], float).reshape(17, 3)
-    if not np.isfinite(person).all():
+    if not (np.abs(person) < LARGEST).all():
         raise ValueError("a keypoint is not a number")
     number = entry.get("track_id", entry.get("idx"))
     return str(entry["image_id"]), number if isinstance(number, int | str) else None, person

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actionzoo.motion.recording import SIDES, Array, assemble, middle
+from actionzoo.motion.recording import LARGEST, SIDES, Array, assemble, middle
 
 Numbers = dict[str, int | tuple[int, ...]]
 """By the name of a joint its number, or those between which it lies."""
@@ -33,6 +33,7 @@ class Layout:
 
     def arrange(self, points: Array) -> Array:
         """Numbered joints `(frames, size, 3 or 2)`, NaN where unseen, as `(frames, len(JOINTS), 3 or 2)`."""
+        points = np.where(np.abs(points) < LARGEST, points, np.nan)
         if points.shape[2] == 3:
             points = points @ np.array(self.axes).T
         numbers = {name: (at,) if isinstance(at, int) else at for name, at in self.joints.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from actionzoo.errors import MotionError, did_you_mean
 from actionzoo.motion.layouts import KINECT_20, KINECT_20_SDK, LAYOUTS, Layout, told_by
-from actionzoo.motion.recording import INDEX, Array, MotionRecording
+from actionzoo.motion.recording import INDEX, SIDES, Array, MotionRecording, middle
 
 RATES = {"sbu15": 15.0}
 """Frames a second of the sets that differ from 30."""
@@ -37,13 +38,7 @@ def read_npz(path: Path, fps: float | None = None) -> list[MotionRecording]:
     Raises:
         MotionError: it is not such a file.
     """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {
-                name: stored[name] for name in ("joints", "ends", "label", "group", "fps", "layout") if name in stored
-            }
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise MotionError(path, f"not an .npz that can be read ({error})") from error
+    arrays = _arrays(path)
     joints = arrays.get("joints")
     if joints is None or joints.ndim != 3 or joints.dtype.kind not in "fiu" or 0 in joints.shape:
         raise MotionError(path, "needs an array joints of numbers (frames, joints, channels)")
@@ -74,6 +69,19 @@ def read_npz(path: Path, fps: float | None = None) -> list[MotionRecording]:
     ]
 
 
+def _arrays(path: Path) -> dict[str, Any]:
+    """What a file holds of what is read here."""
+    names = ("joints", "ends", "label", "group", "fps", "layout")
+    try:
+        with path.open("rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            if not isinstance(stored, np.lib.npyio.NpzFile):
+                raise MotionError(path, "not an .npz but a single array; write it with numpy.savez(file, joints=..)")
+            return {name: stored[name] for name in names if name in stored}
+    except (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise MotionError(path, f"not an .npz that can be read ({error})") from error
+
+
 def level(joints: Array) -> Array:
     """3-D joints `(..., len(JOINTS), 3)` turned so that most people stand upright: a camera may look down.
 
@@ -82,9 +90,12 @@ def level(joints: Array) -> Array:
     >>> level(people)[0, INDEX["neck"]].round(3).tolist()
     [0.0, 0.0, 1.02]
     """
-    feet = np.nanmean(joints[..., [INDEX["left_ankle"], INDEX["right_ankle"]], :], axis=-2)
+    feet = middle([joints[..., INDEX[f"{side}_ankle"], :] for side in SIDES])
     lines = (joints[..., INDEX["neck"], :] - feet).reshape(-1, 3)
-    _, away, up = np.nanmedian(lines, axis=0)
+    lines = lines[np.isfinite(lines).all(1)]
+    if not len(lines):
+        return joints
+    _, away, up = np.median(lines, axis=0)
     angle = float(np.arctan2(away, up))
     if not abs(angle) < _STEEPEST:
         return joints
@@ -113,7 +124,7 @@ def _layout(path: Path, arrays: Mapping[str, Any], joints: Array) -> tuple[Layou
             f"{count} joints of {channels} channels may mean anything; add to the file an array layout, one of "
             f"{', '.join(LAYOUTS)}",
         )
-    if told[0] is KINECT_20 and np.nanmean(joints[:, 0, 1]) < np.nanmean(joints[:, 3, 1]):
+    if told[0] is KINECT_20 and np.nansum(joints[:, 0, 1] - joints[:, 3, 1]) < 0.0:
         return KINECT_20_SDK, told[1]
     return told
 

@@ -16,6 +16,9 @@ JOINTS = (
 )  # fmt: skip
 """The joints of a person, each after its parent. Left and right are the person's own."""
 
+LARGEST = 1e9
+"""What a place cannot be, in any unit."""
+
 INDEX = {name: index for index, name in enumerate(JOINTS)}
 
 

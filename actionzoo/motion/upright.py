@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from actionzoo.motion.recording import INDEX, Array
+from actionzoo.motion.recording import INDEX, Array, middle
 
 _UPRIGHT = {
     0: np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]),
@@ -22,9 +22,13 @@ def upright(joints: Array) -> Array:
     >>> upright(lying)[0, INDEX["neck"]].tolist()
     [0.0, 0.0, 150.0]
     """
-    high, low = joints[..., INDEX["neck"], :], joints[..., INDEX["left_knee"], :]
-    low = np.where(np.isnan(low), joints[..., INDEX["pelvis"], :], low)
-    line = np.nanmedian((high - low).reshape(-1, 3), axis=0)
-    axis = int(np.nanargmax(np.abs(line))) if np.isfinite(line).any() else 1
+    high, low = (
+        middle([joints[..., INDEX[name], :] for name in names])
+        for names in (("neck", "head"), ("left_knee", "right_knee", "pelvis"))
+    )
+    lines = (high - low).reshape(-1, 3)
+    lines = lines[np.isfinite(lines).all(1)]
+    line = np.median(lines, axis=0) if len(lines) else np.array([0.0, 1.0, 0.0])
+    axis = int(np.argmax(np.abs(line)))
     turned: Array = joints @ _UPRIGHT[axis].T
     return turned if not line[axis] < 0.0 else turned * np.array([1.0, -1.0, -1.0])

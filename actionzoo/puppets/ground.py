@@ -8,16 +8,17 @@ from actionzoo.puppets.geometry import SIDES, UP, Array, smooth
 from actionzoo.puppets.motion import Body
 from actionzoo.puppets.skeleton import Figure
 
-_WINDOW_S = 3.0
-"""Somebody touches the ground at least this often."""
+LEVEL_S, SLANTED_S = 3.0, 1.2
+"""Seconds in which somebody touches the ground at least once: where it is level, and in pictures, in which it rises
+away from the camera, and moves with it."""
 _TREMBLE = 0.06
 """Metres by which recorded feet seem to leave the ground while they stand."""
 
 
-def clearance(joints: dict[str, Array], body: Body, fps: float) -> Array:
+def clearance(joints: dict[str, Array], body: Body, fps: float, window: float = LEVEL_S) -> Array:
     """Metres `(frames,)` between the ground and the lowest point of somebody's joints `(frames, 3)`.
 
-    The ground is the lowest point within 1.5 seconds of each frame, smoothed: flights and jumps are shorter.
+    The ground is the lowest point in a window of so many seconds about each frame, smoothed: jumps are shorter.
 
     Example:
         >>> height = np.where(np.arange(90) // 10 == 4, 0.3, 0.0)[:, None] * UP
@@ -26,7 +27,7 @@ def clearance(joints: dict[str, Array], body: Body, fps: float) -> Array:
         [0.0, 0.3, 0.0]
     """
     low = lowest(joints, body)
-    reach = max(1, round(_WINDOW_S * fps / 2))
+    reach = max(1, round(window * fps / 2))
     around = np.lib.stride_tricks.sliding_window_view(np.pad(low, reach, mode="edge"), 2 * reach + 1)
     ground = smooth(around.min(1), max(1.0, reach / 3.2))
     gap = low - ground

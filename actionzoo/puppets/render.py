@@ -171,7 +171,7 @@ def _figures(scenario: Scenario, camera: Camera, rng: np.random.Generator, shado
     sprites = []
     for figure in scenario.figures:
         ground = shadow(rng, figure, camera)
-        sprites += (ground if shadows else []) + dressed(rng, figure, camera)
+        sprites += (ground if shadows else []) + dressed(rng, figure, camera, scenario.draped)
     return sprites
 
 

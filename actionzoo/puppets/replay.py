@@ -10,7 +10,7 @@ from actionzoo.motion.recording import MotionRecording
 from actionzoo.puppets.actions import bystanders
 from actionzoo.puppets.characters import somebody
 from actionzoo.puppets.geometry import Array
-from actionzoo.puppets.ground import clearance, grounded
+from actionzoo.puppets.ground import SLANTED_S, clearance, grounded
 from actionzoo.puppets.motion import Body
 from actionzoo.puppets.retarget import Points, flat, size, solid, turned, upright
 from actionzoo.puppets.scenario import Scenario, View
@@ -54,14 +54,15 @@ def replay(recording: MotionRecording, rng: np.random.Generator, fps: float) -> 
     core = ((held.start - shown.start) / fps, (held.stop - 1 - shown.start) / fps)
     cast = len(figures)
     figures += bystanders(rng, float(time[-1]), time, _OTHERS)
-    return Scenario(figures, cast, core, time, view=_FLAT if recording.flat else _SOLID)
+    return Scenario(figures, cast, core, time, view=_FLAT if recording.flat else _SOLID, draped=True)
 
 
 def _figure(points: Points, body: Body, scale: float, fps: float) -> Figure:
     """Somebody's joints `(frames, 3 or 2)` as a figure that stands on the ground as recorded."""
     seen = upright(points, scale)
-    figure = flat(seen, body) if points["pelvis"].shape[1] == 2 else solid(seen, body)
-    return grounded(figure, clearance(seen, body, fps))
+    if points["pelvis"].shape[1] == 2:
+        return grounded(flat(seen, body), clearance(seen, body, fps, SLANTED_S))
+    return grounded(solid(seen, body), clearance(seen, body, fps))
 
 
 def _part(recording: MotionRecording, rng: np.random.Generator) -> MotionRecording:

@@ -105,7 +105,7 @@ def flat(seen: Points, body: Body) -> Figure:
 
 
 def size(points: Points, body: Body) -> float:
-    """Metres a unit of recorded joints `(frames, 3 or 2)`, by the leg in 3-D; in 2-D by what seems longest.
+    """Metres a unit of recorded joints `(frames, 3 or 2)`, by the leg in 3-D; in 2-D by what seems longest but one.
 
     >>> from actionzoo.motion.recording import JOINTS
     >>> points = {name: np.zeros((5, 3)) for name in JOINTS}
@@ -125,7 +125,7 @@ def size(points: Points, body: Body) -> float:
         for a, b in (("neck", "pelvis"), ("left_shoulder", "right_shoulder"))
     )
     lengths = ((leg, body.leg), (trunk, body.trunk), (arm, 1.1 * body.arm), (wide, 2.6 * body.shoulder))
-    return float(min(length / max(np.percentile(seen, 80), 1e-6) for seen, length in lengths))
+    return float(sorted(length / max(np.percentile(seen, 80), 1e-6) for seen, length in lengths)[1])
 
 
 def turned(figure: Figure, angle: float, about: Array) -> Figure:

@@ -36,6 +36,8 @@ class Scenario:
         time: `(frames,)` seconds.
         still: frames that stand still before and after, as where clips were cut from a recording and padded.
         view: from where it may be seen.
+        draped: whether shirts fall over thighs that are raised towards the camera. The six actions are drawn without,
+            as `mini` has learned them.
     """
 
     figures: list[Figure]
@@ -44,3 +46,4 @@ class Scenario:
     time: Array
     still: tuple[int, int] = (0, 0)
     view: View = View()
+    draped: bool = False
