@@ -12,6 +12,8 @@ from actionzoo.motion.names import named
 from actionzoo.motion.recording import LARGEST, Array, MotionRecording, assemble
 from actionzoo.motion.upright import upright
 
+_CHANNELS = {f"{axis}{kind}" for axis in "xyz" for kind in ("position", "rotation")}
+
 
 @dataclass
 class _Node:
@@ -97,7 +99,10 @@ def _hierarchy(words: list[str]) -> list[_Node]:
             at += 3
         elif word == "CHANNELS":
             count = int(words[at + 1])
-            nodes[above[-1]].channels = words[at + 2 : at + 2 + count]
+            channels = words[at + 2 : at + 2 + count]
+            if not {channel.lower() for channel in channels} <= _CHANNELS:
+                raise ValueError(f"channels {' '.join(channels)[:80]}")
+            nodes[above[-1]].channels = channels
             at += 1 + count
         elif word == "}":
             above.pop()

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 _CENTRE = {"pelvis": ("hips", "pelvis", "root"), "neck": ("neck",), "head": ("head",)}
 _LIMB = {
     "shoulder": ("arm", "upperarm", "uparm", "shoulder", "humerus"),
-    "elbow": ("forearm", "lowerarm", "elbow", "radius"),
+    "elbow": ("forearm", "lowerarm", "lowarm", "elbow", "radius"),
     "wrist": ("hand", "wrist"),
     "hip": ("upleg", "upperleg", "thigh", "hip", "femur"),
-    "knee": ("leg", "lowerleg", "shin", "calf", "knee", "tibia"),
+    "knee": ("leg", "lowerleg", "lowleg", "shin", "calf", "knee", "tibia"),
     "ankle": ("foot", "ankle"),
     "toe": ("toebase", "toe", "toes", "toe0", "ball"),
 }

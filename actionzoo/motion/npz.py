@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actionzoo.errors import MotionError, did_you_mean
 from actionzoo.motion.layouts import KINECT_20, KINECT_20_SDK, LAYOUTS, Layout, told_by
@@ -22,6 +25,13 @@ _STEEPEST = 0.35
 """Radians by which a depth camera may look down; people who lean more do so themselves."""
 _ENOUGH = 10
 """Recordings from which the slope of a camera can be told."""
+
+
+_UNREADABLE = (
+    *(ArithmeticError, EOFError, KeyError, MemoryError, OSError, RuntimeError, SyntaxError, ValueError),
+    *(SystemError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+"""What zipfile and NumPy raise at damaged files."""
 
 
 def read_npz(path: Path, fps: float | None = None) -> list[MotionRecording]:
@@ -69,17 +79,30 @@ def read_npz(path: Path, fps: float | None = None) -> list[MotionRecording]:
     ]
 
 
-def _arrays(path: Path) -> dict[str, Any]:
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     """What a file holds of what is read here."""
     names = ("joints", "ends", "label", "group", "fps", "layout")
     try:
         with path.open("rb") as file:
             stored = np.load(file, allow_pickle=False)
             if not isinstance(stored, np.lib.npyio.NpzFile):
-                raise MotionError(path, "not an .npz but a single array; write it with numpy.savez(file, joints=..)")
-            return {name: stored[name] for name in names if name in stored}
-    except (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise MotionError(path, f"not an .npz that can be read ({error})") from error
+                raise ValueError("it is one array; write it with numpy.savez(file, joints=..)")
+            arrays = {name: stored[name] for name in names if name in stored}
+        if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"its {strange[0]} is no array")
+        for array in arrays.values():
+            if array.dtype.kind == "U" and array.size and _largest(array) > sys.maxunicode:
+                raise ValueError("its texts are damaged")
+    except _UNREADABLE as error:
+        reason = (getattr(error, "strerror", None) or str(error) or "it is damaged").splitlines()[0]
+        raise MotionError(path, f"not an .npz that can be read ({reason})") from error
+    return arrays
+
+
+def _largest(texts: NDArray[np.str_]) -> int:
+    """The largest code of a letter: NumPy lets through what is none, at which Python fails later."""
+    codes = np.frombuffer(texts.tobytes(), np.dtype(np.uint32).newbyteorder(texts.dtype.byteorder))
+    return int(codes.max(initial=0))
 
 
 def level(joints: Array) -> Array:
@@ -130,9 +153,10 @@ def _layout(path: Path, arrays: Mapping[str, Any], joints: Array) -> tuple[Layou
 
 
 def _ends(path: Path, arrays: Mapping[str, Any], frames: int) -> list[int]:
-    ends = [int(end) for end in np.atleast_1d(arrays.get("ends", frames)).ravel()]
+    stored = np.atleast_1d(arrays.get("ends", frames)).ravel()
+    ends = stored.tolist() if stored.dtype.kind in "iu" else []
     if not ends or any(b <= a for a, b in zip([0, *ends], ends, strict=False)) or ends[-1] > frames:
-        raise MotionError(path, f"ends must rise to {frames} at most, the frames of joints")
+        raise MotionError(path, f"ends must be whole numbers that rise to {frames} at most, the frames of joints")
     return ends
 
 
@@ -149,7 +173,7 @@ def _number(path: Path, value: Any) -> float:
     try:
         rate = float(value)
     except (TypeError, ValueError) as error:
-        raise MotionError(path, f"fps is {value!r}; it must be a number") from error
+        raise MotionError(path, "fps must be a number") from error
     if not 0.0 < rate < 10000.0:
         raise MotionError(path, f"fps is {rate}; it must be a number above 0")
     return rate
