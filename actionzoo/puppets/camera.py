@@ -70,9 +70,8 @@ def shoot(
     low, high = _bounds(camera, scenario)
     box = _crop(low, high, rng, None if width is None else width / height)
     if seen.share is not None:
-        box = _step_back(
-            box, low, high, max(figure.body.height for figure in scenario.figures[: scenario.cast]), seen.share, rng
-        )
+        tall = max(figure.body.height for figure in scenario.figures[: scenario.cast])
+        box = _step_back(box, low, high, min(tall, float((high - low).max())), seen.share, rng)
     scale = height / (box[3] - box[1])
     columns = width or round((box[2] - box[0]) * scale / 2.0) * 2
     camera.scale = scale

@@ -8,17 +8,17 @@ from actionzoo.puppets.geometry import SIDES, UP, Array, smooth
 from actionzoo.puppets.motion import Body
 from actionzoo.puppets.skeleton import Figure
 
-LEVEL_S, SLANTED_S = 3.0, 1.2
-"""Seconds in which somebody touches the ground at least once: where it is level, and in pictures, in which it rises
-away from the camera, and moves with it."""
+_LEVEL_S, _SLANTED_S = 3.0, 1.2
+"""Seconds in which somebody touches the ground at least once: where it is level, and where it rises."""
 _TREMBLE = 0.06
 """Metres by which recorded feet seem to leave the ground while they stand."""
 
 
-def clearance(joints: dict[str, Array], body: Body, fps: float, window: float = LEVEL_S) -> Array:
+def clearance(joints: dict[str, Array], body: Body, fps: float, slanted: bool = False) -> Array:
     """Metres `(frames,)` between the ground and the lowest point of somebody's joints `(frames, 3)`.
 
-    The ground is the lowest point in a window of so many seconds about each frame, smoothed: jumps are shorter.
+    What rises and comes down within a second or three is a jump, and the ground is what is left without jumps (a
+    morphological opening). In pictures it is `slanted`: it rises away from the camera and with the hand that holds it.
 
     Example:
         >>> height = np.where(np.arange(90) // 10 == 4, 0.3, 0.0)[:, None] * UP
@@ -27,12 +27,18 @@ def clearance(joints: dict[str, Array], body: Body, fps: float, window: float = 
         [0.0, 0.3, 0.0]
     """
     low = lowest(joints, body)
-    reach = max(1, round(window * fps / 2))
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(low, reach, mode="edge"), 2 * reach + 1)
-    ground = smooth(around.min(1), max(1.0, reach / 3.2))
-    gap = low - ground
+    reach = max(1, round((_SLANTED_S if slanted else _LEVEL_S) * fps / 2))
+    beyond = np.pad(low, 2 * reach, mode="reflect", reflect_type="odd") if slanted else np.pad(low, 2 * reach, "edge")
+    ground = smooth(_highest(-_highest(-beyond, reach), reach), max(1.0, reach / 6.0))
+    gap = np.maximum(low - ground, 0.0)
     sure = np.clip(gap / _TREMBLE - 0.5, 0.0, 1.0)
     return gap * sure**2 * (3.0 - 2.0 * sure)
+
+
+def _highest(values: Array, reach: int) -> Array:
+    """The highest of the values within `reach` samples of each that has so many on both sides."""
+    highest: Array = np.lib.stride_tricks.sliding_window_view(values, 2 * reach + 1).max(1)
+    return highest
 
 
 def lowest(joints: dict[str, Array], body: Body) -> Array:

@@ -10,7 +10,7 @@ from actionzoo.motion.recording import MotionRecording
 from actionzoo.puppets.actions import bystanders
 from actionzoo.puppets.characters import somebody
 from actionzoo.puppets.geometry import Array
-from actionzoo.puppets.ground import SLANTED_S, clearance, grounded
+from actionzoo.puppets.ground import clearance, grounded
 from actionzoo.puppets.motion import Body
 from actionzoo.puppets.retarget import Points, flat, size, solid, turned, upright
 from actionzoo.puppets.scenario import Scenario, View
@@ -61,7 +61,7 @@ def _figure(points: Points, body: Body, scale: float, fps: float) -> Figure:
     """Somebody's joints `(frames, 3 or 2)` as a figure that stands on the ground as recorded."""
     seen = upright(points, scale)
     if points["pelvis"].shape[1] == 2:
-        return grounded(flat(seen, body), clearance(seen, body, fps, SLANTED_S))
+        return grounded(flat(seen, body), clearance(seen, body, fps, slanted=True))
     return grounded(solid(seen, body), clearance(seen, body, fps))
 
 
