@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from actionzoo.errors import MotionError
+from actionzoo.motion.c3d_file import c3d_points
 from actionzoo.motion.names import named
 from actionzoo.motion.recording import JOINTS, LARGEST, SIDES, Array, MotionRecording, assemble, middle
 from actionzoo.motion.upright import upright
@@ -33,19 +33,9 @@ def read_c3d(path: Path) -> list[MotionRecording]:
     Raises:
         MotionError: it is not C3D, ezc3d is not there, or the markers have names that are not known.
     """
-    try:
-        import ezc3d
-    except ImportError as error:
-        raise MotionError(path, "needs ezc3d; install it with: pip install 'actionzoo[mocap]'") from error
-    try:
-        stored = ezc3d.c3d(str(path))
-        parameters = stored["parameters"]["POINT"]
-        rate = float(stored["header"]["points"]["frame_rate"])
-        points = np.moveaxis(np.asarray(stored["data"]["points"], float)[:3], 0, 2).swapaxes(0, 1)
-    except (OSError, ValueError, KeyError, IndexError, RuntimeError, MemoryError) as error:
-        raise MotionError(path, f"not a whole C3D file ({error})") from error
+    points, labels, rate = c3d_points(path)
     points = np.where(np.abs(points) < LARGEST, points, np.nan)
-    labels = _labels(parameters)[: points.shape[1]]
+    labels = labels[: points.shape[1]]
     if not labels or not len(points) or not rate > 0.0:
         raise MotionError(path, "holds no points")
     found = [_person(points, markers) for markers in _subjects(labels).values()]
@@ -58,14 +48,6 @@ def read_c3d(path: Path) -> list[MotionRecording]:
         )
     joints = np.stack(people, 1)
     return [MotionRecording(upright(joints), rate, path.stem, path.name)]
-
-
-def _labels(parameters: Any) -> list[str]:
-    """All names of points: those after the 255th are in LABELS2, LABELS3 and so on."""
-    lists = [
-        parameters[name]["value"] for name in ("LABELS", *(f"LABELS{k}" for k in range(2, 9))) if name in parameters
-    ]
-    return [str(label).strip() for labels in lists for label in labels]
 
 
 def _subjects(labels: list[str]) -> dict[str, dict[str, int]]:

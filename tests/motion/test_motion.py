@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from actionzoo.errors import MotionError
-from actionzoo.motion import JOINTS, MotionRecording, read_motion
+from actionzoo.motion import JOINTS, MotionRecording, c3d_file, read_motion
 from actionzoo.motion.bvh import parse, positions
 from actionzoo.motion.cleaning import clean, problem
 from actionzoo.motion.recording import INDEX, PARENTS, assemble
@@ -314,8 +315,17 @@ def test_wrong_c3d(tmp_path: Path) -> None:
     refused(tmp_path / "a.c3d", "not a whole C3D")
 
 
+def test_a_c3d_that_breaks_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As damaged ones do: ezc3d is written in C++ and does not check what a file tells it."""
+    pytest.importorskip("ezc3d")
+    code = "import os; os.abort()"
+    monkeypatch.setattr(c3d_file, "_COMMAND", [sys.executable, "-c", code])
+    (tmp_path / "a.c3d").touch()
+    refused(tmp_path / "a.c3d", "its reader broke down")
+
+
 def test_c3d_without_ezc3d(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "ezc3d", None)
+    monkeypatch.setitem(sys.modules, "ezc3d", None)
     (tmp_path / "a.c3d").touch()
     refused(tmp_path / "a.c3d", r"pip install 'actionzoo\[mocap\]'")
 
