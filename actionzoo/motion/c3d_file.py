@@ -1,4 +1,4 @@
-"""The points of a C3D file, read by ezc3d in a process of its own: a damaged file may end that process, and no other."""
+"""The points of a C3D file, read by ezc3d in a process of its own, which a damaged file may end."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from actionzoo.puppets.skeleton import Figure
 _TEMPO = (0.8, 1.25)
 _LENGTH_S = (2.0, 6.2)
 """Bounds of what is taken of a longer recording."""
-_NEAR, _FAR = 1.6, 3.0
-"""Metres of a path that the picture holds, and that the clip shows, on both sides of its middle."""
+_NEAR, _BEYOND = (1.4, 2.6), 0.3
+"""Bounds of the metres of a path that the picture holds on both sides of its middle; and what is shown beyond."""
 _OTHERS = 0.2
 """How often others are there: more would hide who is meant."""
 _SOLID = View(azimuth=0.0, farthest=0.0, elevation=(0.0, 0.4), share=(0.34, 0.95))
@@ -86,7 +86,8 @@ def _stretch(path: Array, rng: np.random.Generator) -> tuple[int, slice, slice]:
         before, after = beyond[beyond < middle], beyond[beyond > middle]
         return slice(int(before[-1]) + 1 if len(before) else 0, int(after[0]) if len(after) else len(path))
 
-    held, shown = around(_NEAR), around(_FAR)
+    near = rng.uniform(*_NEAR)
+    held, shown = around(near), around(near + _BEYOND)
     return middle, (shown if shown.stop - shown.start >= 4 else slice(0, len(path))), held
 
 
