@@ -72,9 +72,9 @@ def write_dataset(
 
     Example:
         >>> import tempfile
-        >>> paths = write_dataset(tempfile.mkdtemp(), 1, 0, actions=["kick"], height=64, workers=1)
-        >>> [path.name for path in paths]
-        ['kick_0000.mp4']
+        >>> path, = write_dataset(tempfile.mkdtemp(), 1, 0, actions=["kick"], height=64, workers=1)
+        >>> path.name
+        'kick_0000.mp4'
     """
     draw = partial(render, height=height, fps=fps, point_light=point_light, with_flow=with_flow)
     jobs: list[_Job] = [
