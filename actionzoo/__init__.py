@@ -42,8 +42,8 @@ _HOMES = {
     "visualize": "visualization",
 }
 _ROOMS = (
-    "convert", "data", "errors", "evaluation", "hub", "inference", "models", "puppets", "report", "training", "video",
-    "visualization",
+    "convert", "data", "errors", "evaluation", "hub", "inference", "models", "motion", "puppets", "report", "training",
+    "video", "visualization",
 )  # fmt: skip
 
 __all__ = [

@@ -70,6 +70,18 @@ class DataError(ActionzooError):
     """A set of labelled videos cannot be used as it is: videos, labels, lists or groups do not fit together."""
 
 
+class MotionError(ActionzooError):
+    """A file of recorded motion cannot be used. `source` is the file as the user gave it."""
+
+    def __init__(self, source: object, reason: str) -> None:
+        self.source = str(source)
+        self.reason = reason
+        super().__init__(f"{self.source}: {reason}")
+
+    def __reduce__(self) -> tuple[type[MotionError], tuple[str, str]]:
+        return type(self), (self.source, self.reason)
+
+
 class TrainingError(ActionzooError):
     """A network cannot be trained as asked, or its training had to stop. What was learned so far is kept."""
 

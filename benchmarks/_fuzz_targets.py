@@ -290,7 +290,42 @@ def use_run(folder: Path) -> None:
     resolve_model(folder)
 
 
+_BONE = "JOINT {} {{ OFFSET 0 -9 0 CHANNELS 3 Zrotation Xrotation Yrotation {} }} "
+
+
+def motion_samples(folder: Path) -> list[Files]:
+    """Two tracks of numbered joints with labels, a skeleton of four bones, a Kinect's text, and keypoints."""
+    points = np.random.default_rng(0).normal(size=(8, 25, 3)).round(2)
+    np.savez_compressed(folder / "a.npz", joints=points[:, :20], ends=[5, 8], label=["wave", "clap"], group=["a", "b"])
+    np.savez(folder / "b.npz", joints=points[:, :17, :2], fps=25, layout="coco17")
+    legs = "".join(_BONE.format(f"{side}UpLeg", _BONE.format(f"{side}Leg", "")) for side in ("Left", "Right"))
+    root = "HIERARCHY ROOT Hips { OFFSET 0 0 0 CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation "
+    row = " ".join(str(value) for value in points[0].ravel()[:18])
+    bvh = f"{root}{legs}}} MOTION Frames: 4 Frame Time: 0.04 " + 4 * f"{row} "
+    bodies = "".join(
+        "1\n72 0 1 1 1 1 0 0.1 0.2 2\n25\n" + "".join(f"{x} {y} {z} 1 1 1 1 0 0 0 0 2\n" for x, y, z in frame)
+        for frame in points
+    )
+    people = [{"image_id": k, "keypoints": np.abs(frame[:17]).ravel().tolist()} for k, frame in enumerate(points)]
+    return [{path.name: path.read_bytes()} for path in sorted(folder.iterdir())] + [
+        {"a.bvh": bvh.encode()}, {"a.skeleton": f"8\n{bodies}".encode()}, {"a.json": json.dumps(people).encode()},
+    ]  # fmt: skip
+
+
+def use_motion(folder: Path) -> None:
+    from actionzoo.errors import DataError
+    from actionzoo.motion import read_motion
+    from actionzoo.puppets.replay import replay
+
+    for recording in read_motion(the_file(folder)):
+        try:
+            replay(recording, np.random.default_rng(0), 30.0)
+        except DataError:
+            continue
+
+
 TARGETS = {
+    "motion": Target(motion_samples, use_motion),
     "video": Target(video_samples, use_video),
     "mat": Target(mat_samples, use_mat),
     "safetensors": Target(safetensors_samples, use_safetensors),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,13 +16,13 @@ from actionzoo.data.dataset import VideoDataset, read_dataset
 from actionzoo.data.layouts.found import SPLITS
 from actionzoo.errors import DataError
 from actionzoo.hub.resolve import resolve_model
-from actionzoo.puppets import ACTIONS, write_dataset
 from actionzoo.video.spec import VideoFormat
 
 from ._listing import columns, print_json, print_table, standard_console
 from ._options import Group, Split, Videos
 from ._output import complain, note, printable
 from ._progress import bar
+from .puppets import puppets
 
 PAPERS = VideoFormat(256, 256, 25.0, "tvl1", "short")
 """What the papers keep of a video."""
@@ -31,13 +30,6 @@ PAPERS = VideoFormat(256, 256, 25.0, "tvl1", "short")
 app = typer.Typer(
     help="Make and check data sets.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
 )
-
-
-def _known(actions: list[str] | None) -> list[str] | None:
-    for action in actions or []:
-        if action not in ACTIONS:
-            raise typer.BadParameter(f"{action!r} is not one of {', '.join(ACTIONS)}")
-    return actions
 
 
 @app.callback()
@@ -122,43 +114,7 @@ def _announce(estimate: Estimate, workers: int | None) -> None:
     note(f"about {estimate.size / 1e6:,.1f} MB, {minutes} minute{'s' * (minutes > 1)} {by}")
 
 
-@app.command("puppets")
-def puppets(
-    out: Annotated[
-        Path, typer.Argument(metavar="OUT", show_default=False, help="The folder that gets a folder for each action.")
-    ],
-    clips: Annotated[int, typer.Option(min=1, metavar="N", help="Videos of each action.")],
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="The same seed makes the same bytes.")] = 0,
-    action: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ACTION",
-            callback=_known,
-            help=f"Only this one of {', '.join(ACTIONS)}; may be given several times.",
-        ),
-    ] = None,
-    height: Annotated[int, typer.Option(min=32, max=1080, metavar="PIXELS", help="Rows of the picture.")] = 240,
-    point_light: Annotated[bool, typer.Option("--point-light", help="Joints as moving dots.")] = False,
-    flow: Annotated[bool, typer.Option("--flow", help="Also write the exact optical flow, an .npz a video.")] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Processes. [default: one a core]", show_default=False)
-    ] = None,
-) -> None:
-    """Render videos of two jointed figures in action, with known labels and motion."""
-    with bar("rendering") as progress:
-        paths = write_dataset(
-            out,
-            clips,
-            seed,
-            actions=tuple(action or ACTIONS),
-            height=height,
-            point_light=point_light,
-            with_flow=flow,
-            workers=workers,
-            progress=progress,
-        )
-    for path in paths:
-        typer.echo(path)
+app.command("puppets")(puppets)
 
 
 def _facts(dataset: VideoDataset, checked: list[Checked]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ SOURCES = {
 LEVELS = {
     **dict.fromkeys(("errors", "figures", "files", "names", "registration"), 0),
     **dict.fromkeys(("models", "video"), 1),
-    **dict.fromkeys(("convert", "data", "hub", "puppets"), 2),
+    **dict.fromkeys(("convert", "data", "hub", "motion", "puppets"), 2),
     "inference": 3,
     **dict.fromkeys(("training", "evaluation", "visualization"), 4),
     "report": 5,
@@ -51,7 +51,17 @@ HEAVY = {
     "torch",
 }
 """What a function may import, to keep it out of start-up."""
-OPTIONAL = {"ai_edge_litert", "dask", "distributed", "fsspec", "onnx", "onnxruntime", "tensorflow_io", "tf2onnx"}
+OPTIONAL = {
+    "ai_edge_litert",
+    "dask",
+    "distributed",
+    "ezc3d",
+    "fsspec",
+    "onnx",
+    "onnxruntime",
+    "tensorflow_io",
+    "tf2onnx",
+}
 """What a function may import because it need not be installed."""
 
 
@@ -106,6 +116,7 @@ def test_every_package_that_is_imported_is_asked_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     requirements = project["dependencies"] + extras["export"] + extras["cluster"] + extras["tfio"] + extras["io"]
+    requirements += extras["mocap"]
     asked_for = {re.split(r"[<>=\[;]", requirement)[0] for requirement in requirements}
     provided_by = metadata.packages_distributions()
     imported = {

@@ -1,4 +1,4 @@
-"""Rendered training video: two jointed figures doing six actions, with exact optical flow.
+"""Rendered training video: jointed figures that do six actions, or what was recorded, with exact optical flow.
 
 >>> clip = render("point", 1, height=96)
 >>> clip.label, clip.frames.dtype.name
@@ -6,7 +6,7 @@
 """
 
 from actionzoo.puppets.actions import ACTIONS
-from actionzoo.puppets.dataset import write_dataset
-from actionzoo.puppets.render import PuppetClip, render
+from actionzoo.puppets.dataset import write_dataset, write_motion_dataset
+from actionzoo.puppets.render import PuppetClip, render, render_motion
 
-__all__ = ["ACTIONS", "PuppetClip", "render", "write_dataset"]
+__all__ = ["ACTIONS", "PuppetClip", "render", "render_motion", "write_dataset", "write_motion_dataset"]

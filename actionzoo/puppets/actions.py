@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from actionzoo.puppets.actions_peaceful import handshake, hug, point
 from actionzoo.puppets.actions_violent import kick, punch, push
 from actionzoo.puppets.characters import Play, bystander, somebody
 from actionzoo.puppets.geometry import Array
+from actionzoo.puppets.scenario import Scenario
 from actionzoo.puppets.skeleton import Figure, solve
 
 _PLAYS: dict[str, Callable[[np.random.Generator], Play]] = {
@@ -28,25 +28,6 @@ ACTIONS = tuple(_PLAYS)
 _SHORTEST_S, _LONGEST_S = 50 / 30, 185 / 30
 
 
-@dataclass
-class Scenario:
-    """The figures of a clip.
-
-    Attributes:
-        figures: those who act, then bystanders.
-        cast: how many of them act.
-        core: the span of time, in seconds, in which the picture must hold those who act.
-        time: `(frames,)` seconds.
-        still: frames that stand still before and after, as where clips were cut from a recording and padded.
-    """
-
-    figures: list[Figure]
-    cast: int
-    core: tuple[float, float]
-    time: Array
-    still: tuple[int, int] = (0, 0)
-
-
 def perform(action: str, rng: np.random.Generator, fps: float) -> Scenario:
     """Draw one performance of `action` at `fps` frames a second.
 
@@ -62,7 +43,12 @@ def perform(action: str, rng: np.random.Generator, fps: float) -> Scenario:
     figures = [solve(somebody(rng), actor, speed * time, rng) for actor in play.actors]
     play.contact(figures, speed * time)
     cast = len(figures)
-    others = rng.integers(1, 4) if rng.random() < 0.35 else 0
-    figures += [solve(somebody(rng), bystander(rng, play.duration), speed * time, rng) for _ in range(others)]
+    figures += bystanders(rng, play.duration, speed * time)
     before, after = np.round(still_s * fps).astype(int).tolist()
     return Scenario(figures, cast, (play.core[0] / speed, play.core[1] / speed), time, (before, after))
+
+
+def bystanders(rng: np.random.Generator, duration: float, time: Array, often: float = 0.35) -> list[Figure]:
+    """Mostly nobody, else one to three people who stand about or pass by behind the action at `time`, in seconds."""
+    count = rng.integers(1, 4) if rng.random() < often else 0
+    return [solve(somebody(rng), bystander(rng, duration), time, rng) for _ in range(count)]

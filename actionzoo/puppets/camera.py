@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actionzoo.puppets.actions import Scenario
 from actionzoo.puppets.geometry import Array
+from actionzoo.puppets.scenario import Scenario
 
 ASPECTS = (0.55, 2.4)
 """Bounds of a picture's width / height, those of the real clips."""
@@ -49,7 +49,7 @@ def shoot(
 ) -> tuple[Camera, tuple[int, int]]:
     """Draw a camera that holds the acting figures.
 
-    It stands within 35 degrees of their side view and up to 29 degrees above them.
+    It stands as the scenario's view tells: of actions within 35 degrees of their side view and up to 29 degrees above.
 
     Args:
         scenario: who is to be seen.
@@ -60,14 +60,18 @@ def shoot(
     Returns:
         the camera, and the picture's size `(height, width)`.
     """
-    azimuth = float(np.clip(rng.normal(0.0, 0.26), -0.61, 0.61))
-    elevation = rng.uniform(0.06, 0.5)
+    seen = scenario.view
+    azimuth = float(np.clip(rng.normal(0.0, seen.azimuth), -seen.farthest, seen.farthest))
+    elevation = rng.uniform(*seen.elevation)
     right = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
     view = np.array([-np.sin(azimuth) * np.cos(elevation), np.cos(azimuth) * np.cos(elevation), -np.sin(elevation)])
     still = _still(len(scenario.time))
     camera = Camera(right, np.cross(right, view), view, rng.uniform(7.0, 25.0), 1.0, np.zeros(2), still)
     low, high = _bounds(camera, scenario)
     box = _crop(low, high, rng, None if width is None else width / height)
+    if seen.share is not None:
+        tall = max(figure.body.height for figure in scenario.figures[: scenario.cast])
+        box = _step_back(box, low, high, min(tall, float((high - low).max())), seen.share, rng)
     scale = height / (box[3] - box[1])
     columns = width or round((box[2] - box[0]) * scale / 2.0) * 2
     camera.scale = scale
@@ -109,6 +113,22 @@ def _crop(low: Array, high: Array, rng: np.random.Generator, aspect: float | Non
         centre[1] += rng.uniform(-0.35, 0.35) * max(taller - extent[1], 0.0)
         extent = np.array([taller * aspect, taller])
     return np.concatenate([centre - extent / 2, centre + extent / 2])
+
+
+def _step_back(
+    box: Array, low: Array, high: Array, tall: float, share: tuple[float, float], rng: np.random.Generator
+) -> Array:
+    """A box of the same shape in which someone `tall` metres is a share of the height, drawn between two bounds.
+
+    It is no smaller than `box`, and lies anywhere so that `low`..`high` stay in it.
+    """
+    larger = tall / np.exp(rng.uniform(*np.log(share))) / (box[3] - box[1])
+    if larger <= 1.0:
+        return box
+    extent = larger * (box[2:] - box[:2])
+    first, last = np.minimum(high - extent, low), np.maximum(high - extent, low)
+    corner = first + rng.uniform(0.1, 0.9, 2) * (last - first)
+    return np.concatenate([corner, corner + extent])
 
 
 def _still(frames: int) -> Array:

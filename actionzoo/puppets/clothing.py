@@ -2,92 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from actionzoo.puppets.camera import Camera
 from actionzoo.puppets.geometry import SIDES, Array, sideways, unit
 from actionzoo.puppets.skeleton import Figure
-from actionzoo.puppets.sprites import PATTERNS, Cloth, Sprite, capsule, capsule_maps
+from actionzoo.puppets.sprites import Cloth, Sprite, capsule, capsule_maps
+from actionzoo.puppets.wardrobe import Outfit, dress, shade
 
 POINT_LIGHTS = (
     "head",
     *(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in SIDES),
 )
 """The joints that a point-light display shows: 13 a figure."""
-
-_SHIRTS = np.array([
-    (225, 225, 222), (185, 200, 225), (60, 62, 68), (28, 28, 32), (165, 35, 40), (95, 62, 44), (76, 78, 54),
-    (42, 54, 90), (205, 190, 145), (108, 62, 70), (92, 108, 118), (148, 120, 112), (62, 92, 72), (185, 115, 70),
-    (120, 120, 125),
-])  # fmt: skip
-_TROUSERS = np.array([
-    (66, 80, 108), (44, 52, 74), (90, 105, 132), (35, 35, 40), (120, 112, 94), (90, 88, 85), (70, 61, 52),
-    (148, 139, 117),
-])  # fmt: skip
-_SKINS = np.array([(224, 182, 152), (205, 158, 125), (176, 126, 94), (133, 90, 64), (95, 64, 48), (236, 200, 176)])
-_HAIRS = np.array([(25, 22, 20), (35, 28, 24), (60, 42, 30), (95, 70, 45), (140, 115, 80), (110, 108, 106)])
-_SHOES = np.array([(30, 28, 28), (60, 45, 35), (200, 200, 200), (110, 105, 100)])
-
-
-@dataclass(frozen=True)
-class Outfit:
-    """What one figure wears; colours are RGB 0..255, lengths metres.
-
-    Attributes:
-        skin: colour.
-        hair: colour.
-        shirt: cloth.
-        trousers: cloth.
-        shoes: colour.
-        sleeve: where sleeves end, as a share of the upper arm; above 1 they are long.
-        hem: how far the shirt hangs below the waist.
-        wide: how wide the trousers are.
-        long_hair: whether it falls on the neck.
-        cap: whether there is a cap on it.
-    """
-
-    skin: Array
-    hair: Array
-    shirt: Cloth
-    trousers: Cloth
-    shoes: Array
-    sleeve: float
-    hem: float
-    wide: float
-    long_hair: bool
-    cap: bool
-
-
-def dress(rng: np.random.Generator) -> Outfit:
-    """Draw what one figure wears."""
-
-    def pick(colours: Array, spread: float) -> Array:
-        colour = colours[rng.integers(len(colours))] + rng.normal(0.0, 0.35 * spread, 3) + rng.normal(0.0, spread)
-        return np.clip(colour, 8, 245)
-
-    shirt, trousers = pick(_SHIRTS, 14.0), pick(_TROUSERS, 12.0)
-    contrast = rng.uniform(25, 110) * (1.0 if shirt.mean() < 120 else -1.0)
-    accent = np.clip(shirt + contrast + rng.normal(0.0, 8.0, 3), 8, 245)
-    pattern = str(rng.choice(PATTERNS, p=[0.42, 0.22, 0.12, 0.12, 0.12]))
-    return Outfit(
-        skin=pick(_SKINS, 6.0),
-        hair=pick(_HAIRS, 5.0),
-        shirt=Cloth(shirt, accent, pattern, rng.uniform(0.05, 0.14)),
-        trousers=Cloth(trousers, 0.8 * trousers, "panel" if rng.random() < 0.15 else "plain"),
-        shoes=pick(_SHOES, 10.0),
-        sleeve=float(rng.choice([0.55, 0.8, 2.0], p=[0.3, 0.08, 0.62])),
-        hem=rng.uniform(0.02, 0.16),
-        wide=rng.uniform(0.92, 1.22),
-        long_hair=bool(rng.random() < 0.25),
-        cap=bool(rng.random() < 0.18),
-    )
-
-
-def shade(cloth: Cloth, factor: float) -> Cloth:
-    """The same cloth in less light."""
-    return replace(cloth, base=cloth.base * factor, accent=cloth.accent * factor)
 
 
 class Tailor:
@@ -124,13 +51,15 @@ class Tailor:
         self.sprites.append(Sprite(image, maps, (a[1] + b[1]) / 2 - nearer))
 
 
-def dressed(rng: np.random.Generator, figure: Figure, camera: Camera) -> list[Sprite]:
-    """The body parts of one figure in clothes drawn at random."""
+def dressed(rng: np.random.Generator, figure: Figure, camera: Camera, draped: bool = False) -> list[Sprite]:
+    """The body parts of one figure in clothes drawn at random; `draped` if the shirt falls over raised thighs."""
     outfit, tailor = dress(rng), Tailor(rng, figure, camera)
     left_is_near = float((sideways(figure.chest) @ camera.view).mean()) < 0.0
     for side in SIDES:
         near = (side == "left") == left_is_near
         _leg(tailor, outfit, side, 1.0 if near else 0.86)
+        if draped:
+            _drape(tailor, side)
         _arm(tailor, outfit, side, 1.0 if near else 0.86, 0.03 if near else -0.03)
     _trunk(tailor, outfit)
     _head(tailor, outfit)
@@ -147,6 +76,16 @@ def _leg(tailor: Tailor, outfit: Outfit, side: str, light: float) -> None:
     tailor.limb(heel, toe, 0.155 * body.height, (0.040, 0.036), Cloth(shoe, shoe), nearer=-0.02)
     tailor.limb(knee, ankle, body.shin, (calf, cuff), cloth, bulge=0.06)
     tailor.limb(hip, knee, body.thigh, (0.088 * girth, 0.066 * girth * outfit.wide), cloth, bulge=0.04)
+
+
+def _drape(tailor: Tailor, side: str) -> None:
+    """Put the thigh, the sprite made last, behind the shirt while it points at the camera and not upwards."""
+    joints = tailor.figure.joints
+    hip, knee = joints[f"{side}_hip"], joints[f"{side}_knee"]
+    shirt = (joints["pelvis"] + joints["neck"]) / 2 @ tailor.camera.view - 0.02
+    lap = ((hip - knee) @ tailor.camera.view > 0.1) & (knee[:, 2] < hip[:, 2] + 0.1)
+    thigh = tailor.sprites[-1]
+    thigh.depth = np.where(lap, np.maximum(thigh.depth, shirt), thigh.depth)
 
 
 def _arm(tailor: Tailor, outfit: Outfit, side: str, light: float, nearer: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -15,10 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.errors import OutputError
+from actionzoo.errors import DataError, OutputError, did_you_mean
 from actionzoo.files import make_folder, replacing
+from actionzoo.motion.cleaning import problem
+from actionzoo.motion.recording import MotionRecording
 from actionzoo.puppets.actions import ACTIONS
-from actionzoo.puppets.render import render
+from actionzoo.puppets.render import PuppetClip, render, render_motion
 from actionzoo.video.writer import VideoWriter
 
 
@@ -69,18 +72,131 @@ def write_dataset(
 
     Example:
         >>> import tempfile
-        >>> paths = write_dataset(tempfile.mkdtemp(), 1, 0, actions=["kick"], height=64, workers=1)
-        >>> [path.name for path in paths]
-        ['kick_0000.mp4']
+        >>> path, = write_dataset(tempfile.mkdtemp(), 1, 0, actions=["kick"], height=64, workers=1)
+        >>> path.name
+        'kick_0000.mp4'
     """
-    jobs = [
-        (Path(out) / action / f"{action}_{index:04d}.mp4", action, clip_seed(seed, index))
+    draw = partial(render, height=height, fps=fps, point_light=point_light, with_flow=with_flow)
+    jobs: list[_Job] = [
+        (Path(out) / action / f"{action}_{index:04d}.mp4", partial(draw, action, clip_seed(seed, index)))
         for action in actions
         for index in range(clips)
     ]
-    for folder in {path.parent for path, *_ in jobs}:
+    return _write_all(jobs, workers, progress)
+
+
+def write_motion_dataset(
+    out: str | os.PathLike[str],
+    recordings: Sequence[MotionRecording],
+    clips: int,
+    seed: int,
+    *,
+    labels: Sequence[str] | None = None,
+    height: int = 240,
+    fps: float = 30.0,
+    point_light: bool = False,
+    with_flow: bool = False,
+    mirror: bool = True,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Render `clips` videos of each label of recorded motion as `<out>/<label>/<label>_<index>.mp4`.
+
+    The recordings of a label take turns, in an order drawn at random; those that show too little are left out. Where
+    their group is known the name of a clip ends on it: `<label>_<index>_g-<group>.mp4`.
+
+    Args:
+        out: the folder; made when missing.
+        recordings: of `actionzoo.motion.read_motion`.
+        clips: videos a label.
+        seed: not negative; the same seed and recordings make the same bytes.
+        labels: which labels to render, all when None.
+        height: rows of the pictures; the width varies.
+        fps: frames a second.
+        point_light: joints as moving dots instead of dressed figures.
+        with_flow: also write the exact flow, as `write_dataset` does.
+        mirror: mirror half of the clips.
+        workers: processes, all cores when None; 1 stays in this process.
+        progress: called with (clips done, clips in all) after each.
+
+    Returns:
+        the paths of the videos, by label and index.
+
+    Raises:
+        DataError: there is no such label, or no recording of it shows enough.
+        OutputError: a file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from actionzoo.motion import MotionRecording
+        >>> odd = MotionRecording(np.random.default_rng(0).normal(size=(40, 1, 20, 3)), 30.0, "odd/one", "odd.npz")
+        >>> paths = write_motion_dataset(tempfile.mkdtemp(), [odd], 1, 0, height=64, workers=1)
+        >>> paths[0].relative_to(paths[0].parents[1]).as_posix()
+        'odd_one/odd_one_0000.mp4'
+    """
+    how: dict[str, Any] = {
+        "height": height,
+        "fps": fps,
+        "point_light": point_light,
+        "with_flow": with_flow,
+        "mirror": mirror,
+    }
+    jobs: list[_Job] = []
+    for label, own in by_label(recordings, labels).items():
+        order = np.random.default_rng([seed, len(own)]).permutation(len(own))
+        folder = folder_name(label)
+        for index in range(clips):
+            recording = own[order[index % len(own)]]
+            group = "" if recording.group is None else f"_g-{folder_name(recording.group)}"
+            path = Path(out) / folder / f"{folder}_{index:04d}{group}.mp4"
+            jobs.append((path, partial(render_motion, recording, clip_seed(seed, index), **how)))
+    return _write_all(jobs, workers, progress)
+
+
+def by_label(
+    recordings: Sequence[MotionRecording], labels: Sequence[str] | None = None
+) -> dict[str, list[MotionRecording]]:
+    """The recordings of each label that show enough, labels in order of the alphabet or as they are asked for.
+
+    Raises DataError if there is no such label, nothing to show of it, or two labels whose folders are one.
+    """
+    held: dict[str, list[MotionRecording]] = {label: [] for label in sorted({each.label for each in recordings})}
+    for recording in recordings:
+        held[recording.label].append(recording)
+    for label in labels or []:
+        if label not in held:
+            near = did_you_mean(label, held) or f"; labels are {', '.join(held)}"
+            raise DataError(f"no recording has the label {label!r}{near}")
+    folders: dict[str, str] = {}
+    chosen: dict[str, list[MotionRecording]] = {}
+    for label in dict.fromkeys(labels or held):
+        chosen[label] = [recording for recording in held[label] if problem(recording) is None]
+        if not chosen[label]:
+            first = held[label][0]
+            raise DataError(f"no recording of {label!r} shows enough ({first.name}: {problem(first)}); leave it out")
+        same = folders.setdefault(folder_name(label).lower(), label)
+        if same != label:
+            raise DataError(f"labels {same!r} and {label!r} would share a folder; rename one of them")
+    return chosen
+
+
+def folder_name(label: str) -> str:
+    """A label as the name of a folder on every system.
+
+    >>> folder_name("sit/stand: up"), folder_name(".."), folder_name("Händewaschen")
+    ('sit_stand_up', 'unnamed', 'Händewaschen')
+    """
+    return re.sub(r"[^\w.+-]+", "_", label).strip("._-")[:100] or "unnamed"
+
+
+_Job = tuple[Path, Callable[[], PuppetClip]]
+"""A file and what renders the clip in it."""
+
+
+def _write_all(jobs: Sequence[_Job], workers: int | None, progress: Callable[[int, int], None] | None) -> list[Path]:
+    """Render clips to their files, on several processes."""
+    for folder in {path.parent for path, _ in jobs}:
         make_folder(folder)
-    write = partial(_write, height=height, fps=fps, point_light=point_light, with_flow=with_flow)
     with contextlib.ExitStack() as stack:
         run: Callable[..., Iterable[None]] = map
         if (processes := min(workers or os.cpu_count() or 1, len(jobs))) > 1:
@@ -89,16 +205,16 @@ def write_dataset(
             pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,))
             stack.callback(pool.shutdown, cancel_futures=True)
             run = pool.map
-        for done, _ in enumerate(run(write, jobs), start=1):
+        for done, _ in enumerate(run(_write, jobs), start=1):
             if progress:
                 progress(done, len(jobs))
-    return [path for path, *_ in jobs]
+    return [path for path, _ in jobs]
 
 
-def _write(job: tuple[Path, str, int], **how: Any) -> None:
-    """Render one clip, of (path, action, seed), to its file."""
-    path, action, seed = job
-    clip = render(action, seed, **how)
+def _write(job: _Job) -> None:
+    """Render one clip to its file."""
+    path, draw = job
+    clip = draw()
     if clip.flow is not None:
         _write_flow(clip.flow, path.with_suffix(".npz"))
     with VideoWriter(path, clip.fps, clip.frames.shape[1:3]) as video:

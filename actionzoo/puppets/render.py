@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.puppets.actions import ACTIONS, Scenario, perform
+from actionzoo.motion.recording import MotionRecording
+from actionzoo.puppets.actions import ACTIONS, perform
 from actionzoo.puppets.background import background
 from actionzoo.puppets.camera import Camera, shoot
 from actionzoo.puppets.clothing import dressed, point_lights, shadow
-from actionzoo.puppets.geometry import Array
-from actionzoo.puppets.sprites import Image, Sprite, affine_flow
+from actionzoo.puppets.painting import paint_all
+from actionzoo.puppets.replay import replay
+from actionzoo.puppets.scenario import Scenario
+from actionzoo.puppets.sprites import Image, Sprite
 
 
 @dataclass
@@ -22,7 +26,7 @@ class PuppetClip:
 
     Attributes:
         frames: `(frames, height, width, 3)` uint8 RGB.
-        label: the action, one of `ACTIONS`.
+        label: the action, one of `ACTIONS` or the label of a recording.
         fps: frames a second.
         flow: `(frames-1, height, width, 2)` float32, pixels a frame step of the surface seen at each pixel, u right, v
             down; None unless asked for.
@@ -32,16 +36,6 @@ class PuppetClip:
     label: str
     fps: float
     flow: NDArray[np.float32] | None = None
-
-
-@dataclass(frozen=True)
-class _Film:
-    """How the pictures turn out: softness in pixels, exposure as a share of a frame, noise in grey levels."""
-
-    softness: float
-    exposure: float
-    noise: float
-    mirrored: bool
 
 
 def render(
@@ -78,35 +72,95 @@ def render(
     if action not in ACTIONS:
         raise ValueError(f"no action {action!r}; choose one of {', '.join(ACTIONS)}")
     acting, filming, looks = np.random.default_rng([seed, ACTIONS.index(action)]).spawn(3)
-    scenario = perform(action, acting, fps)
-    camera, size = shoot(scenario, filming, height, width)
+    shot = _Shot(action, fps, height, width, point_light, with_flow, clean)
+    return _film(perform(action, acting, fps), shot, filming, looks)
+
+
+def render_motion(
+    recording: MotionRecording,
+    seed: int,
+    *,
+    height: int = 240,
+    width: int | None = None,
+    fps: float = 30.0,
+    point_light: bool = False,
+    with_flow: bool = False,
+    clean: bool = False,
+    mirror: bool = True,
+) -> PuppetClip:
+    """Render one clip of recorded joints: 3-D from any side, 2-D as they were seen.
+
+    Args:
+        recording: of `actionzoo.motion.read_motion`; of a long one, 2 to 6.2 seconds are taken.
+        seed: not negative; draws the bodies, the tempo, the view, the camera, clothes, background and light.
+        height: rows of the pictures.
+        width: columns; when None drawn at random, even, 0.55 to 2.4 times the height.
+        fps: frames a second of the clip.
+        point_light: show the joints as dots on a dark ground.
+        with_flow: also give the exact flow.
+        clean: without noise, blur and shadows, so that the flow explains the pictures.
+        mirror: mirror half of the clips.
+
+    Raises:
+        DataError: the recording shows too little.
+
+    Example:
+        >>> from actionzoo.motion import JOINTS, MotionRecording
+        >>> still = np.random.default_rng(0).normal(size=(1, 1, len(JOINTS), 2)).repeat(60, 0)
+        >>> clip = render_motion(MotionRecording(still, 30.0, "odd", "odd.npz"), 1, height=64)
+        >>> clip.label, clip.frames.shape[1]
+        ('odd', 64)
+    """
+    acting, filming, looks = np.random.default_rng([seed, zlib.crc32(recording.label.encode())]).spawn(3)
+    shot = _Shot(recording.label, fps, height, width, point_light, with_flow, clean, mirror)
+    return _film(replay(recording, acting, fps), shot, filming, looks)
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """What is asked for: the arguments of `render` and `render_motion`."""
+
+    label: str
+    fps: float
+    height: int
+    width: int | None
+    point_light: bool
+    with_flow: bool
+    clean: bool
+    mirror: bool = True
+
+
+def _film(scenario: Scenario, shot: _Shot, filming: np.random.Generator, looks: np.random.Generator) -> PuppetClip:
+    """Film, dress and paint a scenario; `filming` draws the camera, `looks` clothes, background and light."""
+    height = shot.height
+    camera, size = shoot(scenario, filming, height, shot.width)
     softness, exposure, noise = (filming.random(3) ** (1.0, 1.0, 2.0) * (0.9 * height / 240.0, 0.6, 5.0)).tolist()
-    film = _Film(softness, exposure, noise, bool(filming.random() < 0.5))
-    if clean:
-        film = _Film(0.0, 0.0, 0.0, film.mirrored)
+    mirrored = bool(filming.random() < 0.5) and shot.mirror
+    if shot.clean:
+        softness = exposure = noise = 0.0
     margin = round(0.1 * height)
-    if point_light:
+    if shot.point_light:
         canvas = np.full((size[0] + 2 * margin, size[1] + 2 * margin, 3), 14, np.uint8)
         sprites = [dot for figure in scenario.figures[: scenario.cast] for dot in point_lights(figure, camera)]
     else:
         canvas = background(looks, size[0] + 2 * margin, size[1] + 2 * margin, height / 240.0)
-        sprites = _figures(scenario, camera, looks, shadows=not clean)
-        canvas = _develop(canvas, sprites, _light(looks), film.softness)
-    grain = _grain(looks, size, film.noise) if film.noise > 0.5 and not point_light else None
-    frames, flow = _paint_all(canvas, margin, sprites, camera.motion, size, film.exposure, with_flow)
+        sprites = _figures(scenario, camera, looks, shadows=not shot.clean)
+        canvas = _develop(canvas, sprites, _light(looks), softness)
+    grain = _grain(looks, size, noise) if noise > 0.5 and not shot.point_light else None
+    frames, flow = paint_all(canvas, margin, sprites, camera.motion, size, exposure, shot.with_flow)
     for k, frame in enumerate(frames):
         if grain is not None:
             row, column = (37 * k) % _SPARE, (23 * k) % _SPARE
             cv2.add(frame, grain[row : row + size[0], column : column + size[1]], dst=frame, dtype=cv2.CV_8U)
-        if film.mirrored:
+        if mirrored:
             frame[:] = cv2.flip(frame, 1)
-    if flow is not None and film.mirrored:
+    if flow is not None and mirrored:
         flow = flow[:, :, ::-1] * np.array([-1.0, 1.0], np.float32)
     before, after = scenario.still
     frames = np.pad(frames, ((before, after), (0, 0), (0, 0), (0, 0)), mode="edge")
     if flow is not None:
         flow = np.pad(flow, ((before, after), (0, 0), (0, 0), (0, 0)))
-    return PuppetClip(frames, action, fps, flow)
+    return PuppetClip(frames, shot.label, shot.fps, flow)
 
 
 _SPARE = 64
@@ -117,7 +171,7 @@ def _figures(scenario: Scenario, camera: Camera, rng: np.random.Generator, shado
     sprites = []
     for figure in scenario.figures:
         ground = shadow(rng, figure, camera)
-        sprites += (ground if shadows else []) + dressed(rng, figure, camera)
+        sprites += (ground if shadows else []) + dressed(rng, figure, camera, scenario.draped)
     return sprites
 
 
@@ -146,89 +200,3 @@ def _grain(rng: np.random.Generator, size: tuple[int, int], strength: float) -> 
     rows, columns = size[0] + _SPARE, size[1] + _SPARE
     noise = rng.normal(0.0, strength, (rows, columns, 1)) + rng.normal(0.0, 0.5 * strength, (rows, columns, 3))
     return np.round(noise).astype(np.int16)
-
-
-def _paint_all(
-    canvas: Image,
-    margin: int,
-    sprites: list[Sprite],
-    motion: Array,
-    size: tuple[int, int],
-    exposure: float,
-    with_flow: bool,
-) -> tuple[Image, NDArray[np.float32] | None]:
-    """Paint every frame, and its flow if asked: the background, then the sprites from far to near."""
-    frames, (rows, columns) = len(motion), size
-    out = np.empty((frames, rows, columns, 3), np.uint8)
-    flow = np.zeros((frames - 1, rows, columns, 2), np.float32) if with_flow else None
-    canvas = cv2.cvtColor(canvas, cv2.COLOR_RGB2RGBA)
-    place = motion.copy()
-    place[:, :, 2] -= motion[:, :, :2] @ np.full(2, float(margin))
-    still = bool(np.all(motion == motion[0]))
-    order = np.argsort(-np.stack([sprite.depth for sprite in sprites], 1), axis=1, kind="stable").tolist()
-    boxes = [_boxes(sprite, size, exposure) for sprite in sprites]
-    picture = np.empty((rows, columns, 4), np.uint8)
-    for k in range(frames):
-        if still:
-            picture[:] = canvas[margin : margin + rows, margin : margin + columns]
-        else:
-            cv2.warpAffine(canvas, place[k], (columns, rows), dst=picture, borderMode=cv2.BORDER_REFLECT_101)
-        field = None
-        if flow is not None and k < frames - 1:
-            field = flow[k]
-            if not still:
-                field[:] = affine_flow(place[k], place[k + 1], 0, 0, columns, rows)
-        for index in order[k]:
-            left, top, right, bottom, fast = boxes[index][k]
-            if right > left and bottom > top:
-                _paint(picture, field, sprites[index], k, (left, top, right, bottom), exposure if fast else 0.0)
-        cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB, dst=out[k])
-    return out, flow
-
-
-def _paint(
-    picture: Image,
-    field: NDArray[np.float32] | None,
-    sprite: Sprite,
-    k: int,
-    box: tuple[int, int, int, int],
-    exposure: float,
-) -> None:
-    """Lay one sprite over its box in frame `k`, smeared over the `exposure`, and its flow over the field."""
-    left, top, right, bottom = box
-    size = (right - left, bottom - top)
-    place = sprite.maps[k] - np.array([[0.0, 0.0, left], [0.0, 0.0, top]])
-    if exposure > 0.0 and 0 < k < len(sprite.maps) - 1:
-        stride = exposure / 3.0 * (sprite.maps[k + 1] - sprite.maps[k - 1]) / 2.0
-        smear = np.zeros((size[1], size[0], 4), np.float32)
-        for share in (-1.0, 0.0, 1.0):
-            cv2.accumulate(cv2.warpAffine(sprite.image, place + share * stride, size), smear)
-        patch = cv2.convertScaleAbs(smear, alpha=1.0 / 3.0)
-    else:
-        patch = cv2.warpAffine(sprite.image, place, size)
-    region = picture[top:bottom, left:right]
-    alpha = cv2.extractChannel(patch, 3)
-    behind = cv2.multiply(region, cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2RGBA), scale=1.0 / 255.0)
-    cv2.add(behind, patch, dst=region)
-    if field is not None and sprite.solid:
-        seen = alpha > 127
-        moved = affine_flow(sprite.maps[k], sprite.maps[k + 1], left, top, *size)
-        field[top:bottom, left:right][seen] = moved[seen]
-
-
-def _boxes(sprite: Sprite, size: tuple[int, int], exposure: float) -> list[list[int]]:
-    """The pixels that a sprite can touch in each frame: left, top, right, bottom inside the picture.
-
-    A fifth number is 1 where it moves so fast that its smear over the `exposure` shows.
-    """
-    rows, columns = sprite.image.shape[:2]
-    corners = np.array([[-1, -1], [columns, -1], [-1, rows], [columns, rows]], float)
-    placed = np.einsum("nij,cj->nci", sprite.maps[:, :, :2], corners) + sprite.maps[:, None, :, 2]
-    smear = exposure / 3.0 * np.abs(np.gradient(placed, axis=0)).max((1, 2))
-    fast = smear > 0.8
-    reach = np.where(fast, smear + 1.0, 0.0)[:, None]
-    low, high = np.floor(placed.min(1) - reach), np.ceil(placed.max(1) + reach) + 1
-    limit = np.array([size[1], size[0]])
-    bounds = [np.clip(low, 0, limit), np.clip(high, 0, limit), fast[:, None]]
-    boxes: list[list[int]] = np.concatenate(bounds, 1).astype(int).tolist()
-    return boxes
