@@ -136,7 +136,7 @@ def test_one_model_on_one_clip(clip: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     mine = json.loads(file.read_text("utf-8"))["predict"]["scenarios"]["mini"]["ours"]["f32"]
     assert (mine["computed_in"], mine["cold"].keys()) == ("f32", STAGES)
-    assert sum(mine["scores"]) == pytest.approx(1)
+    assert sum(mine["scores"]) == pytest.approx(1, abs=5e-7 * len(mine["scores"]))  # each is rounded to 6 digits
 
 
 def test_settings_of_dis() -> None:
