@@ -309,6 +309,25 @@ def test_c3d_round_trip(tmp_path: Path) -> None:
     assert 850.0 < left[2] < 950.0
 
 
+@pytest.mark.parametrize("frames", [65535, 66000])
+def test_a_c3d_that_is_longer_than_its_reader_tells(frames: int, tmp_path: Path) -> None:
+    """ezc3d writes every frame, and reads 65,535 of them."""
+    ezc3d = pytest.importorskip("ezc3d")
+    file = ezc3d.c3d()
+    point = file["parameters"]["POINT"]
+    names = [f"{side}{joint}" for side in ("Left", "Right") for joint in ("Knee", "Hip", "Shoulder", "Elbow")]
+    point["RATE"]["value"], point["LABELS"]["value"] = [240.0], tuple(names)
+    places = np.ones((4, len(names), frames))
+    places[2] = np.arange(len(names))[:, None]
+    file["data"]["points"] = places
+    file.write(str(tmp_path / "long.c3d"))
+    if frames > 65535:
+        refused(tmp_path / "long.c3d", "more than the 65535 frames that ezc3d reads; cut it into pieces")
+    else:
+        (recording,) = read_motion(tmp_path / "long.c3d")
+        assert len(recording.joints) == frames
+
+
 def test_wrong_c3d(tmp_path: Path) -> None:
     pytest.importorskip("ezc3d")
     (tmp_path / "a.c3d").write_bytes(b"no motion")
