@@ -101,7 +101,8 @@ def main() -> None:
         print(f"{name:<20}" + "".join(f"{good:>16.3f}{bad:>8.0%}" for good, bad in found[name].values()))
     if given.json:
         counts = {"known": len(known)} | {name: len(logits) for name, logits in others.items()}
-        given.json.write_text(json.dumps({"model": Path(given.model).name, "clips": counts, "scores": found}, indent=1) + "\n")
+        facts = {"model": Path(given.model).name, "clips": counts, "scores": found}
+        given.json.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 if __name__ == "__main__":
