@@ -71,13 +71,13 @@ def read(imports: str, paths: list[Path]) -> list[np.ndarray]:
 def test_networks_come_back(imports: str, saved: tuple[list[Path], list[np.ndarray]]) -> None:
     paths, answers = saved
     for found, expected in zip(read(imports, paths), answers, strict=True):
-        assert found == pytest.approx(expected, abs=1e-5)
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-5)
 
 
 def test_tensorflow_may_bring_keras(saved: tuple[list[Path], list[np.ndarray]]) -> None:
     paths, answers = saved
     (found,) = read("import actionzoo, tensorflow\nkeras = tensorflow.keras", paths[1:2])
-    assert found == pytest.approx(answers[1], abs=1e-5)
+    assert found == pytest.approx(answers[1], rel=1e-6, abs=1e-5)
 
 
 def test_every_layer_of_ours_is_in_these_networks(saved: tuple[list[Path], list[np.ndarray]]) -> None:

@@ -129,6 +129,8 @@ def evaluate(
     >>> evaluate("run", "my_videos", group=r"(person\d+)").metrics.top1                           # doctest: +SKIP
     0.903
     """
+    if isinstance(strategy, str) and (strategy != "auto" or "TF_CONFIG" in os.environ):
+        strategy = _strategy(strategy)  # workers that do not come are told before any video is read
     model = load_model(model, offline=offline)
     how = Protocol(model.spec, protocol, num_frames=num_frames, views=views, average=average)
     opened = open_data(data, official_split, group)
@@ -165,14 +167,19 @@ def evaluate(
 
 
 def _runner(model: Model, how: Protocol, strategy: str | tf.distribute.Strategy) -> Runner:
-    alone = strategy == "auto" and "TF_CONFIG" not in os.environ and not any(map(os.path.exists, ACCELERATORS))
+    alone = isinstance(strategy, str) and not any(map(os.path.exists, ACCELERATORS))
     if alone and how.name == "windows" and not model.needs_keras and set(model.outputs) >= model.files.towers:
         return EngineRunner(model)
+    devices = _strategy(strategy) if isinstance(strategy, str) else strategy
     with silent():
         from actionzoo.evaluation.strategy_runner import StrategyRunner
-        from actionzoo.training.strategy import make_strategy
-    devices = make_strategy(strategy) if isinstance(strategy, str) else strategy
     return StrategyRunner(model.network, devices, how)
+
+
+def _strategy(name: str) -> tf.distribute.Strategy:
+    with silent():
+        from actionzoo.training.strategy import make_strategy
+    return make_strategy(name)
 
 
 def known_classes(classes: Sequence[str], model: Model) -> list[int]:

@@ -88,6 +88,9 @@ class OpenVINOEngine:
         if towers:
             model.add_outputs([(name, 0) for name in towers.values()])
         self.outputs = (ANSWER, *towers)
+        sources = [output.get_node().input_value(0).get_node().get_friendly_name() for output in model.outputs]
+        # Of a network of one stream its logits are the answer, which no second output repeats.
+        self._places = [0, *(sources.index(name) for name in towers.values())]
         ports = {port.get_any_name(): list(port.partial_shape)[1:] for port in model.inputs}
         # A fixed batch size compiles in half the time of a dynamic one.
         model.reshape({name: openvino.PartialShape([batch, *sizes]) for name, sizes in ports.items()})
@@ -124,7 +127,7 @@ class OpenVINOEngine:
         except IndexError:  # other threads run the others
             request = self._compiled.create_infer_request()
         results = request.infer(clips, share_inputs=True)
-        logits = np.stack([results[place] for place in range(len(self.outputs))], axis=1, dtype=np.float32)
+        logits = np.stack([results[place] for place in self._places], axis=1, dtype=np.float32)
         self._idle.append(request)
         return logits
 

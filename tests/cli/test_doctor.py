@@ -116,7 +116,7 @@ def test_a_package_that_the_project_does_not_take(run: Any, monkeypatch: pytest.
 def test_an_extra_of_what_is_always_needed_tells_nothing(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """`tensorflow[and-cuda]` is there as soon as TensorFlow is: that says nothing about GPUs."""
     monkeypatch.setattr(metadata, "requires", lambda name: as_metadata())
-    assert set(json.loads(run("--json")[1])["extras"]) - {"status"} == {"cluster", "export", "io", "tfio"}
+    assert set(json.loads(run("--json")[1])["extras"]) - {"status"} == {"cluster", "export", "io", "mocap", "tfio"}
 
 
 def test_memory_is_the_systems(run: Any) -> None:
