@@ -7,6 +7,9 @@ line and exits with code 1; anything that is not an `ActionzooError` is a bug.
 from __future__ import annotations
 
 import difflib
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterable
 
 
@@ -28,6 +31,13 @@ def source_name(source: object) -> str:
     return str(source)
 
 
+UNREADABLE_NPZ = (
+    *(ArithmeticError, EOFError, KeyError, MemoryError, OSError, RuntimeError, SyntaxError, ValueError),
+    *(SystemError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+"""What numpy and zipfile raise for damaged files; RuntimeError for ciphers and compressions that they lack."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a message about a name that there is not: the names nearest to it, if any is near.
 
@@ -38,16 +48,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
-class VideoError(ActionzooError):
-    """A video cannot be used. `source` is its `source_name`."""
+class SourceError(ActionzooError):
+    """A file cannot be used. `source` is its `source_name`, `reason` what is wrong with it."""
 
     def __init__(self, source: object, reason: str) -> None:
         self.source = source_name(source)
         self.reason = reason
         super().__init__(f"{self.source}: {reason}")
 
-    def __reduce__(self) -> tuple[type[VideoError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[SourceError], tuple[str, str]]:
         return type(self), (self.source, self.reason)
+
+
+class VideoError(SourceError):
+    """A video cannot be used."""
 
 
 class VideoNotFoundError(VideoError):
@@ -70,16 +84,8 @@ class DataError(ActionzooError):
     """A set of labelled videos cannot be used as it is: videos, labels, lists or groups do not fit together."""
 
 
-class MotionError(ActionzooError):
-    """A file of recorded motion cannot be used. `source` is the file as the user gave it."""
-
-    def __init__(self, source: object, reason: str) -> None:
-        self.source = str(source)
-        self.reason = reason
-        super().__init__(f"{self.source}: {reason}")
-
-    def __reduce__(self) -> tuple[type[MotionError], tuple[str, str]]:
-        return type(self), (self.source, self.reason)
+class MotionError(SourceError):
+    """A file of recorded motion cannot be used."""
 
 
 class TrainingError(ActionzooError):

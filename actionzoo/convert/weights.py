@@ -32,14 +32,12 @@ from actionzoo.hub.store import fetch_weights
 from actionzoo.models.inputs import TORCHVISION_STD
 from actionzoo.models.kernels import cross_modality_kernel, inflate_kernel
 from actionzoo.models.temporal import InflatedHeNormal
-from actionzoo.names import NETWORKS, STREAM_BASES
+from actionzoo.names import NETWORKS, STREAM_BASES, STREAMS
 
 IMAGENET = "imagenet"
 
 TAG = ".tv_in1k"
 """End of the catalog's names of ImageNet weights that torchvision trained, such as `resnet50.tv_in1k`."""
-
-STREAMS = ("appearance", "motion")
 
 NEW = ("logits_*", "fusion_*", "*_temporal/*", "*_temporal_bn/*", "*_temporal_scale/*")
 """Weights that no image network has."""

@@ -23,8 +23,8 @@ from actionzoo.video.flow import optical_flow
 from actionzoo.video.reader import read_frames
 from actionzoo.video.spec import VideoFormat
 
-LAYOUT = 2
-"""Version of the files in the cache."""
+LAYOUT = 3
+"""Version of the files in the cache, and of how frames are scaled."""
 
 BLOCKS, BLOCK_BYTES = 17, 1 << 16
 """Of a file of more than a megabyte so many blocks stand for its content: the first, the last, and some between."""

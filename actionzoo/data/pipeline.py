@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from actionzoo.data.augment import Augmentation, plain_clip, random_clip
 from actionzoo.data.decoded import DecodedVideo, Source
+from actionzoo.names import STREAMS
 from actionzoo.video.sampling import ClipSpec
 
 Clip = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -89,7 +90,7 @@ class ClipDataset:
         size: tuple[int, int],
         schedule: BatchSchedule,
         augmentation: Augmentation | None = None,
-        streams: tuple[str, ...] = ("appearance", "motion"),
+        streams: tuple[str, ...] = STREAMS,
     ) -> None:
         self.source, self.spec, self.size, self.schedule = source, spec, size, schedule
         self.augmentation, self.streams = augmentation, streams
@@ -143,5 +144,5 @@ class ClipDataset:
         except BaseException as error:
             self.error = error
             raise
-        both = dict(zip(("appearance", "motion"), clip, strict=True))
+        both = dict(zip(STREAMS, clip, strict=True))
         return *(both[stream] for stream in self.streams), np.int32(class_index), np.float32(share)

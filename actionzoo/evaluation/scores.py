@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
-from actionzoo.errors import DataError
+from actionzoo.errors import UNREADABLE_NPZ, DataError
 from actionzoo.names import ANSWER
 
 _TEXTS = ("classes", "paths", "groups")
-_UNREADABLE = (
-    *(ArithmeticError, EOFError, KeyError, MemoryError, OSError, RuntimeError, SyntaxError, ValueError),
-    *(SystemError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
-)
-"""What numpy and zipfile raise for damaged files; RuntimeError for ciphers and compressions that they lack."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +68,7 @@ def read_scores(path: str | Path) -> Scores:
     try:
         with open(path, "rb") as content:
             return _from_arrays(_arrays(content))
-    except _UNREADABLE as error:
+    except UNREADABLE_NPZ as error:
         raise DataError(
             f"{path} holds no scores ({_reason(error)}); give a scores.npz of `actionzoo evaluate`"
         ) from error

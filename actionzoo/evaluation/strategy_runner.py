@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from actionzoo.evaluation.protocol import Clip, Protocol
-from actionzoo.names import ANSWER
+from actionzoo.names import ANSWER, STREAMS
 
 BATCH = 8
 """Clips that a device takes at once."""
@@ -50,7 +50,7 @@ class StrategyRunner:
 
     def run(self, clips: Sequence[Clip]) -> NDArray[np.float32]:
         """`(clips, outputs, classes)`: each device sees as many clips, the last of which may be there twice."""
-        both = dict(zip(("appearance", "motion"), zip(*clips, strict=True), strict=True))
+        both = dict(zip(STREAMS, zip(*clips, strict=True), strict=True))
         inputs = {name: np.stack(both[name]).astype(np.float32) for name in self._inputs}
         each = -(-len(clips) // self._devices)
         places = np.arange(each * self._devices) % len(clips)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
+from actionzoo.names import STREAMS
+
 SMALLEST_SIDE = 32
 """In pixels; the networks halve the input five times."""
 
@@ -15,7 +17,7 @@ def by_stream(value: float | tuple[float, float]) -> dict[str, float]:
     pair = value if isinstance(value, (tuple, list)) else (value, value)
     if len(pair) != 2:
         raise ValueError(f"Argument `dropout` must be one rate or two. Received: dropout={value!r}")
-    return dict(zip(("appearance", "motion"), pair, strict=True))
+    return dict(zip(STREAMS, pair, strict=True))
 
 
 def check_choice(argument: str, value: object, choices: Iterable[str]) -> None:

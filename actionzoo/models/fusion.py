@@ -20,6 +20,7 @@ from keras import layers, ops
 
 from actionzoo.models.arguments import check_choice
 from actionzoo.models.temporal import FoldTime, UnfoldTime
+from actionzoo.names import STREAMS
 
 JOINS = ("sum", "max", "concat", "conv", "bilinear")
 _STOCK_JOINS = {"sum": layers.Add, "max": layers.Maximum, "concat": layers.Concatenate}
@@ -222,7 +223,7 @@ def average_towers(
         return layers.Average(dtype="float32", name="logits")([appearance, motion])
     scaled = [
         layers.Rescaling(share, dtype="float32", name=f"{stream}_share")(x)
-        for share, stream, x in zip(shares, ("appearance", "motion"), (appearance, motion), strict=True)
+        for share, stream, x in zip(shares, STREAMS, (appearance, motion), strict=True)
     ]
     return layers.Add(dtype="float32", name="logits")(scaled)
 

@@ -23,6 +23,7 @@ from actionzoo.models.arguments import by_stream, check_choice, check_sizes
 from actionzoo.models.fusion import average_towers
 from actionzoo.models.temporal import InflatedHeNormal, InflatedIdentity, TemporalConv
 from actionzoo.models.towers import Tower, start_towers
+from actionzoo.names import STREAMS
 
 CONNECTED_UNIT = 1
 """The unit of every stage with a connection and temporal filters: the second. The papers call it res2b to res5b; in
@@ -117,7 +118,7 @@ def build_spatiotemporal(
         raise ValueError(f"Units of depth {depth} have no 1x1 to inflate. Received: temporal_filters='inflated'")
     rates = by_stream(dropout)
 
-    streams = ("appearance", "motion")
+    streams = STREAMS
     clips, (a, m) = start_towers(streams, num_frames, height, width, stack_length, preprocessing)
     for tower in (a, m):
         tower.x = resnet.stem(tower.x, spec, tower.stream)

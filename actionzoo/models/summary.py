@@ -19,6 +19,7 @@ from actionzoo.models.fusion import BilinearFusion
 from actionzoo.models.graph import makers
 from actionzoo.models.registry import create_model
 from actionzoo.models.temporal import FoldTime, TemporalConv, TemporalPooling, UnfoldTime
+from actionzoo.names import STREAMS
 
 DEFAULT_SIZES = {"num_frames": 5, "height": 224, "width": 224}
 """Sizes of a clip that a network leaves open: those of the papers' training clips."""
@@ -300,7 +301,7 @@ def _joins(model: keras.Model) -> tuple[str, ...]:
     joins = []
     for layer in model.operations:
         sources = [names[id(tensor)] for tensor in keras.tree.flatten(layer.input)]
-        if all(any(stream in name for name in sources) for stream in ("appearance", "motion")):
+        if all(any(stream in name for name in sources) for stream in STREAMS):
             joins.append(layer.name)
     return tuple(joins)
 

@@ -15,6 +15,7 @@ from actionzoo.models.arguments import by_stream, check_choice
 from actionzoo.models.bases import SCORES, Base, get_base
 from actionzoo.models.fusion import CONV_INITS, JOINS, TOWER_AVERAGES, average_towers, join, join_scores, tower_shares
 from actionzoo.models.towers import Step, start_towers
+from actionzoo.names import STREAMS
 
 FUSIONS = ("late", *JOINS)
 TEMPORAL_FUSIONS = ("none", "pool2d", "pool3d", "conv3d")
@@ -103,7 +104,7 @@ def build_two_stream(
         temporal_fusion = "pool2d" if fusion != "conv" else "conv3d" if base == "vgg16" and maps else "pool3d"
     _check_together(fusion, fused_at, temporal_fusion, towers, maps)
 
-    streams = ("appearance", "motion")
+    streams = STREAMS
     clips, (a, m) = start_towers(streams, num_frames, height, width, stack_length, preprocessing)
 
     def walk(steps: list[Step]) -> None:

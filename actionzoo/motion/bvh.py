@@ -70,7 +70,7 @@ def parse(path: Path) -> tuple[list[_Node], Array, float]:
     except OSError as error:
         raise MotionError(path, f"cannot be read ({error.strerror or error})") from error
     except (ValueError, IndexError) as error:
-        raise MotionError(path, f"not a whole BVH file ({error})") from error
+        raise MotionError(path, "not a whole BVH file; copy or export it again") from error
     channels = sum(len(node.channels) for node in nodes)
     if frames < 1 or not channels or values.size != frames * channels or not 0.0 < seconds < 10.0:
         raise MotionError(

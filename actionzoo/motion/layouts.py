@@ -79,7 +79,7 @@ COCO_17 = Layout(_joints(_BONES, (5, 7, 9, 11, 13, 15), (6, 8, 10, 12, 14, 16), 
 """COCO's keypoints, which most pose estimators write; the middle of a head lies between its ears."""
 PENN_13 = Layout(_joints(_BONES, (2, 4, 6, 8, 10, 12), (1, 3, 5, 7, 9, 11), head=0), 13)
 """Penn Action. The joints that it calls left are the right ones: bowlers, seen from behind, have them on the right of
-the picture, and three quarters of those who serve or pitch do it with that arm."""
+the picture, and most people who serve or pitch do it with that arm (`benchmarks.recordings`)."""
 JHMDB_15 = Layout(_joints(_BONES, (4, 8, 12, 6, 10, 14), (3, 7, 11, 5, 9, 13), neck=0, head=2), 15)
 """JHMDB; its joint 1 is the belly."""
 MEDIAPIPE_33 = Layout(

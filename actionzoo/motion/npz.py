@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actionzoo.errors import MotionError, did_you_mean
+from actionzoo.errors import UNREADABLE_NPZ, MotionError, did_you_mean
 from actionzoo.motion.layouts import KINECT_20, KINECT_20_SDK, LAYOUTS, Layout, told_by
 from actionzoo.motion.recording import INDEX, SIDES, Array, MotionRecording, middle
 
@@ -25,13 +22,6 @@ _STEEPEST = 0.35
 """Radians by which a depth camera may look down; people who lean more do so themselves."""
 _ENOUGH = 10
 """Recordings from which the slope of a camera can be told."""
-
-
-_UNREADABLE = (
-    *(ArithmeticError, EOFError, KeyError, MemoryError, OSError, RuntimeError, SyntaxError, ValueError),
-    *(SystemError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
-)
-"""What zipfile and NumPy raise at damaged files."""
 
 
 def read_npz(path: Path, fps: float | None = None) -> list[MotionRecording]:
@@ -93,7 +83,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
         for array in arrays.values():
             if array.dtype.kind == "U" and array.size and _largest(array) > sys.maxunicode:
                 raise ValueError("its texts are damaged")
-    except _UNREADABLE as error:
+    except UNREADABLE_NPZ as error:
         reason = (getattr(error, "strerror", None) or str(error) or "it is damaged").splitlines()[0]
         raise MotionError(path, f"not an .npz that can be read ({reason})") from error
     return arrays

@@ -46,7 +46,7 @@ def read_motion(path: str | os.PathLike[str], *, fps: float | None = None) -> li
         ".json": partial(read_keypoints, fps=fps),
     }
     if not path.exists():
-        raise MotionError(path, "there is no such file")
+        raise MotionError(path, "there is no such file; check the name")
     read = readers.get(path.suffix.lower())
     if read is None or path.is_dir():
         raise MotionError(path, f"not recorded motion; a file of one of {', '.join(readers)} is")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from actionzoo.motion.recording import SIDES
 from actionzoo.puppets.characters import Play, on_trunk, opening, two_strangers
-from actionzoo.puppets.geometry import SIDES, SIGN, Array, Curve, sideways
+from actionzoo.puppets.geometry import SIGN, Array, Curve, sideways
 from actionzoo.puppets.skeleton import Figure
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from actionzoo.motion.recording import SIDES
 from actionzoo.puppets.characters import Actor, Play, before, frozen, on_trunk, opening, two_strangers
-from actionzoo.puppets.geometry import SIDES, SIGN, Array, Curve, sideways
-from actionzoo.puppets.motion import Step
+from actionzoo.puppets.geometry import SIGN, Array, Curve, sideways
+from actionzoo.puppets.script import Step
 from actionzoo.puppets.skeleton import Figure
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from actionzoo.puppets.geometry import SIDES, Array
-from actionzoo.puppets.motion import Body, Script
+from actionzoo.motion.recording import SIDES
+from actionzoo.puppets.geometry import Array
+from actionzoo.puppets.script import Body, Script
 from actionzoo.puppets.skeleton import Figure
 
 Range = float | tuple[float, float]

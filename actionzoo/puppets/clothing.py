@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from actionzoo.motion.recording import SIDES
 from actionzoo.puppets.camera import Camera
-from actionzoo.puppets.geometry import SIDES, Array, sideways, unit
+from actionzoo.puppets.geometry import Array, sideways, unit
 from actionzoo.puppets.skeleton import Figure
 from actionzoo.puppets.sprites import Cloth, Sprite, capsule, capsule_maps
 from actionzoo.puppets.wardrobe import Outfit, dress, shade

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actionzoo.puppets.geometry import SIDES, SIGN, Array, minimum_jerk, smooth
-from actionzoo.puppets.motion import Body, Script, Step
+from actionzoo.motion.cleaning import smooth
+from actionzoo.motion.recording import SIDES
+from actionzoo.puppets.geometry import SIGN, Array, minimum_jerk
+from actionzoo.puppets.script import Body, Script, Step
 
 _TOE_OUT = 0.15
 _AHEAD_S = 0.22  # a foot lands where the pelvis will be this much later

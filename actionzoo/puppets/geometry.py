@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-SIDES = ("left", "right")
 SIGN = {"left": 1.0, "right": -1.0}
 """Of a distance to a side, seen by the figure itself: y is to the left of x."""
 
@@ -103,12 +102,3 @@ def two_bones(root: Array, tip: Array, first: float, second: float, pole: Array)
     bend = np.sqrt(np.maximum(first**2 - along**2, 0.0))
     normal = unit(pole - (pole * axis).sum(1, keepdims=True) * axis)
     return root + along * axis + bend * normal, root + length * axis
-
-
-def smooth(values: Array, sigma: float) -> Array:
-    """Gaussian smoothing along the first axis by `sigma` samples, edges repeated."""
-    radius = max(1, int(3 * sigma + 0.5))
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    padded = np.pad(values, [(radius, radius)] + [(0, 0)] * (values.ndim - 1), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=0)
-    return windows @ (kernel / kernel.sum())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from actionzoo.puppets.geometry import SIDES, UP, Array, smooth
-from actionzoo.puppets.motion import Body
+from actionzoo.motion.cleaning import smooth
+from actionzoo.motion.recording import SIDES
+from actionzoo.puppets.geometry import UP, Array
+from actionzoo.puppets.script import Body
 from actionzoo.puppets.skeleton import Figure
 
 _LEVEL_S, _SLANTED_S = 3.0, 1.2

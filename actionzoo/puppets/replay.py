@@ -11,9 +11,9 @@ from actionzoo.puppets.actions import bystanders
 from actionzoo.puppets.characters import somebody
 from actionzoo.puppets.geometry import Array
 from actionzoo.puppets.ground import clearance, grounded
-from actionzoo.puppets.motion import Body
 from actionzoo.puppets.retarget import Points, flat, size, solid, turned, upright
 from actionzoo.puppets.scenario import Scenario, View
+from actionzoo.puppets.script import Body
 from actionzoo.puppets.skeleton import Figure
 
 _TEMPO = (0.8, 1.25)

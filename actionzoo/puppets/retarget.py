@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from actionzoo.puppets.geometry import SIDES, SIGN, UP, Array, sideways, smooth, unit
-from actionzoo.puppets.motion import Body
+from actionzoo.motion.cleaning import smooth
+from actionzoo.motion.recording import SIDES
+from actionzoo.puppets.geometry import SIGN, UP, Array, sideways, unit
+from actionzoo.puppets.script import Body
 from actionzoo.puppets.skeleton import Figure
 
 _BONES = (

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from actionzoo.motion.cleaning import smooth
+from actionzoo.motion.recording import SIDES
 from actionzoo.puppets.gait import Feet, walk
-from actionzoo.puppets.geometry import SIDES, SIGN, UP, Array, sideways, smooth, two_bones, unit
-from actionzoo.puppets.motion import Body, Script
+from actionzoo.puppets.geometry import SIGN, UP, Array, sideways, two_bones, unit
+from actionzoo.puppets.script import Body, Script
 
 
 @dataclass

@@ -14,10 +14,11 @@ import pytest
 from numpy.typing import NDArray
 
 from actionzoo.errors import OutputError
+from actionzoo.motion.recording import SIDES
 from actionzoo.puppets import ACTIONS, render, write_dataset
 from actionzoo.puppets.actions import perform
-from actionzoo.puppets.geometry import SIDES, Curve
-from actionzoo.puppets.motion import Body, Script
+from actionzoo.puppets.geometry import Curve
+from actionzoo.puppets.script import Body, Script
 from actionzoo.puppets.skeleton import Figure, solve
 from actionzoo.puppets.sprites import affine_flow
 from actionzoo.video.reader import read_frames

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from actionzoo.errors import DataError
 from actionzoo.motion import JOINTS, MotionRecording
 from actionzoo.motion.cleaning import clean
-from actionzoo.motion.recording import INDEX
+from actionzoo.motion.recording import INDEX, SIDES
 from actionzoo.puppets import render_motion, write_motion_dataset
-from actionzoo.puppets.geometry import SIDES
 from actionzoo.puppets.ground import clearance, grounded, lowest
-from actionzoo.puppets.motion import Body
 from actionzoo.puppets.replay import replay
 from actionzoo.puppets.retarget import flat, size, solid, turned, upright
+from actionzoo.puppets.script import Body
 from actionzoo.puppets.skeleton import Figure
 
 FPS = 30.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from actionzoo.puppets.geometry import SIDES, Curve
+from actionzoo.motion.recording import SIDES
+from actionzoo.puppets.geometry import Curve
 
 
 @dataclass(frozen=True)
