@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,16 @@ print(json.dumps([model(clip, training=False).numpy().tolist() for model, clip i
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], list[np.ndarray]]:
+def double() -> Iterator[None]:
+    """Networks that compute in double precision: in single, the order of sums differs from process to process, and
+    deep networks that nobody has trained make much of it."""
+    keras.config.set_floatx("float64")
+    yield
+    keras.config.set_floatx("float32")
+
+
+@pytest.fixture(scope="module")
+def saved(double: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], list[np.ndarray]]:
     """Saved networks and their answers."""
     folder = tmp_path_factory.mktemp("networks")
     paths, answers = [], []
