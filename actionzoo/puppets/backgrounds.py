@@ -51,8 +51,8 @@ def find_backgrounds(folder: str | os.PathLike[str]) -> list[Path]:
             found.append(path)
         except VideoError as error:
             broken.append(error)
-    for error in broken:
-        logger.warning("left out of the backgrounds: %s", error)
+    for problem in broken:
+        logger.warning("left out of the backgrounds: %s", problem)
     if not found:
         what = "no picture or video that can be read" if broken else "no picture and no video"
         raise DataError(f"{folder}: there is {what} in this folder of backgrounds; name another")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actionzoo.motion.recording import SIDES
 from actionzoo.puppets.camera import Camera
@@ -85,7 +86,7 @@ def _box(camera: Camera, scenario: Scenario, track: Array, rng: np.random.Genera
     return _step_back(box, low, high, min(tall, float((high - low).max())), seen.share, rng)
 
 
-def _core(scenario: Scenario) -> Array:
+def _core(scenario: Scenario) -> NDArray[np.bool_]:
     return (scenario.time >= scenario.core[0]) & (scenario.time <= scenario.core[1])
 
 

@@ -11,7 +11,7 @@ from actionzoo.motion.cleaning import clean, problem
 from actionzoo.motion.recording import MotionRecording
 from actionzoo.puppets.characters import others, somebody
 from actionzoo.puppets.geometry import Array
-from actionzoo.puppets.ground import clearance, grounded
+from actionzoo.puppets.ground import clearance, grounded, travel
 from actionzoo.puppets.movement import MOVEMENTS
 from actionzoo.puppets.retarget import Points, flat, size, solid, turned, upright
 from actionzoo.puppets.scenario import Scenario, View
@@ -21,7 +21,7 @@ from actionzoo.puppets.skeleton import Figure
 _TEMPO = (0.8, 1.25)
 _LENGTH_S = (2.0, 6.2)
 """Bounds of what is taken of a longer recording."""
-_NEAR, _FOLLOWED, _BEYOND = (1.4, 2.6), (2.0, 4.0), 0.3
+_NEAR, _FOLLOWED, _BEYOND = (1.4, 2.6), (3.0, 6.0), 0.3
 """Bounds of the metres of a path that the picture holds on both sides of its middle, those that a camera follows, and
 what is shown beyond."""
 _SOLID = View(
@@ -49,8 +49,11 @@ def replay(recording: MotionRecording, rng: np.random.Generator, fps: float) -> 
     people = [recording.points(k) for k in range(recording.bodies)]
     scale = float(np.mean([size(points, body) for points, body in zip(people, bodies, strict=True)]))
     figures = [_figure(points, body, scale, fps) for points, body in zip(people, bodies, strict=True)]
-    path = np.mean([figure.joints["pelvis"] for figure in figures], axis=0)
     movement = str(rng.choice([*MOVEMENTS], p=[*MOVEMENTS.values()]))
+    if recording.flat and movement == "follow":
+        way = np.mean([travel(figure.joints, fps) for figure in figures], axis=0)
+        figures = [_carried(figure, way) for figure in figures]
+    path = np.mean([figure.joints["pelvis"] for figure in figures], axis=0)
     middle, shown, held = _stretch(path, _FOLLOWED if movement == "follow" else _NEAR, rng)
     angle = _towards(figures, middle, rng, recording.flat)
     figures = [_cut(turned(figure, angle, path[middle]), shown) for figure in figures]
@@ -113,6 +116,12 @@ def _towards(figures: list[Figure], middle: int, rng: np.random.Generator, seen:
     beside = rng.uniform(-np.pi / 4, np.pi / 4) + (0.0 if rng.random() < 0.5 else np.pi)
     turn = beside + (0.0 if front else np.pi / 2)
     return float(turn - np.arctan2(apart[1], apart[0]))
+
+
+def _carried(figure: Figure, way: Array) -> Figure:
+    """The figure moved along x by `way` `(frames,)`."""
+    shift = way[:, None] * np.array([1.0, 0.0, 0.0])
+    return replace(figure, joints={name: points + shift for name, points in figure.joints.items()})
 
 
 def _cut(figure: Figure, frames: slice) -> Figure:
