@@ -164,7 +164,7 @@ def passer_by(rng: np.random.Generator, duration: float) -> Actor:
 
 def others(rng: np.random.Generator, time: Array) -> list[Figure]:
     """People about the one who was recorded at `time`: mostly nobody, else one to three who stand or walk past."""
-    count = rng.integers(1, 4) if rng.random() < 0.3 else 0
+    count = rng.integers(1, 4) if rng.random() < 0.25 else 0
     drawn = [passer_by if rng.random() < 0.6 else bystander for _ in range(count)]
     return [solve(somebody(rng), draw(rng, float(time[-1])), time, rng) for draw in drawn]
 
