@@ -24,6 +24,8 @@ Image = NDArray[np.uint8]
 _OFTEN = 0.5
 _SMALLEST = 0.8
 """Of the largest piece of a picture that has the shape of the background."""
+_BLACK, _LIT = 28, 0.02
+"""The brightest level of a black bar, and the share of brighter pixels that a compressed one may have."""
 
 
 class Spot(NamedTuple):
@@ -83,6 +85,7 @@ def cropped(picture: Image, rng: np.random.Generator, rows: int, columns: int) -
     >>> cropped(np.zeros((90, 160, 3), np.uint8), np.random.default_rng(0), 48, 64).shape
     (48, 64, 3)
     """
+    picture = _without_bars(picture)
     height, width = picture.shape[:2]
     largest = min(height / rows, width / columns)
     scale = rng.uniform(_SMALLEST, 1.0) * largest
@@ -92,3 +95,12 @@ def cropped(picture: Image, rng: np.random.Generator, rows: int, columns: int) -
     smaller = rows < piece[0]
     part = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     return np.asarray(cv2.flip(part, 1) if rng.random() < 0.5 else part, np.uint8)
+
+
+def _without_bars(picture: Image) -> Image:
+    """A picture without the black bars that make it fit a screen: they would move with the camera."""
+    lit = picture.max(2) > _BLACK
+    rows, columns = (np.flatnonzero(lit.mean(axis) > _LIT) for axis in (1, 0))
+    if not len(rows) or not len(columns):
+        return picture
+    return picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -92,6 +92,15 @@ def test_a_piece_keeps_its_proportions() -> None:
     assert 4 < sum(mirrored) < 16
 
 
+def test_black_bars_are_cut_away() -> None:
+    picture = np.full((90, 120, 3), 10, np.uint8)
+    picture[20:80, 15:] = 200
+    for seed in range(5):
+        assert cropped(picture, np.random.default_rng(seed), 40, 40).min() > 190
+    night = np.full((30, 40, 3), 12, np.uint8)
+    assert (cropped(night, np.random.default_rng(0), 20, 20) == 12).all()
+
+
 def test_figures_stand_before_the_picture() -> None:
     picture = np.full((40, 90, 3), MAGENTA, np.uint8)
     for clip in (
