@@ -62,6 +62,14 @@ def puppets(
     ] = True,
     height: Annotated[int, typer.Option(min=32, max=1080, metavar="PIXELS", help="Rows of the picture.")] = 240,
     point_light: Annotated[bool, typer.Option("--point-light", help="Joints as moving dots.")] = False,
+    backgrounds: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            show_default=False,
+            help="Pictures and videos to show behind the figures of half of the clips.",
+        ),
+    ] = None,
     flow: Annotated[bool, typer.Option("--flow", help="Also write the exact optical flow, an .npz a video.")] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processes. [default: one a core]", show_default=False)
@@ -76,7 +84,15 @@ def puppets(
         raise typer.BadParameter(
             "--label chooses among recordings; name a file of them with --motion", param_hint="--label"
         )
-    how: dict[str, Any] = {"height": height, "point_light": point_light, "with_flow": flow, "workers": workers}
+    if backgrounds and point_light:
+        raise typer.BadParameter("--point-light shows dots on a dark ground; leave out one", param_hint="--backgrounds")
+    how: dict[str, Any] = {
+        "height": height,
+        "point_light": point_light,
+        "with_flow": flow,
+        "backgrounds": backgrounds,
+        "workers": workers,
+    }
     if motion:
         recordings = [recording for path in motion for recording in read_motion(path, fps=motion_fps)]
         _tell_unusable(recordings, label)

@@ -12,10 +12,11 @@ from actionzoo.puppets.geometry import Array
 
 Image = NDArray[np.uint8]
 
-_BITS = 3  # of a pixel's fraction, in the coordinates that OpenCV draws at
+FRACTION_BITS = 3
+"""Bits of a pixel's fraction, in the coordinates that OpenCV draws at."""
 
 
-def background(rng: np.random.Generator, rows: int, columns: int, unit: float) -> Image:
+def draw_background(rng: np.random.Generator, rows: int, columns: int, unit: float) -> Image:
     """Draw a background.
 
     Args:
@@ -105,11 +106,11 @@ def _draw_cracks(rng: np.random.Generator, ground: Image, unit: float) -> None:
         line = (line[:, ::-1] if rng.random() < 0.3 else line) * (columns, rows)
         tone = ground[rows // 2, columns // 2] * rng.uniform(0.5, 0.85)
         thick = max(1, round(rng.uniform(0.6, 2.2) * unit))
-        cv2.polylines(ground, [_fixed(line)], False, tone.tolist(), thick, cv2.LINE_AA, _BITS)
+        cv2.polylines(ground, [fixed(line)], False, tone.tolist(), thick, cv2.LINE_AA, FRACTION_BITS)
     if rng.random() < 0.25:
-        ends = _fixed(rng.uniform(0, 1, (2, 2)) * (columns, rows))
+        ends = fixed(rng.uniform(0, 1, (2, 2)) * (columns, rows))
         thick = max(1, int(rng.uniform(2, 6) * unit))
-        cv2.polylines(ground, [ends], False, (200, 200, 190), thick, cv2.LINE_AA, _BITS)
+        cv2.polylines(ground, [ends], False, (200, 200, 190), thick, cv2.LINE_AA, FRACTION_BITS)
 
 
 def _draw_wall(rng: np.random.Generator, ground: Image, unit: float) -> None:
@@ -136,7 +137,7 @@ def _draw_trunk(rng: np.random.Generator, ground: Image, unit: float) -> None:
         [(-1, -2), (1, -2), (1, foot - half), (1.5, foot), (-1.5, foot), (-1, foot - half)]
     ) * (half, 1.0) + (middle, 0.0)  # fmt: skip
     mask = np.zeros((rows, columns), np.uint8)
-    cv2.fillPoly(mask, [_fixed(outline)], 255, cv2.LINE_AA, _BITS)
+    cv2.fillPoly(mask, [fixed(outline)], 255, cv2.LINE_AA, FRACTION_BITS)
     bark = rng.normal(0.0, 9.0, (max(3, rows // 12), max(3, int(columns / (2.5 * unit))))).astype(np.float32)
     light = np.clip(1.0 - 0.35 * np.abs((np.arange(columns) - middle - 0.3 * half) / half), 0.3, 1.1)
     wood = (tone + cv2.resize(bark, (columns, rows))[..., None]) * light[None, :, None]
@@ -153,6 +154,6 @@ def _draw_litter(rng: np.random.Generator, ground: Image, unit: float) -> None:
         cv2.ellipse(ground, spot, size, rng.uniform(-20, 20), 0, 360, tone.tolist(), -1, cv2.LINE_AA)
 
 
-def _fixed(points: Array) -> NDArray[np.int32]:
+def fixed(points: Array) -> NDArray[np.int32]:
     """Pixels as the fixed-point numbers that OpenCV draws at."""
-    return np.round(points * 2**_BITS).astype(np.int32)
+    return np.round(points * 2**FRACTION_BITS).astype(np.int32)

@@ -10,7 +10,7 @@ import numpy as np
 from actionzoo.motion.recording import SIDES
 from actionzoo.puppets.geometry import Array
 from actionzoo.puppets.script import Body, Script
-from actionzoo.puppets.skeleton import Figure
+from actionzoo.puppets.skeleton import Figure, solve
 
 Range = float | tuple[float, float]
 """A value, or the bounds that it is drawn between."""
@@ -150,6 +150,23 @@ def bystander(rng: np.random.Generator, duration: float) -> Actor:
         actor.yaw.start = rng.uniform(-np.pi, np.pi)
         actor.fidget(0.0, duration)
     return actor
+
+
+def passer_by(rng: np.random.Generator, duration: float) -> Actor:
+    """Someone who walks past, behind the action or, one of four, in front of it."""
+    actor = stranger(rng, float(rng.choice([-1.0, 1.0])))
+    actor.side.start = rng.uniform(-2.2, -0.9) if rng.random() < 0.25 else rng.uniform(0.8, 5.0)
+    crossing, half = rng.uniform(0.0, duration), 2.5 * duration + 1.0
+    actor.back.start = 0.7 * half * rng.uniform(0.8, 1.7)
+    actor.back.walk(-actor.back.start, crossing - half, crossing + half)
+    return actor
+
+
+def others(rng: np.random.Generator, time: Array) -> list[Figure]:
+    """People about the one who was recorded at `time`: mostly nobody, else one to three who stand or walk past."""
+    count = rng.integers(1, 4) if rng.random() < 0.25 else 0
+    drawn = [passer_by if rng.random() < 0.6 else bystander for _ in range(count)]
+    return [solve(somebody(rng), draw(rng, float(time[-1])), time, rng) for draw in drawn]
 
 
 def opening(rng: np.random.Generator) -> float:

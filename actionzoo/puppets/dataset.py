@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -21,7 +22,9 @@ from actionzoo.files import make_folder, replacing
 from actionzoo.motion.cleaning import problem
 from actionzoo.motion.recording import MotionRecording
 from actionzoo.puppets.actions import ACTIONS
+from actionzoo.puppets.backgrounds import Spot, choose_background, find_backgrounds
 from actionzoo.puppets.render import PuppetClip, render, render_motion
+from actionzoo.video.single import frame_near
 from actionzoo.video.writer import VideoWriter
 
 
@@ -44,6 +47,7 @@ def write_dataset(
     fps: float = 30.0,
     point_light: bool = False,
     with_flow: bool = False,
+    backgrounds: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
@@ -61,6 +65,8 @@ def write_dataset(
         point_light: joints as moving dots instead of dressed figures.
         with_flow: also write the exact flow beside each video, `.npz` with the key `flow`,
             `(frames-1, height, width, 2)` float16.
+        backgrounds: a folder of pictures and videos that are behind the figures of half of the clips; drawn ones are
+            behind the rest, and behind all when None. Files that cannot be read are left out with a warning.
         workers: processes, all cores when None; 1 stays in this process.
         progress: called with (clips done, clips in all) after each.
 
@@ -68,6 +74,7 @@ def write_dataset(
         the paths of the videos, by action and index.
 
     Raises:
+        DataError: there are no backgrounds in the folder.
         OutputError: a file cannot be written.
 
     Example:
@@ -77,11 +84,13 @@ def write_dataset(
         'kick_0000.mp4'
     """
     draw = partial(render, height=height, fps=fps, point_light=point_light, with_flow=with_flow)
-    jobs: list[_Job] = [
-        (Path(out) / action / f"{action}_{index:04d}.mp4", partial(draw, action, clip_seed(seed, index)))
-        for action in actions
-        for index in range(clips)
-    ]
+    pictures = None if backgrounds is None else find_backgrounds(backgrounds)
+    jobs: list[_Job] = []
+    for action in actions:
+        for index in range(clips):
+            path = Path(out) / action / f"{action}_{index:04d}.mp4"
+            own = clip_seed(seed, index)
+            jobs.append((path, partial(draw, action, own), _spot(pictures, action, own)))
     return _write_all(jobs, workers, progress)
 
 
@@ -97,6 +106,7 @@ def write_motion_dataset(
     point_light: bool = False,
     with_flow: bool = False,
     mirror: bool = True,
+    backgrounds: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
@@ -116,6 +126,7 @@ def write_motion_dataset(
         point_light: joints as moving dots instead of dressed figures.
         with_flow: also write the exact flow, as `write_dataset` does.
         mirror: mirror half of the clips.
+        backgrounds: a folder of pictures and videos, as in `write_dataset`.
         workers: processes, all cores when None; 1 stays in this process.
         progress: called with (clips done, clips in all) after each.
 
@@ -123,7 +134,7 @@ def write_motion_dataset(
         the paths of the videos, by label and index.
 
     Raises:
-        DataError: there is no such label, or no recording of it shows enough.
+        DataError: there is no such label, no recording of it shows enough, or there are no backgrounds in the folder.
         OutputError: a file cannot be written.
 
     Example:
@@ -141,6 +152,7 @@ def write_motion_dataset(
         "with_flow": with_flow,
         "mirror": mirror,
     }
+    pictures = None if backgrounds is None else find_backgrounds(backgrounds)
     jobs: list[_Job] = []
     for label, own in by_label(recordings, labels).items():
         order = np.random.default_rng([seed, len(own)]).permutation(len(own))
@@ -149,7 +161,8 @@ def write_motion_dataset(
             recording = own[order[index % len(own)]]
             group = "" if recording.group is None else f"_g-{folder_name(recording.group)}"
             path = Path(out) / folder / f"{folder}_{index:04d}{group}.mp4"
-            jobs.append((path, partial(render_motion, recording, clip_seed(seed, index), **how)))
+            own_seed = clip_seed(seed, index)
+            jobs.append((path, partial(render_motion, recording, own_seed, **how), _spot(pictures, label, own_seed)))
     return _write_all(jobs, workers, progress)
 
 
@@ -189,13 +202,18 @@ def folder_name(label: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", label).strip("._-")[:100] or "unnamed"
 
 
-_Job = tuple[Path, Callable[[], PuppetClip]]
-"""A file and what renders the clip in it."""
+def _spot(pictures: list[Path] | None, label: str, seed: int) -> Spot | None:
+    """What real picture is behind a clip; clips of several labels share their seed, and not the picture."""
+    return choose_background(pictures, [seed, zlib.crc32(label.encode())]) if pictures else None
+
+
+_Job = tuple[Path, Callable[..., PuppetClip], Spot | None]
+"""A file, what renders the clip in it, and the real picture behind it."""
 
 
 def _write_all(jobs: Sequence[_Job], workers: int | None, progress: Callable[[int, int], None] | None) -> list[Path]:
     """Render clips to their files, on several processes."""
-    for folder in {path.parent for path, _ in jobs}:
+    for folder in {path.parent for path, *_ in jobs}:
         make_folder(folder)
     with contextlib.ExitStack() as stack:
         run: Callable[..., Iterable[None]] = map
@@ -208,13 +226,13 @@ def _write_all(jobs: Sequence[_Job], workers: int | None, progress: Callable[[in
         for done, _ in enumerate(run(_write, jobs), start=1):
             if progress:
                 progress(done, len(jobs))
-    return [path for path, _ in jobs]
+    return [path for path, *_ in jobs]
 
 
 def _write(job: _Job) -> None:
     """Render one clip to its file."""
-    path, draw = job
-    clip = draw()
+    path, draw, spot = job
+    clip = draw(background=None if spot is None else frame_near(*spot))
     if clip.flow is not None:
         _write_flow(clip.flow, path.with_suffix(".npz"))
     with VideoWriter(path, clip.fps, clip.frames.shape[1:3]) as video:

@@ -14,6 +14,10 @@ _LEVEL_S, _SLANTED_S = 3.0, 1.2
 """Seconds in which somebody touches the ground at least once: where it is level, and where it rises."""
 _TREMBLE = 0.06
 """Metres by which recorded feet seem to leave the ground while they stand."""
+_STRIDE_S = 0.25
+"""Seconds over which the feet are averaged, so that a foot in the air does not count."""
+_STANDING, _FASTEST = 0.2, 8.0
+"""Metres a second at which a foot that stands may seem to glide, and at which no foot glides."""
 
 
 def clearance(joints: dict[str, Array], body: Body, fps: float, slanted: bool = False) -> Array:
@@ -56,3 +60,22 @@ def grounded(figure: Figure, gap: Array) -> Figure:
     rise = (gap - lowest(figure.joints, figure.body))[:, None] * UP
     figure.joints = {name: points + rise for name, points in figure.joints.items()}
     return figure
+
+
+def travel(joints: dict[str, Array], fps: float) -> Array:
+    """Metres `(frames,)` along x that somebody covers who was recorded by a camera that followed: the feet tell.
+
+    The lower foot stands; where it glides backwards, the ground does.
+
+    >>> from actionzoo.motion.recording import JOINTS
+    >>> glides = np.linspace(2.0, 0.0, 61)[:, None] * np.array([1.0, 0.0, 0.0])
+    >>> float(travel(dict.fromkeys(JOINTS, glides), 30.0)[-1].round(1))
+    1.6
+    """
+    feet = np.stack([joints[f"{side}_ankle"] for side in SIDES])
+    lower = feet[:, :, 2].argmin(0)
+    glide = np.gradient(feet[:, :, 0], 1.0 / fps, axis=1)[lower, np.arange(feet.shape[1])]
+    speed = -smooth(np.clip(glide, -_FASTEST, _FASTEST), _STRIDE_S * fps)
+    speed = np.sign(speed) * np.maximum(np.abs(speed) - _STANDING, 0.0)
+    way: Array = np.cumsum(speed) / fps
+    return way - way[0]

@@ -12,27 +12,30 @@ from actionzoo.puppets.sprites import Image, Sprite, affine_flow
 
 def paint_all(
     canvas: Image,
-    margin: int,
+    margin: tuple[int, int],
     sprites: list[Sprite],
     motion: Array,
     size: tuple[int, int],
     exposure: float,
     with_flow: bool,
 ) -> tuple[Image, NDArray[np.float32] | None]:
-    """Paint every frame, and its flow if asked: the background, then the sprites from far to near."""
+    """Paint every frame, and its flow if asked: the background, then the sprites from far to near.
+
+    The still picture begins at the row and column `margin` of the canvas, which is mirrored where it ends.
+    """
     frames, (rows, columns) = len(motion), size
     out = np.empty((frames, rows, columns, 3), np.uint8)
     flow = np.zeros((frames - 1, rows, columns, 2), np.float32) if with_flow else None
     canvas = cv2.cvtColor(canvas, cv2.COLOR_RGB2RGBA)
     place = motion.copy()
-    place[:, :, 2] -= motion[:, :, :2] @ np.full(2, float(margin))
+    place[:, :, 2] -= motion[:, :, :2] @ np.array(margin[::-1], float)
     still = bool(np.all(motion == motion[0]))
     order = np.argsort(-np.stack([sprite.depth for sprite in sprites], 1), axis=1, kind="stable").tolist()
     boxes = [_boxes(sprite, size, exposure) for sprite in sprites]
     picture = np.empty((rows, columns, 4), np.uint8)
     for k in range(frames):
         if still:
-            picture[:] = canvas[margin : margin + rows, margin : margin + columns]
+            picture[:] = canvas[margin[0] : margin[0] + rows, margin[1] : margin[1] + columns]
         else:
             cv2.warpAffine(canvas, place[k], (columns, rows), dst=picture, borderMode=cv2.BORDER_REFLECT_101)
         field = None

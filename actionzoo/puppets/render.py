@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 
 from actionzoo.motion.recording import MotionRecording
 from actionzoo.puppets.actions import ACTIONS, perform
-from actionzoo.puppets.background import background
-from actionzoo.puppets.camera import Camera, shoot
+from actionzoo.puppets.background import draw_background
+from actionzoo.puppets.backgrounds import cropped
+from actionzoo.puppets.camera import Camera
 from actionzoo.puppets.clothing import dressed, point_lights, shadow
+from actionzoo.puppets.clutter import clutter
+from actionzoo.puppets.framing import shoot
+from actionzoo.puppets.movement import margins, still
 from actionzoo.puppets.painting import paint_all
 from actionzoo.puppets.replay import replay
 from actionzoo.puppets.scenario import Scenario
@@ -48,6 +52,7 @@ def render(
     point_light: bool = False,
     with_flow: bool = False,
     clean: bool = False,
+    background: Image | None = None,
 ) -> PuppetClip:
     """Render one clip; the same arguments give the same bytes in any process.
 
@@ -60,9 +65,11 @@ def render(
         point_light: show the joints as dots on a dark ground (Johansson 1973).
         with_flow: also give the exact flow.
         clean: without noise, blur and shadows, so that the flow explains the pictures.
+        background: a picture `(rows, columns, 3)`, uint8 RGB, of which a piece drawn at random, perhaps mirrored,
+            is behind the figures; a drawn background when None. Dots are shown without.
 
     Raises:
-        ValueError: there is no such action.
+        ValueError: there is no such action, or the background is no such picture.
 
     Example:
         >>> clip = render("kick", 7, height=96, with_flow=True)
@@ -72,7 +79,7 @@ def render(
     if action not in ACTIONS:
         raise ValueError(f"no action {action!r}; choose one of {', '.join(ACTIONS)}")
     acting, filming, looks = np.random.default_rng([seed, ACTIONS.index(action)]).spawn(3)
-    shot = _Shot(action, fps, height, width, point_light, with_flow, clean)
+    shot = _Shot(action, fps, height, width, point_light, with_flow, clean, background=_picture(background))
     return _film(perform(action, acting, fps), shot, filming, looks)
 
 
@@ -87,6 +94,7 @@ def render_motion(
     with_flow: bool = False,
     clean: bool = False,
     mirror: bool = True,
+    background: Image | None = None,
 ) -> PuppetClip:
     """Render one clip of recorded joints: 3-D from any side, 2-D as they were seen.
 
@@ -100,9 +108,11 @@ def render_motion(
         with_flow: also give the exact flow.
         clean: without noise, blur and shadows, so that the flow explains the pictures.
         mirror: mirror half of the clips.
+        background: a picture behind the figures, as in `render`.
 
     Raises:
         DataError: the recording shows too little.
+        ValueError: the background is no picture.
 
     Example:
         >>> from actionzoo.motion import JOINTS, MotionRecording
@@ -112,8 +122,15 @@ def render_motion(
         ('odd', 64)
     """
     acting, filming, looks = np.random.default_rng([seed, zlib.crc32(recording.label.encode())]).spawn(3)
-    shot = _Shot(recording.label, fps, height, width, point_light, with_flow, clean, mirror)
+    shot = _Shot(recording.label, fps, height, width, point_light, with_flow, clean, mirror, _picture(background))
     return _film(replay(recording, acting, fps), shot, filming, looks)
+
+
+def _picture(background: Image | None) -> Image | None:
+    """Check the background that is asked for."""
+    if background is None or (background.dtype == np.uint8 and background.shape[2:] == (3,) and background.size):
+        return background
+    raise ValueError(f"background must be (rows, columns, 3) uint8, not {background.shape} {background.dtype}")
 
 
 @dataclass(frozen=True)
@@ -128,6 +145,7 @@ class _Shot:
     with_flow: bool
     clean: bool
     mirror: bool = True
+    background: Image | None = None
 
 
 def _film(scenario: Scenario, shot: _Shot, filming: np.random.Generator, looks: np.random.Generator) -> PuppetClip:
@@ -138,16 +156,22 @@ def _film(scenario: Scenario, shot: _Shot, filming: np.random.Generator, looks: 
     mirrored = bool(filming.random() < 0.5) and shot.mirror
     if shot.clean:
         softness = exposure = noise = 0.0
-    margin = round(0.1 * height)
+    top, bottom, left, right = margins(camera.motion if scenario.view.movement else still(1), size)
+    rows, columns = size[0] + top + bottom, size[1] + left + right
     if shot.point_light:
-        canvas = np.full((size[0] + 2 * margin, size[1] + 2 * margin, 3), 14, np.uint8)
+        canvas = np.full((rows, columns, 3), 14, np.uint8)
         sprites = [dot for figure in scenario.figures[: scenario.cast] for dot in point_lights(figure, camera)]
     else:
-        canvas = background(looks, size[0] + 2 * margin, size[1] + 2 * margin, height / 240.0)
+        canvas = _canvas(shot, looks, rows, columns)
         sprites = _figures(scenario, camera, looks, shadows=not shot.clean)
-        canvas = _develop(canvas, sprites, _light(looks), softness)
+        if scenario.view.clutter:
+            sprites += clutter(looks, scenario, camera)
+        light = _light(looks)
+        _develop(sprites, light, softness)
+        canvas = canvas if shot.background is not None else cv2.LUT(canvas, light)  # a photograph has its own light
+        canvas = _soften(canvas, softness)
     grain = _grain(looks, size, noise) if noise > 0.5 and not shot.point_light else None
-    frames, flow = paint_all(canvas, margin, sprites, camera.motion, size, exposure, shot.with_flow)
+    frames, flow = paint_all(canvas, (top, left), sprites, camera.motion, size, exposure, shot.with_flow)
     for k, frame in enumerate(frames):
         if grain is not None:
             row, column = (37 * k) % _SPARE, (23 * k) % _SPARE
@@ -183,16 +207,24 @@ def _light(rng: np.random.Generator) -> Image:
     return np.clip(curve, 0, 255).astype(np.uint8)[None]
 
 
-def _develop(canvas: Image, sprites: list[Sprite], light: Image, softness: float) -> Image:
-    """Put the background (returned) and all sprites (in place) into one light, saturation and softness."""
+def _canvas(shot: _Shot, rng: np.random.Generator, rows: int, columns: int) -> Image:
+    """The background, a piece of the picture that was given or a drawn one."""
+    if shot.background is not None:
+        return cropped(shot.background, rng, rows, columns)
+    return draw_background(rng, rows, columns, shot.height / 240.0)
+
+
+def _develop(sprites: list[Sprite], light: Image, softness: float) -> None:
+    """Put all sprites, in place, into one light, saturation and softness."""
     for sprite in sprites:
         alpha = sprite.image[..., 3:] / np.float32(255.0)
         colour = cv2.LUT((sprite.image[..., :3] / np.maximum(alpha, 1e-3)).clip(0, 255).astype(np.uint8), light)
         sprite.image[..., :3] = np.round(colour * alpha)
-        if softness > 0.2:
-            sprite.image = cv2.GaussianBlur(sprite.image, (0, 0), softness)
-    canvas = cv2.LUT(canvas, light)
-    return cv2.GaussianBlur(canvas, (0, 0), softness) if softness > 0.2 else canvas
+        sprite.image = _soften(sprite.image, softness)
+
+
+def _soften(image: Image, softness: float) -> Image:
+    return cv2.GaussianBlur(image, (0, 0), softness) if softness > 0.2 else image
 
 
 def _grain(rng: np.random.Generator, size: tuple[int, int], strength: float) -> NDArray[np.int16]:

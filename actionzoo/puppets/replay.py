@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from actionzoo.errors import DataError
 from actionzoo.motion.cleaning import clean, problem
 from actionzoo.motion.recording import MotionRecording
-from actionzoo.puppets.actions import bystanders
-from actionzoo.puppets.characters import somebody
+from actionzoo.puppets.characters import others, somebody
 from actionzoo.puppets.geometry import Array
-from actionzoo.puppets.ground import clearance, grounded
+from actionzoo.puppets.ground import clearance, grounded, travel
+from actionzoo.puppets.movement import MOVEMENTS
 from actionzoo.puppets.retarget import Points, flat, size, solid, turned, upright
 from actionzoo.puppets.scenario import Scenario, View
 from actionzoo.puppets.script import Body
@@ -19,12 +21,13 @@ from actionzoo.puppets.skeleton import Figure
 _TEMPO = (0.8, 1.25)
 _LENGTH_S = (2.0, 6.2)
 """Bounds of what is taken of a longer recording."""
-_NEAR, _BEYOND = (1.4, 2.6), 0.3
-"""Bounds of the metres of a path that the picture holds on both sides of its middle; and what is shown beyond."""
-_OTHERS = 0.2
-"""How often others are there: more would hide who is meant."""
-_SOLID = View(azimuth=0.0, farthest=0.0, elevation=(0.0, 0.4), share=(0.34, 0.95))
-_FLAT = View(azimuth=0.12, farthest=0.3, elevation=(0.0, 0.12), share=(0.34, 0.95))
+_NEAR, _FOLLOWED, _BEYOND = (1.4, 2.6), (3.0, 6.0), 0.3
+"""Bounds of the metres of a path that the picture holds on both sides of its middle, those that a camera follows, and
+what is shown beyond."""
+_SOLID = View(
+    azimuth=0.0, farthest=0.0, elevation=(0.0, 0.4), share=(0.34, 0.95), movement="tripod", cut_off=0.2, clutter=0.1
+)
+_FLAT = replace(_SOLID, azimuth=0.12, farthest=0.3, elevation=(0.0, 0.12))
 
 
 def replay(recording: MotionRecording, rng: np.random.Generator, fps: float) -> Scenario:
@@ -46,15 +49,20 @@ def replay(recording: MotionRecording, rng: np.random.Generator, fps: float) -> 
     people = [recording.points(k) for k in range(recording.bodies)]
     scale = float(np.mean([size(points, body) for points, body in zip(people, bodies, strict=True)]))
     figures = [_figure(points, body, scale, fps) for points, body in zip(people, bodies, strict=True)]
+    movement = str(rng.choice([*MOVEMENTS], p=[*MOVEMENTS.values()]))
+    if recording.flat and movement == "follow":
+        way = np.mean([travel(figure.joints, fps) for figure in figures], axis=0)
+        figures = [_carried(figure, way) for figure in figures]
     path = np.mean([figure.joints["pelvis"] for figure in figures], axis=0)
-    middle, shown, held = _stretch(path, rng)
+    middle, shown, held = _stretch(path, _FOLLOWED if movement == "follow" else _NEAR, rng)
     angle = _towards(figures, middle, rng, recording.flat)
     figures = [_cut(turned(figure, angle, path[middle]), shown) for figure in figures]
     time = np.arange(shown.stop - shown.start) / fps
     core = ((held.start - shown.start) / fps, (held.stop - 1 - shown.start) / fps)
     cast = len(figures)
-    figures += bystanders(rng, float(time[-1]), time, _OTHERS)
-    return Scenario(figures, cast, core, time, view=_FLAT if recording.flat else _SOLID, draped=True)
+    figures += others(rng, time)
+    view = replace(_FLAT if recording.flat else _SOLID, movement=movement)
+    return Scenario(figures, cast, core, time, view=view, draped=True)
 
 
 def _figure(points: Points, body: Body, scale: float, fps: float) -> Figure:
@@ -76,7 +84,7 @@ def _part(recording: MotionRecording, rng: np.random.Generator) -> MotionRecordi
     return recording if problem(piece) else piece
 
 
-def _stretch(path: Array, rng: np.random.Generator) -> tuple[int, slice, slice]:
+def _stretch(path: Array, bounds: tuple[float, float], rng: np.random.Generator) -> tuple[int, slice, slice]:
     """A frame, the frames about it that are shown, and those the picture must hold, of a path `(frames, 3)`."""
     middle = int(rng.integers(len(path) // 4, max(3 * len(path) // 4, len(path) // 4 + 1)))
     away = np.linalg.norm((path - path[middle])[:, :2], axis=1)
@@ -86,7 +94,7 @@ def _stretch(path: Array, rng: np.random.Generator) -> tuple[int, slice, slice]:
         before, after = beyond[beyond < middle], beyond[beyond > middle]
         return slice(int(before[-1]) + 1 if len(before) else 0, int(after[0]) if len(after) else len(path))
 
-    near = rng.uniform(*_NEAR)
+    near = rng.uniform(*bounds)
     held, shown = around(near), around(near + _BEYOND)
     return middle, (shown if shown.stop - shown.start >= 4 else slice(0, len(path))), held
 
@@ -108,6 +116,12 @@ def _towards(figures: list[Figure], middle: int, rng: np.random.Generator, seen:
     beside = rng.uniform(-np.pi / 4, np.pi / 4) + (0.0 if rng.random() < 0.5 else np.pi)
     turn = beside + (0.0 if front else np.pi / 2)
     return float(turn - np.arctan2(apart[1], apart[0]))
+
+
+def _carried(figure: Figure, way: Array) -> Figure:
+    """The figure moved along x by `way` `(frames,)`."""
+    shift = way[:, None] * np.array([1.0, 0.0, 0.0])
+    return replace(figure, joints={name: points + shift for name, points in figure.joints.items()})
 
 
 def _cut(figure: Figure, frames: slice) -> Figure:
