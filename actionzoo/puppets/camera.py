@@ -68,15 +68,15 @@ def shoot(
     still = _still(len(scenario.time))
     camera = Camera(right, np.cross(right, view), view, rng.uniform(7.0, 25.0), 1.0, np.zeros(2), still)
     low, high = _bounds(camera, scenario)
-    box = _crop(low, high, rng, None if width is None else width / height)
+    box = crop(low, high, rng, None if width is None else width / height)
     if seen.share is not None:
         tall = max(figure.body.height for figure in scenario.figures[: scenario.cast])
-        box = _step_back(box, low, high, min(tall, float((high - low).max())), seen.share, rng)
+        box = step_back(box, low, high, min(tall, float((high - low).max())), seen.share, rng)
     scale = height / (box[3] - box[1])
     columns = width or round((box[2] - box[0]) * scale / 2.0) * 2
     camera.scale = scale
     camera.offset = -np.array([(box[0] + box[2]) / 2 * scale - columns / 2, box[1] * scale])
-    camera.motion = _handheld(rng, scenario.time, (height, columns))
+    camera.motion = handheld(rng, scenario.time, (height, columns))
     return camera, (height, columns)
 
 
@@ -90,7 +90,7 @@ def _bounds(camera: Camera, scenario: Scenario) -> tuple[Array, Array]:
     return low - np.array([0.1, 0.16]), high + np.array([0.1, 0.04])
 
 
-def _crop(low: Array, high: Array, rng: np.random.Generator, aspect: float | None) -> Array:
+def crop(low: Array, high: Array, rng: np.random.Generator, aspect: float | None) -> Array:
     """A box (left, top, right, bottom) around `low`..`high`.
 
     Often snug, as a person would cut it; else of any shape whatever the action, so that the shape tells nothing.
@@ -115,7 +115,7 @@ def _crop(low: Array, high: Array, rng: np.random.Generator, aspect: float | Non
     return np.concatenate([centre - extent / 2, centre + extent / 2])
 
 
-def _step_back(
+def step_back(
     box: Array, low: Array, high: Array, tall: float, share: tuple[float, float], rng: np.random.Generator
 ) -> Array:
     """A box of the same shape in which someone `tall` metres is a share of the height, drawn between two bounds.
@@ -135,7 +135,7 @@ def _still(frames: int) -> Array:
     return np.tile(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), (frames, 1, 1))
 
 
-def _handheld(rng: np.random.Generator, time: Array, size: tuple[int, int]) -> Array:
+def handheld(rng: np.random.Generator, time: Array, size: tuple[int, int]) -> Array:
     """Camera motion `(frames, 2, 3)`: none (a tripod), a little shake, or shake with a slow pan and zoom."""
     motion = _still(len(time))
     if rng.random() < 0.6:

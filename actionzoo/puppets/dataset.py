@@ -6,11 +6,11 @@ import contextlib
 import multiprocessing
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -77,12 +77,12 @@ def write_dataset(
         'kick_0000.mp4'
     """
     draw = partial(render, height=height, fps=fps, point_light=point_light, with_flow=with_flow)
-    jobs: list[_Job] = [
+    todo: list[Job] = [
         (Path(out) / action / f"{action}_{index:04d}.mp4", partial(draw, action, clip_seed(seed, index)))
         for action in actions
         for index in range(clips)
     ]
-    return _write_all(jobs, workers, progress)
+    return write_all(todo, workers, progress)
 
 
 def write_motion_dataset(
@@ -141,26 +141,59 @@ def write_motion_dataset(
         "with_flow": with_flow,
         "mirror": mirror,
     }
-    jobs: list[_Job] = []
-    for label, own in by_label(recordings, labels).items():
+    shown = {label: _showing(label, own) for label, own in by_label(recordings, labels).items()}
+    return write_all(turns(out, shown, clips, seed, partial(render_motion, **how)), workers, progress)
+
+
+class Labeled(Protocol):
+    """A recording of something.
+
+    Attributes:
+        label: what it is.
+        group: what it shares with others, or None.
+    """
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def group(self) -> str | None: ...
+
+
+Recording = TypeVar("Recording", bound=Labeled)
+
+Job = tuple[Path, Callable[[], PuppetClip]]
+"""A file and what renders the clip in it."""
+
+
+def turns(
+    out: str | os.PathLike[str],
+    recordings: Mapping[str, Sequence[Recording]],
+    clips: int,
+    seed: int,
+    draw: Callable[[Recording, int], PuppetClip],
+) -> list[Job]:
+    """What `write_all` shall write: `clips` files of each label, whose recordings take turns.
+
+    `draw` renders a recording with a seed.
+    """
+    todo: list[Job] = []
+    for label, own in recordings.items():
         order = np.random.default_rng([seed, len(own)]).permutation(len(own))
         folder = folder_name(label)
         for index in range(clips):
             recording = own[order[index % len(own)]]
             group = "" if recording.group is None else f"_g-{folder_name(recording.group)}"
             path = Path(out) / folder / f"{folder}_{index:04d}{group}.mp4"
-            jobs.append((path, partial(render_motion, recording, clip_seed(seed, index), **how)))
-    return _write_all(jobs, workers, progress)
+            todo.append((path, partial(draw, recording, clip_seed(seed, index))))
+    return todo
 
 
-def by_label(
-    recordings: Sequence[MotionRecording], labels: Sequence[str] | None = None
-) -> dict[str, list[MotionRecording]]:
-    """The recordings of each label that show enough, labels in order of the alphabet or as they are asked for.
+def by_label(recordings: Sequence[Recording], labels: Sequence[str] | None = None) -> dict[str, list[Recording]]:
+    """The recordings of each label, labels in order of the alphabet or as they are asked for.
 
-    Raises DataError if there is no such label, nothing to show of it, or two labels whose folders are one.
+    Raises DataError if there is no such label, or two labels whose folders are one.
     """
-    held: dict[str, list[MotionRecording]] = {label: [] for label in sorted({each.label for each in recordings})}
+    held: dict[str, list[Recording]] = {label: [] for label in sorted({each.label for each in recordings})}
     for recording in recordings:
         held[recording.label].append(recording)
     for label in labels or []:
@@ -168,16 +201,21 @@ def by_label(
             near = did_you_mean(label, held) or f"; labels are {', '.join(held)}"
             raise DataError(f"no recording has the label {label!r}{near}")
     folders: dict[str, str] = {}
-    chosen: dict[str, list[MotionRecording]] = {}
-    for label in dict.fromkeys(labels or held):
-        chosen[label] = [recording for recording in held[label] if problem(recording) is None]
-        if not chosen[label]:
-            first = held[label][0]
-            raise DataError(f"no recording of {label!r} shows enough ({first.name}: {problem(first)}); leave it out")
+    chosen = {label: held[label] for label in dict.fromkeys(labels or held)}
+    for label in chosen:
         same = folders.setdefault(folder_name(label).lower(), label)
         if same != label:
             raise DataError(f"labels {same!r} and {label!r} would share a folder; rename one of them")
     return chosen
+
+
+def _showing(label: str, recordings: Sequence[MotionRecording]) -> list[MotionRecording]:
+    """Those of a label's recordings that show enough. Raises DataError if none does."""
+    enough = [recording for recording in recordings if problem(recording) is None]
+    if not enough:
+        first = recordings[0]
+        raise DataError(f"no recording of {label!r} shows enough ({first.name}: {problem(first)}); leave it out")
+    return enough
 
 
 def folder_name(label: str) -> str:
@@ -189,11 +227,7 @@ def folder_name(label: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", label).strip("._-")[:100] or "unnamed"
 
 
-_Job = tuple[Path, Callable[[], PuppetClip]]
-"""A file and what renders the clip in it."""
-
-
-def _write_all(jobs: Sequence[_Job], workers: int | None, progress: Callable[[int, int], None] | None) -> list[Path]:
+def write_all(jobs: Sequence[Job], workers: int | None, progress: Callable[[int, int], None] | None) -> list[Path]:
     """Render clips to their files, on several processes."""
     for folder in {path.parent for path, _ in jobs}:
         make_folder(folder)
@@ -211,7 +245,7 @@ def _write_all(jobs: Sequence[_Job], workers: int | None, progress: Callable[[in
     return [path for path, _ in jobs]
 
 
-def _write(job: _Job) -> None:
+def _write(job: Job) -> None:
     """Render one clip to its file."""
     path, draw = job
     clip = draw()

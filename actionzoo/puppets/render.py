@@ -134,7 +134,7 @@ def _film(scenario: Scenario, shot: _Shot, filming: np.random.Generator, looks: 
     """Film, dress and paint a scenario; `filming` draws the camera, `looks` clothes, background and light."""
     height = shot.height
     camera, size = shoot(scenario, filming, height, shot.width)
-    softness, exposure, noise = (filming.random(3) ** (1.0, 1.0, 2.0) * (0.9 * height / 240.0, 0.6, 5.0)).tolist()
+    softness, exposure, noise = draw_lens(filming, height)
     mirrored = bool(filming.random() < 0.5) and shot.mirror
     if shot.clean:
         softness = exposure = noise = 0.0
@@ -145,15 +145,10 @@ def _film(scenario: Scenario, shot: _Shot, filming: np.random.Generator, looks: 
     else:
         canvas = background(looks, size[0] + 2 * margin, size[1] + 2 * margin, height / 240.0)
         sprites = _figures(scenario, camera, looks, shadows=not shot.clean)
-        canvas = _develop(canvas, sprites, _light(looks), softness)
-    grain = _grain(looks, size, noise) if noise > 0.5 and not shot.point_light else None
+        canvas = _develop(canvas, sprites, light_table(looks), softness)
+    grain = None if shot.point_light else draw_grain(looks, size, noise)
     frames, flow = paint_all(canvas, margin, sprites, camera.motion, size, exposure, shot.with_flow)
-    for k, frame in enumerate(frames):
-        if grain is not None:
-            row, column = (37 * k) % _SPARE, (23 * k) % _SPARE
-            cv2.add(frame, grain[row : row + size[0], column : column + size[1]], dst=frame, dtype=cv2.CV_8U)
-        if mirrored:
-            frame[:] = cv2.flip(frame, 1)
+    finish(frames, grain, mirrored)
     if flow is not None and mirrored:
         flow = flow[:, :, ::-1] * np.array([-1.0, 1.0], np.float32)
     before, after = scenario.still
@@ -175,7 +170,7 @@ def _figures(scenario: Scenario, camera: Camera, rng: np.random.Generator, shado
     return sprites
 
 
-def _light(rng: np.random.Generator) -> Image:
+def light_table(rng: np.random.Generator) -> Image:
     """Brightness, contrast, gamma and tint as one table `(1, 256, 3)`."""
     level = np.linspace(0.0, 1.0, 256)[:, None]
     gain = rng.uniform(0.5, 1.05) * (1.0 + rng.normal(0.0, 0.03, 3))
@@ -195,8 +190,27 @@ def _develop(canvas: Image, sprites: list[Sprite], light: Image, softness: float
     return cv2.GaussianBlur(canvas, (0, 0), softness) if softness > 0.2 else canvas
 
 
-def _grain(rng: np.random.Generator, size: tuple[int, int], strength: float) -> NDArray[np.int16]:
-    """Sensor noise, mostly grey, larger than a frame."""
+def draw_lens(rng: np.random.Generator, height: int) -> tuple[float, float, float]:
+    """Blur in pixels of a picture `height` high, exposure as a share of a frame's time, and strength of the noise."""
+    softness, exposure, noise = (rng.random(3) ** (1.0, 1.0, 2.0) * (0.9 * height / 240.0, 0.6, 5.0)).tolist()
+    return softness, exposure, noise
+
+
+def draw_grain(rng: np.random.Generator, size: tuple[int, int], strength: float) -> NDArray[np.int16] | None:
+    """Sensor noise, mostly grey, larger than a frame; None if it is too weak to be seen."""
+    if strength <= 0.5:
+        return None
     rows, columns = size[0] + _SPARE, size[1] + _SPARE
     noise = rng.normal(0.0, strength, (rows, columns, 1)) + rng.normal(0.0, 0.5 * strength, (rows, columns, 3))
     return np.round(noise).astype(np.int16)
+
+
+def finish(frames: Image, grain: NDArray[np.int16] | None, mirrored: bool) -> None:
+    """Add noise to frames `(frames, height, width, 3)`, and mirror them if asked, in place."""
+    height, width = frames.shape[1:3]
+    for k, frame in enumerate(frames):
+        if grain is not None:
+            row, column = (37 * k) % _SPARE, (23 * k) % _SPARE
+            cv2.add(frame, grain[row : row + height, column : column + width], dst=frame, dtype=cv2.CV_8U)
+        if mirrored:
+            frame[:] = cv2.flip(frame, 1)
