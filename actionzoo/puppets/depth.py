@@ -24,6 +24,8 @@ _LIT = 20
 """Greys up to this are black: compression leaves some light about a person."""
 _SMALLEST, _FEWEST = 30, 4
 """Pixels of somebody who is seen in a frame, and frames in which somebody must be."""
+_LOWEST = 24
+"""Rows of the smallest person."""
 _FULL = 0.6
 """A person does not fill this share of a picture."""
 _MARGIN = 12
@@ -97,11 +99,11 @@ def silhouette(recording: DepthRecording, rng: np.random.Generator) -> Silhouett
     """Cut the person out of a depth recording, or out of a piece of a long one that `rng` draws.
 
     Raises:
-        DataError: it shows nobody, or no black background.
+        DataError: it shows nobody, somebody too small, or no black background.
         VideoError: the video cannot be read.
     """
     times, greys = _read(recording.path)
-    shown = np.flatnonzero((greys > _LIT).sum((1, 2)) >= _SMALLEST)
+    shown = _shown(greys)
     if len(shown) < _FEWEST:
         what = f"{len(shown)} of its {len(greys)} frames show somebody lighter than the black background"
         raise DataError(f"{recording.path}: {what}, and {_FEWEST} are the fewest; leave it out")
@@ -115,7 +117,13 @@ def silhouette(recording: DepthRecording, rng: np.random.Generator) -> Silhouett
     soft = [cv2.GaussianBlur(each.astype(np.float32), (0, 0), 0.8) for each in solid]
     bounds = [(cv2.erode(each, _SQUARE), cv2.dilate(each, _SQUARE)) for each in soft]
     relief = np.stack([_relief(grey, each, level) for grey, each in zip(greys, solid, strict=True)])
-    return Silhouette(_steady(np.stack(soft), bounds), _steady(relief, [(each - 3, each + 3) for each in relief]), fps)
+    cover = _steady(np.stack(soft), bounds)
+    rows = (cover > 0.5).any(2).sum(1)
+    tall = float(np.median(rows[rows > 0])) if rows.any() else 0.0
+    if tall < _LOWEST:
+        what = f"what is lighter than black is {tall:.0f} rows high, and a person of {_LOWEST} is the smallest"
+        raise DataError(f"{recording.path}: {what}; leave it out")
+    return Silhouette(cover, _steady(relief, [(each - 3, each + 3) for each in relief]), fps)
 
 
 def _read(path: Path) -> tuple[list[float], NDArray[np.uint8]]:
@@ -124,13 +132,19 @@ def _read(path: Path) -> tuple[list[float], NDArray[np.uint8]]:
     return [time for time, _ in frames], np.stack([grey for _, grey in frames])
 
 
+def _shown(greys: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The indices of the frames in which somebody is seen."""
+    return np.flatnonzero((greys > _LIT).sum((1, 2)) >= _SMALLEST)
+
+
 def _piece(greys: NDArray[np.uint8], fps: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """All frames, or a piece of many."""
+    """All frames, or a piece of many in which somebody is seen."""
     frames = round(rng.uniform(*LENGTH_S) * fps)
     if len(greys) <= LENGTH_S[1] * fps:
         return greys
     start = int(rng.integers(len(greys) - frames + 1))
-    return greys[start : start + frames]
+    piece = greys[start : start + frames]
+    return piece if len(_shown(piece)) >= _FEWEST else greys
 
 
 def _cropped(greys: NDArray[np.uint8], level: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

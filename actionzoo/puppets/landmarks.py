@@ -79,21 +79,23 @@ def _flow(person: Silhouette) -> Field:
     grey = (bright * np.clip(2 * person.cover - np.float32(0.5), 0, 1)).astype(np.uint8)
     flow = np.empty((*grey.shape, 2), np.float32)
     flow[:-1] = optical_flow(grey, "dis", workers=1)
-    for field, cover in zip(flow[:-1], person.cover, strict=False):
+    for field, cover in zip(flow[:-1], person.cover[:-1], strict=True):
         inside = (cover > 0.5).astype(np.float32)
-        around = (9, 9)
-        total, count = (cv2.boxFilter(each, -1, around) for each in (field * inside[..., None], inside))
+        total, count = (cv2.boxFilter(each, -1, (9, 9)) for each in (field * inside[..., None], inside))
         np.copyto(field, total / (count + np.float32(1e-6))[..., None], where=inside[..., None] == 0)
     flow[-1] = flow[-2]
     return flow
 
 
 def _without_arms(solid: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The silhouettes without what is thin, 0 or 1."""
+    """The silhouettes without what is thin, 0 or 1; as they are where all is thin."""
     tall = np.median([np.ptp(np.flatnonzero(each.any(1))) + 1 if each.any() else 0 for each in solid])
     size = max(3, int(_LIMB * tall) | 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return np.stack([cv2.morphologyEx(each.astype(np.uint8), cv2.MORPH_OPEN, disc) for each in solid])
+    opened = (cv2.morphologyEx(each, cv2.MORPH_OPEN, disc) for each in solid.astype(np.uint8))
+    return np.stack(
+        [thick if thick.any() else each for thick, each in zip(opened, solid.astype(np.uint8), strict=True)]
+    )
 
 
 def _feet(solid: NDArray[np.bool_]) -> Array:
@@ -124,7 +126,7 @@ def _head_likeness(person: Silhouette, trunks: NDArray[np.uint8], top: NDArray[n
         body = cv2.resize(trunk * (1.0 + near), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         answer = cv2.filter2D(body.astype(np.float32), -1, pattern, borderType=cv2.BORDER_CONSTANT)
         down = np.abs(2.0 * np.arange(len(answer)) - first - _HEAD_DOWN * height) / height
-        likely.append(answer - np.float32(1.0) * down[:, None])
+        likely.append(answer - down[:, None])
     return np.stack(likely).astype(np.float32)
 
 

@@ -260,6 +260,11 @@ def test_what_cannot_be_cut_out(tmp_path: Path) -> None:
     for name, wrong, words in (
         ("black.mp4", np.zeros_like(greys), "0 of its 6 frames show somebody"),
         ("short.mp4", greys[:3], "3 of its 3 frames show somebody"),
+        (
+            "low.mp4",
+            np.where(np.arange(SIZE[0])[:, None] < 60, 0, greys) * (np.arange(SIZE[0])[:, None] < 70),
+            "10 rows",
+        ),
         ("bright.mp4", np.maximum(greys, 90), "100% of its pixels are lighter than black"),
     ):
         path = write(tmp_path / name, wrong)
