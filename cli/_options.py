@@ -38,6 +38,14 @@ Group = Annotated[
         help="What names a video's group in its path, in parentheses, such as '_p(\\d+)_'.",
     ),
 ]
+Backgrounds = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        show_default=False,
+        help="Pictures and videos to show behind the figures of half of the clips.",
+    ),
+]
 Strategy = Annotated[str, typer.Option(metavar="NAME", help="auto, mirrored or multiworker (TF_CONFIG).")]
 FlowMethod = Literal["dis", "dis-fine", "dis-fine-fast", "tvl1", "farneback", "tvl1-opencv"]
 ModelName = Annotated[

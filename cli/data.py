@@ -22,6 +22,7 @@ from ._listing import columns, print_json, print_table, standard_console
 from ._options import Group, Split, Videos
 from ._output import complain, note, printable
 from ._progress import bar
+from .cutouts import cutouts
 from .puppets import puppets
 
 PAPERS = VideoFormat(256, 256, 25.0, "tvl1", "short")
@@ -115,6 +116,7 @@ def _announce(estimate: Estimate, workers: int | None) -> None:
 
 
 app.command("puppets")(puppets)
+app.command("cutouts")(cutouts)
 
 
 def _facts(dataset: VideoDataset, checked: list[Checked]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from actionzoo.motion import MotionRecording, read_motion
 from actionzoo.motion.cleaning import problem
 from actionzoo.puppets import ACTIONS, write_dataset, write_motion_dataset
 
+from ._options import Backgrounds
 from ._output import note
 from ._progress import bar
 
@@ -62,14 +63,7 @@ def puppets(
     ] = True,
     height: Annotated[int, typer.Option(min=32, max=1080, metavar="PIXELS", help="Rows of the picture.")] = 240,
     point_light: Annotated[bool, typer.Option("--point-light", help="Joints as moving dots.")] = False,
-    backgrounds: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            show_default=False,
-            help="Pictures and videos to show behind the figures of half of the clips.",
-        ),
-    ] = None,
+    backgrounds: Backgrounds = None,
     flow: Annotated[bool, typer.Option("--flow", help="Also write the exact optical flow, an .npz a video.")] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processes. [default: one a core]", show_default=False)

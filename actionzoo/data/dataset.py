@@ -92,7 +92,12 @@ class VideoDataset:
 
 
 def read_dataset(
-    data: str | Path, *, official_split: int = 1, group: str | None = None, missing_ok: bool = False
+    data: str | Path,
+    *,
+    official_split: int = 1,
+    group: str | None = None,
+    missing_ok: bool = False,
+    one_class_ok: bool = False,
 ) -> VideoDataset:
     r"""Find out what `data` is, and read it.
 
@@ -103,6 +108,7 @@ def read_dataset(
         official_split: which of the official splits of UCF101 and HMDB51, 1 to 3.
         group: a regular expression on a video's path below `data`; what its first group matches is the video's group.
         missing_ok: also take videos that a list names and that are not there, as those of shards.
+        one_class_ok: also take a set of a single class, from which nothing can be learned.
 
     Raises:
         DataError: there is no such thing, it has no videos or less than two classes, a list does not match the videos,
@@ -120,7 +126,7 @@ def read_dataset(
         found = _read_folder(path, official_split, expression)
     _refuse_twice(found)
     dataset = _dataset(found)
-    _check(dataset, data)
+    _check(dataset, data, one_class_ok)
     return dataset if expression is None else _grouped(dataset, path, expression)
 
 
@@ -265,13 +271,14 @@ def _lacking(dataset: VideoDataset, there: Collection[int]) -> list[str]:
     return [name for index, name in enumerate(dataset.classes) if index not in there]
 
 
-def _check(dataset: VideoDataset, data: object) -> None:
+def _check(dataset: VideoDataset, data: object, one_class_ok: bool) -> None:
     if empty := _lacking(dataset, {video.class_index for video in dataset.videos}):
         raise DataError(f"{data}: no videos of {shortened(empty)}; add some, or remove the class")
-    if len(dataset.classes) < 2:
+    least, word = (1, "one") if one_class_ok else (2, "two")
+    if len(dataset.classes) < least:
         only = f" ({dataset.classes[0]})" if dataset.classes else ""
         notes = "".join(f"; {note}" for note in dataset.notes)
-        raise DataError(f"{data} has videos of {len(dataset.classes)} classes{only}; it takes two{notes}")
+        raise DataError(f"{data} has videos of {len(dataset.classes)} classes{only}; it takes {word}{notes}")
 
 
 def _refuse_twice(found: Found) -> None:

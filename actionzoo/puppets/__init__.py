@@ -1,4 +1,4 @@
-"""Rendered training video: jointed figures that do six actions, or what was recorded, with exact optical flow.
+"""Rendered training video: jointed figures with exact optical flow, and people cut out of depth recordings.
 
 >>> clip = render("point", 1, height=96)
 >>> clip.label, clip.frames.dtype.name
@@ -6,7 +6,20 @@
 """
 
 from actionzoo.puppets.actions import ACTIONS
+from actionzoo.puppets.cutouts import render_cutout, write_cutout_dataset
 from actionzoo.puppets.dataset import write_dataset, write_motion_dataset
+from actionzoo.puppets.depth import DepthRecording, read_depth
 from actionzoo.puppets.render import PuppetClip, render, render_motion
 
-__all__ = ["ACTIONS", "PuppetClip", "render", "render_motion", "write_dataset", "write_motion_dataset"]
+__all__ = [
+    "ACTIONS",
+    "DepthRecording",
+    "PuppetClip",
+    "read_depth",
+    "render",
+    "render_cutout",
+    "render_motion",
+    "write_cutout_dataset",
+    "write_dataset",
+    "write_motion_dataset",
+]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionzoo.errors import DataError, VideoError
+from actionzoo.puppets.background import draw_background
 from actionzoo.video.files import VIDEO_SUFFIXES
 from actionzoo.video.single import frame_near
 from actionzoo.video.stills import IMAGE_SUFFIXES
@@ -77,6 +78,18 @@ def choose_background(paths: Sequence[Path], seed: Sequence[int]) -> Spot | None
     if rng.random() >= _OFTEN:
         return None
     return Spot(paths[int(rng.integers(len(paths)))], float(rng.random()))
+
+
+def checked(picture: Image | None) -> Image | None:
+    """The picture that is asked for. Raises ValueError if it is none."""
+    if picture is None or (picture.dtype == np.uint8 and picture.shape[2:] == (3,) and picture.size):
+        return picture
+    raise ValueError(f"background must be (rows, columns, 3) uint8, not {picture.shape} {picture.dtype}")
+
+
+def behind(picture: Image | None, rng: np.random.Generator, rows: int, columns: int, unit: float) -> Image:
+    """What is behind the figures: a piece of the picture, or without one a drawn background."""
+    return draw_background(rng, rows, columns, unit) if picture is None else cropped(picture, rng, rows, columns)
 
 
 def cropped(picture: Image, rng: np.random.Generator, rows: int, columns: int) -> Image:

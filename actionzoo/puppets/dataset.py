@@ -7,11 +7,11 @@ import multiprocessing
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -85,13 +85,13 @@ def write_dataset(
     """
     draw = partial(render, height=height, fps=fps, point_light=point_light, with_flow=with_flow)
     pictures = None if backgrounds is None else find_backgrounds(backgrounds)
-    jobs: list[_Job] = []
+    todo: list[Job] = []
     for action in actions:
         for index in range(clips):
             path = Path(out) / action / f"{action}_{index:04d}.mp4"
             own = clip_seed(seed, index)
-            jobs.append((path, partial(draw, action, own), _spot(pictures, action, own)))
-    return _write_all(jobs, workers, progress)
+            todo.append((path, partial(draw, action, own), _spot(pictures, action, own)))
+    return write_all(todo, workers, progress)
 
 
 def write_motion_dataset(
@@ -152,9 +152,46 @@ def write_motion_dataset(
         "with_flow": with_flow,
         "mirror": mirror,
     }
+    shown = {label: _showing(label, own) for label, own in by_label(recordings, labels).items()}
+    todo = turns(out, shown, clips, seed, partial(render_motion, **how), backgrounds)
+    return write_all(todo, workers, progress)
+
+
+class Labeled(Protocol):
+    """A recording of something.
+
+    Attributes:
+        label: what it is.
+        group: what it shares with others, or None.
+    """
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def group(self) -> str | None: ...
+
+
+Recording = TypeVar("Recording", bound=Labeled)
+
+Job = tuple[Path, Callable[..., PuppetClip], Spot | None]
+"""A file, what renders the clip in it, and the real picture behind it."""
+
+
+def turns(
+    out: str | os.PathLike[str],
+    recordings: Mapping[str, Sequence[Recording]],
+    clips: int,
+    seed: int,
+    draw: Callable[..., PuppetClip],
+    backgrounds: str | os.PathLike[str] | None = None,
+) -> list[Job]:
+    """What `write_all` shall write: `clips` files of each label, whose recordings take turns.
+
+    `draw` renders a recording with a seed. Raises DataError if there are no backgrounds in the folder.
+    """
     pictures = None if backgrounds is None else find_backgrounds(backgrounds)
-    jobs: list[_Job] = []
-    for label, own in by_label(recordings, labels).items():
+    todo: list[Job] = []
+    for label, own in recordings.items():
         order = np.random.default_rng([seed, len(own)]).permutation(len(own))
         folder = folder_name(label)
         for index in range(clips):
@@ -162,18 +199,16 @@ def write_motion_dataset(
             group = "" if recording.group is None else f"_g-{folder_name(recording.group)}"
             path = Path(out) / folder / f"{folder}_{index:04d}{group}.mp4"
             own_seed = clip_seed(seed, index)
-            jobs.append((path, partial(render_motion, recording, own_seed, **how), _spot(pictures, label, own_seed)))
-    return _write_all(jobs, workers, progress)
+            todo.append((path, partial(draw, recording, own_seed), _spot(pictures, label, own_seed)))
+    return todo
 
 
-def by_label(
-    recordings: Sequence[MotionRecording], labels: Sequence[str] | None = None
-) -> dict[str, list[MotionRecording]]:
-    """The recordings of each label that show enough, labels in order of the alphabet or as they are asked for.
+def by_label(recordings: Sequence[Recording], labels: Sequence[str] | None = None) -> dict[str, list[Recording]]:
+    """The recordings of each label, labels in order of the alphabet or as they are asked for.
 
-    Raises DataError if there is no such label, nothing to show of it, or two labels whose folders are one.
+    Raises DataError if there is no such label, or two labels whose folders are one.
     """
-    held: dict[str, list[MotionRecording]] = {label: [] for label in sorted({each.label for each in recordings})}
+    held: dict[str, list[Recording]] = {label: [] for label in sorted({each.label for each in recordings})}
     for recording in recordings:
         held[recording.label].append(recording)
     for label in labels or []:
@@ -181,16 +216,21 @@ def by_label(
             near = did_you_mean(label, held) or f"; labels are {', '.join(held)}"
             raise DataError(f"no recording has the label {label!r}{near}")
     folders: dict[str, str] = {}
-    chosen: dict[str, list[MotionRecording]] = {}
-    for label in dict.fromkeys(labels or held):
-        chosen[label] = [recording for recording in held[label] if problem(recording) is None]
-        if not chosen[label]:
-            first = held[label][0]
-            raise DataError(f"no recording of {label!r} shows enough ({first.name}: {problem(first)}); leave it out")
+    chosen = {label: held[label] for label in dict.fromkeys(labels or held)}
+    for label in chosen:
         same = folders.setdefault(folder_name(label).lower(), label)
         if same != label:
             raise DataError(f"labels {same!r} and {label!r} would share a folder; rename one of them")
     return chosen
+
+
+def _showing(label: str, recordings: Sequence[MotionRecording]) -> list[MotionRecording]:
+    """Those of a label's recordings that show enough. Raises DataError if none does."""
+    enough = [recording for recording in recordings if problem(recording) is None]
+    if not enough:
+        first = recordings[0]
+        raise DataError(f"no recording of {label!r} shows enough ({first.name}: {problem(first)}); leave it out")
+    return enough
 
 
 def folder_name(label: str) -> str:
@@ -207,11 +247,7 @@ def _spot(pictures: list[Path] | None, label: str, seed: int) -> Spot | None:
     return choose_background(pictures, [seed, zlib.crc32(label.encode())]) if pictures else None
 
 
-_Job = tuple[Path, Callable[..., PuppetClip], Spot | None]
-"""A file, what renders the clip in it, and the real picture behind it."""
-
-
-def _write_all(jobs: Sequence[_Job], workers: int | None, progress: Callable[[int, int], None] | None) -> list[Path]:
+def write_all(jobs: Sequence[Job], workers: int | None, progress: Callable[[int, int], None] | None) -> list[Path]:
     """Render clips to their files, on several processes."""
     for folder in {path.parent for path, *_ in jobs}:
         make_folder(folder)
@@ -229,7 +265,7 @@ def _write_all(jobs: Sequence[_Job], workers: int | None, progress: Callable[[in
     return [path for path, *_ in jobs]
 
 
-def _write(job: _Job) -> None:
+def _write(job: Job) -> None:
     """Render one clip to its file."""
     path, draw, spot = job
     clip = draw(background=None if spot is None else frame_near(*spot))

@@ -79,11 +79,11 @@ def _box(camera: Camera, scenario: Scenario, track: Array, rng: np.random.Genera
     if seen.cut_off and rng.random() < seen.cut_off:
         return _close(*_moving(camera, scenario, track, rng), rng, aspect)
     low, high = _bounds(camera, scenario, track)
-    box = _crop(low, high, rng, aspect)
+    box = crop(low, high, rng, aspect)
     if seen.share is None:
         return box
     tall = max(figure.body.height for figure in scenario.figures[: scenario.cast])
-    return _step_back(box, low, high, min(tall, float((high - low).max())), seen.share, rng)
+    return step_back(box, low, high, min(tall, float((high - low).max())), seen.share, rng)
 
 
 def _core(scenario: Scenario) -> NDArray[np.bool_]:
@@ -132,7 +132,7 @@ def _close(low: Array, high: Array, rng: np.random.Generator, aspect: float | No
     return np.concatenate([corner, corner + extent])
 
 
-def _crop(low: Array, high: Array, rng: np.random.Generator, aspect: float | None) -> Array:
+def crop(low: Array, high: Array, rng: np.random.Generator, aspect: float | None) -> Array:
     """A box (left, top, right, bottom) around `low`..`high`.
 
     Often snug, as a person would cut it; else of any shape whatever the action, so that the shape tells nothing.
@@ -157,7 +157,7 @@ def _crop(low: Array, high: Array, rng: np.random.Generator, aspect: float | Non
     return np.concatenate([centre - extent / 2, centre + extent / 2])
 
 
-def _step_back(
+def step_back(
     box: Array, low: Array, high: Array, tall: float, share: tuple[float, float], rng: np.random.Generator
 ) -> Array:
     """A box of the same shape in which someone `tall` metres is a share of the height, drawn between two bounds.

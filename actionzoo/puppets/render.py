@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from actionzoo.motion.recording import MotionRecording
 from actionzoo.puppets.actions import ACTIONS, perform
-from actionzoo.puppets.background import draw_background
-from actionzoo.puppets.backgrounds import cropped
+from actionzoo.puppets.backgrounds import behind, checked
 from actionzoo.puppets.camera import Camera
 from actionzoo.puppets.clothing import dressed, point_lights, shadow
 from actionzoo.puppets.clutter import clutter
@@ -79,7 +78,7 @@ def render(
     if action not in ACTIONS:
         raise ValueError(f"no action {action!r}; choose one of {', '.join(ACTIONS)}")
     acting, filming, looks = np.random.default_rng([seed, ACTIONS.index(action)]).spawn(3)
-    shot = _Shot(action, fps, height, width, point_light, with_flow, clean, background=_picture(background))
+    shot = _Shot(action, fps, height, width, point_light, with_flow, clean, background=checked(background))
     return _film(perform(action, acting, fps), shot, filming, looks)
 
 
@@ -122,15 +121,8 @@ def render_motion(
         ('odd', 64)
     """
     acting, filming, looks = np.random.default_rng([seed, zlib.crc32(recording.label.encode())]).spawn(3)
-    shot = _Shot(recording.label, fps, height, width, point_light, with_flow, clean, mirror, _picture(background))
+    shot = _Shot(recording.label, fps, height, width, point_light, with_flow, clean, mirror, checked(background))
     return _film(replay(recording, acting, fps), shot, filming, looks)
-
-
-def _picture(background: Image | None) -> Image | None:
-    """Check the background that is asked for."""
-    if background is None or (background.dtype == np.uint8 and background.shape[2:] == (3,) and background.size):
-        return background
-    raise ValueError(f"background must be (rows, columns, 3) uint8, not {background.shape} {background.dtype}")
 
 
 @dataclass(frozen=True)
@@ -152,7 +144,7 @@ def _film(scenario: Scenario, shot: _Shot, filming: np.random.Generator, looks: 
     """Film, dress and paint a scenario; `filming` draws the camera, `looks` clothes, background and light."""
     height = shot.height
     camera, size = shoot(scenario, filming, height, shot.width)
-    softness, exposure, noise = (filming.random(3) ** (1.0, 1.0, 2.0) * (0.9 * height / 240.0, 0.6, 5.0)).tolist()
+    softness, exposure, noise = draw_lens(filming, height)
     mirrored = bool(filming.random() < 0.5) and shot.mirror
     if shot.clean:
         softness = exposure = noise = 0.0
@@ -162,22 +154,17 @@ def _film(scenario: Scenario, shot: _Shot, filming: np.random.Generator, looks: 
         canvas = np.full((rows, columns, 3), 14, np.uint8)
         sprites = [dot for figure in scenario.figures[: scenario.cast] for dot in point_lights(figure, camera)]
     else:
-        canvas = _canvas(shot, looks, rows, columns)
+        canvas = behind(shot.background, looks, rows, columns, height / 240.0)
         sprites = _figures(scenario, camera, looks, shadows=not shot.clean)
         if scenario.view.clutter:
             sprites += clutter(looks, scenario, camera)
-        light = _light(looks)
+        light = light_table(looks)
         _develop(sprites, light, softness)
         canvas = canvas if shot.background is not None else cv2.LUT(canvas, light)  # a photograph has its own light
         canvas = _soften(canvas, softness)
-    grain = _grain(looks, size, noise) if noise > 0.5 and not shot.point_light else None
+    grain = None if shot.point_light else draw_grain(looks, size, noise)
     frames, flow = paint_all(canvas, (top, left), sprites, camera.motion, size, exposure, shot.with_flow)
-    for k, frame in enumerate(frames):
-        if grain is not None:
-            row, column = (37 * k) % _SPARE, (23 * k) % _SPARE
-            cv2.add(frame, grain[row : row + size[0], column : column + size[1]], dst=frame, dtype=cv2.CV_8U)
-        if mirrored:
-            frame[:] = cv2.flip(frame, 1)
+    finish(frames, grain, mirrored)
     if flow is not None and mirrored:
         flow = flow[:, :, ::-1] * np.array([-1.0, 1.0], np.float32)
     before, after = scenario.still
@@ -199,19 +186,12 @@ def _figures(scenario: Scenario, camera: Camera, rng: np.random.Generator, shado
     return sprites
 
 
-def _light(rng: np.random.Generator) -> Image:
+def light_table(rng: np.random.Generator) -> Image:
     """Brightness, contrast, gamma and tint as one table `(1, 256, 3)`."""
     level = np.linspace(0.0, 1.0, 256)[:, None]
     gain = rng.uniform(0.5, 1.05) * (1.0 + rng.normal(0.0, 0.03, 3))
     curve = 255.0 * (gain * level ** rng.uniform(0.8, 1.25) + rng.uniform(0.0, 0.08))
     return np.clip(curve, 0, 255).astype(np.uint8)[None]
-
-
-def _canvas(shot: _Shot, rng: np.random.Generator, rows: int, columns: int) -> Image:
-    """The background, a piece of the picture that was given or a drawn one."""
-    if shot.background is not None:
-        return cropped(shot.background, rng, rows, columns)
-    return draw_background(rng, rows, columns, shot.height / 240.0)
 
 
 def _develop(sprites: list[Sprite], light: Image, softness: float) -> None:
@@ -227,8 +207,27 @@ def _soften(image: Image, softness: float) -> Image:
     return cv2.GaussianBlur(image, (0, 0), softness) if softness > 0.2 else image
 
 
-def _grain(rng: np.random.Generator, size: tuple[int, int], strength: float) -> NDArray[np.int16]:
-    """Sensor noise, mostly grey, larger than a frame."""
+def draw_lens(rng: np.random.Generator, height: int) -> tuple[float, float, float]:
+    """Blur in pixels of a picture `height` high, exposure as a share of a frame's time, and strength of the noise."""
+    softness, exposure, noise = (rng.random(3) ** (1.0, 1.0, 2.0) * (0.9 * height / 240.0, 0.6, 5.0)).tolist()
+    return softness, exposure, noise
+
+
+def draw_grain(rng: np.random.Generator, size: tuple[int, int], strength: float) -> NDArray[np.int16] | None:
+    """Sensor noise, mostly grey, larger than a frame; None if it is too weak to be seen."""
+    if strength <= 0.5:
+        return None
     rows, columns = size[0] + _SPARE, size[1] + _SPARE
     noise = rng.normal(0.0, strength, (rows, columns, 1)) + rng.normal(0.0, 0.5 * strength, (rows, columns, 3))
     return np.round(noise).astype(np.int16)
+
+
+def finish(frames: Image, grain: NDArray[np.int16] | None, mirrored: bool) -> None:
+    """Add noise to frames `(frames, height, width, 3)`, and mirror them if asked, in place."""
+    height, width = frames.shape[1:3]
+    for k, frame in enumerate(frames):
+        if grain is not None:
+            row, column = (37 * k) % _SPARE, (23 * k) % _SPARE
+            cv2.add(frame, grain[row : row + height, column : column + width], dst=frame, dtype=cv2.CV_8U)
+        if mirrored:
+            frame[:] = cv2.flip(frame, 1)

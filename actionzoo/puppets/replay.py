@@ -18,8 +18,8 @@ from actionzoo.puppets.scenario import Scenario, View
 from actionzoo.puppets.script import Body
 from actionzoo.puppets.skeleton import Figure
 
-_TEMPO = (0.8, 1.25)
-_LENGTH_S = (2.0, 6.2)
+TEMPO = (0.8, 1.25)
+LENGTH_S = (2.0, 6.2)
 """Bounds of what is taken of a longer recording."""
 _NEAR, _FOLLOWED, _BEYOND = (1.4, 2.6), (3.0, 6.0), 0.3
 """Bounds of the metres of a path that the picture holds on both sides of its middle, those that a camera follows, and
@@ -44,7 +44,7 @@ def replay(recording: MotionRecording, rng: np.random.Generator, fps: float) -> 
     if why is not None:
         raise DataError(f"{recording.name}: {why}; leave it out")
     recording = _part(recording, rng)
-    recording = clean(recording, fps, rng.uniform(*_TEMPO))
+    recording = clean(recording, fps, rng.uniform(*TEMPO))
     bodies = [somebody(rng) for _ in range(recording.bodies)]
     people = [recording.points(k) for k in range(recording.bodies)]
     scale = float(np.mean([size(points, body) for points, body in zip(people, bodies, strict=True)]))
@@ -75,9 +75,9 @@ def _figure(points: Points, body: Body, scale: float, fps: float) -> Figure:
 
 def _part(recording: MotionRecording, rng: np.random.Generator) -> MotionRecording:
     """A recording, or a piece of a long one."""
-    seconds = rng.uniform(*_LENGTH_S)
+    seconds = rng.uniform(*LENGTH_S)
     frames = round(seconds * recording.fps)
-    if recording.seconds <= _LENGTH_S[1] or frames >= len(recording.joints):
+    if recording.seconds <= LENGTH_S[1] or frames >= len(recording.joints):
         return recording
     start = int(rng.integers(len(recording.joints) - frames + 1))
     piece = recording.replace(joints=recording.joints[start : start + frames])

@@ -102,7 +102,7 @@ def capsule(
     radius = first + (last - first) * share + bulge * reach * np.sin(np.pi * share)
     beyond = np.where(u < 0.0, blunt * u, np.maximum(u - length, 0.0))
     alpha = np.clip(radius - np.hypot(beyond, v) + 0.5, 0.0, 1.0)[..., None]
-    accented: Array = _pattern(cloth, u / pixels, v / pixels)[..., None]
+    accented: Array = woven(cloth, u / pixels, v / pixels)[..., None]
     colour: Array = cloth.base + accented * (cloth.accent - cloth.base)
     if split is not None:
         colour = np.where((u > split[0] * length)[..., None], split[1], colour)
@@ -147,7 +147,7 @@ def capsule_maps(
     return maps
 
 
-def _pattern(cloth: Cloth, u: Array, v: Array) -> Array:
+def woven(cloth: Cloth, u: Array, v: Array) -> Array:
     """Where the second colour shows, 0..1, at metres along and across the limb."""
     phase = 2 * np.pi / cloth.period
     shape = np.broadcast_shapes(u.shape, v.shape)

@@ -44,7 +44,7 @@ LEAVES = [
     ["predict"], ["finetune"], ["evaluate"], ["fuse"], ["visualize"], ["models", "list"], ["models", "show"],
     ["weights", "list"], ["weights", "show"], ["weights", "pull"], ["weights", "verify"], ["weights", "import"],
     ["weights", "push"], ["features"], ["flow"], ["export"], ["data", "check"], ["data", "build"], ["data", "puppets"],
-    ["doctor"],
+    ["data", "cutouts"], ["doctor"],
 ]  # fmt: skip
 
 
@@ -90,6 +90,8 @@ def test_a_slip_of_the_pen(run: Callable[..., Result]) -> None:
         (["models", "show", "mini", "--frames", "0"], "--frames"),
         (["data", "check", "set", "--split", "9"], "--split"),
         (["data", "puppets", "out"], "--clips"),
+        (["data", "cutouts", "set", "out"], "--clips"),
+        (["data", "cutouts", "set", "out", "--clips", "1", "--flow"], "--flow"),
         (["features", "a.mp4"], "--layer"),
         (["nonsense"], "nonsense"),
     ],
