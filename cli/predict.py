@@ -106,7 +106,9 @@ def predict(
     if window is None and segments:
         raise typer.BadParameter("needs --window", param_hint="--segments")
     if always and threshold is not None:
-        raise typer.BadParameter("says when a class is named, --always that one always is", param_hint="--threshold")
+        raise typer.BadParameter(
+            "means nothing beside --always, which names a class always: leave one of them out", param_hint="--threshold"
+        )
     names = actionzoo.inference.expand_sources(with_listed(sources))
     check_names(names)
     live = any(actionzoo.inference.is_live(name) for name in names)
