@@ -81,6 +81,6 @@ def unknown_summary(refused: float | None, unknown: Unknown | None) -> list[str]
         called = "" if unknown.refused is None else f"{percent(unknown.refused)} % are called {NONE_OF_THESE}; "
         lines.append(
             f"{unknown.videos} unknown videos: {called}area under the ROC curve {unknown.area:.3f}, "
-            f"{percent(unknown.false_alarms)} % look as familiar as {HITS:.0%} of the known ones"
+            f"{percent(unknown.false_alarms)} % look as familiar as {100 * HITS:.0f} % of the known ones"
         )
     return lines
