@@ -20,14 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
+from actionzoo.evaluation.metrics import HITS, area, false_alarms
 from actionzoo.inference import Model, expand_sources, load_model
 from actionzoo.inference.clips import Clip, cut_clips
 from actionzoo.inference.sources import as_source
 from actionzoo.inference.video_pass import VideoPass
 
 Array = NDArray[np.float32]
-
-HITS = 0.95
 
 SCORES: dict[str, Callable[[Array], Array]] = {
     "probability": lambda logits: softmax(logits[:, 0], axis=1).max(axis=1),
@@ -51,21 +50,6 @@ def video_logits(model: Model, videos: Sequence[str]) -> Array:
         clips = (each for each in cut_clips(seen, model.spec.clip, seen.duration_s) if isinstance(each, Clip))
         rows.append(np.mean([model.scores(clip.appearance[None], clip.motion[None])[0] for clip in clips], axis=0))
     return np.stack(rows)
-
-
-def area(known: Array, unknown: Array) -> float:
-    """The area under the ROC curve: how often a known clip has the higher score; a tie counts half.
-
-    >>> area(np.array([3, 2]), np.array([2, 1]))
-    0.875
-    """
-    above = (known[:, None] > unknown[None]) + 0.5 * (known[:, None] == unknown[None])
-    return float(above.mean())
-
-
-def false_alarms(known: Array, unknown: Array) -> float:
-    """The share of unknown clips whose score is at least the one that `HITS` of the known clips reach."""
-    return float((unknown >= np.quantile(known, 1 - HITS, method="lower")).mean())
 
 
 def tested(path: Path) -> list[str]:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from actionzoo.inference.familiarity import NO_CLASS, NONE_OF_THESE
+
 from ._output import printable
 from ._writers import Writer
 
@@ -67,9 +69,9 @@ class TableWriter(Writer):
         self._line(window.predictions, Text(""), before=f"{clock(window.start_s)} - {clock(window.end_s)}  ")
 
     def _row(self, prediction: Prediction, *, best: bool) -> list[Text]:
-        label, style = prediction.label, "bold green" if best else ""
+        label, style = prediction.label, _style(prediction, best=best)
         if label == UNCERTAIN:
-            label, style = f"{label} ({self.model.labels[prediction.index]})", "yellow"
+            label = f"{label} ({self.model.labels[prediction.index]})"
         return [Text(printable(label), style=style), Text(percent(prediction.score))]
 
     def _row_with_bar(self, prediction: Prediction, *, best: bool) -> list[Text]:
@@ -77,7 +79,7 @@ class TableWriter(Writer):
         if not self.terminal:
             return self._row(prediction, best=best)
         mark = "#" if self.console.options.ascii_only else "━"
-        bar = Text(mark * round(BAR_WIDTH * prediction.score), style="green" if best else "dim")
+        bar = Text(mark * round(BAR_WIDTH * prediction.score), style=_style(prediction, best=best, plain="dim"))
         return [*self._row(prediction, best=best), bar]
 
     def _cells(self, predictions: Sequence[Prediction]) -> list[Text]:
@@ -87,16 +89,25 @@ class TableWriter(Writer):
         return [cell for rank, each in enumerate(predictions[: self.top_k]) for cell in self._row(each, best=not rank)]
 
     def _line(self, predictions: Sequence[Prediction], after: Text, before: str = "") -> None:
-        width = max(len(UNCERTAIN), *map(len, self.model.labels))
+        none = (NONE_OF_THESE,) if self.model.spec.known else ()
+        width = max(map(len, (UNCERTAIN, *none, *self.model.labels)))
         line = Text(before)
         for rank, each in enumerate(predictions[: self.top_k]):
-            style = "yellow" if each.label == UNCERTAIN else "" if rank else "bold green"
-            line.append(f"{printable(each.label):<{width}}", style).append(f"  {percent(each.score)}  ")
+            line.append(f"{printable(each.label):<{width}}", _style(each, best=not rank)).append(
+                f"  {percent(each.score)}  "
+            )
         self._show(line + after)
 
     def _show(self, what: Text | Table) -> None:
         self.console.print(what, soft_wrap=isinstance(what, Text))
         self.console.file.flush()
+
+
+def _style(prediction: Prediction, *, best: bool, plain: str = "") -> str:
+    """The colour of a prediction: yellow where no class is named for sure, green for the best class."""
+    if prediction.label == UNCERTAIN or prediction.index == NO_CLASS:
+        return "yellow"
+    return "bold green" if best else plain
 
 
 def percent(score: float) -> str:

@@ -18,7 +18,7 @@ from ._output import complain, note, printable
 from ._progress import bar
 
 if TYPE_CHECKING:
-    from actionzoo.evaluation import Metrics
+    from actionzoo.evaluation import EvaluationResult
 
 
 def evaluate(
@@ -56,6 +56,14 @@ def evaluate(
     ] = None,
     split: Split = 1,
     group: Group = None,
+    unknown: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            show_default=False,
+            help="Videos that show none of the classes: how well the model tells them from the others.",
+        ),
+    ] = None,
     strategy: Strategy = "auto",
     paint: Annotated[
         int,
@@ -93,6 +101,7 @@ def evaluate(
             group=group,
             force=force,
             controls=report is not None,
+            unknown=unknown,
             strategy=strategy,
             note=note,
             progress=progress,
@@ -100,7 +109,7 @@ def evaluate(
     if as_json:
         print_json(result.to_dict())
     else:
-        _print(result.metrics)
+        _print(result)
     for path, reason in result.broken:
         complain(DataError(f"{path}: {reason}"))
     if report is not None:  # last: painting takes time
@@ -112,10 +121,13 @@ def evaluate(
         raise typer.Exit(3)
 
 
-def _print(metrics: Metrics) -> None:
+def _print(result: EvaluationResult) -> None:
     from actionzoo.evaluation.metrics import percent, summary
+    from actionzoo.evaluation.unknown import unknown_summary
 
-    typer.echo(summary(metrics))
+    metrics = result.metrics
+    for line in (summary(metrics), *unknown_summary(result.refused, result.unknown)):
+        typer.echo(line)
     console = standard_console()
     heads = ("class", "correct", "of", "recall, %", "95 % interval", "precision, %", "mistaken for")
     table = columns(console, *heads, whole=("class",))

@@ -174,6 +174,7 @@ def _report(done: TrainingResult, data: str) -> None:
     if "validation_accuracy" in metrics:
         accuracy = 100 * metrics["validation_accuracy"]
         out.write(f"validation top-1 accuracy {accuracy:.1f} % ({count['val']} videos, best epoch)\n")
+    out.write(f"{done.calibration}\n")
     out.write(f"fraction of time spent waiting for input: {100 * done.waited:.1f} %\n")
     if count.get("test"):
         out.write(f"test it: actionzoo evaluate {folder} {printable(data)}\n")

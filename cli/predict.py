@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
@@ -64,8 +65,17 @@ def predict(
         bool, typer.Option("--segments", help="Merge neighbouring windows with the same label.")
     ] = False,
     threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, metavar="P", help="Call a label below this score uncertain.")
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="P",
+            show_default=False,
+            help="Calibrated models: the share of videos of their classes that may be called none of these. [default: "
+            "0.05] Others: call a label below this score uncertain.",
+        ),
     ] = None,
+    always: Annotated[bool, typer.Option("--always", help="Always name a class, never none of these.")] = False,
     fps: Annotated[
         float | None,
         typer.Option(metavar="RATE", help="Frames a second of folders of numbered pictures. [default: 25]"),
@@ -95,6 +105,10 @@ def predict(
     check_windows(window, step)
     if window is None and segments:
         raise typer.BadParameter("needs --window", param_hint="--segments")
+    if always and threshold is not None:
+        raise typer.BadParameter(
+            "means nothing beside --always, which names a class always: leave one of them out", param_hint="--threshold"
+        )
     names = actionzoo.inference.expand_sources(with_listed(sources))
     check_names(names)
     live = any(actionzoo.inference.is_live(name) for name in names)
@@ -103,7 +117,7 @@ def predict(
     _check_files(names, output, annotate)
     if fps is not None and not 0 < fps < math.inf:
         raise typer.BadParameter(f"is a number above 0, not {fps}", param_hint="--fps")
-    question = _Question(top_k or TOP_K, window, step, segments, threshold, offline, fps)
+    question = _Question(top_k or TOP_K, window, step, segments, 0.0 if always else threshold, offline, fps)
     unbounded = not live and len(names) == 1 and _has_no_end(names[0], offline)
     if unbounded and window is None:
         note(f"{names[0]} does not say how long it is: it is answered when it ends, with --window 2 as it goes")
@@ -127,13 +141,14 @@ def predict(
             raise typer.Exit(code)  # before the block ends: nothing was written, and an older file stays as it is
     if annotate is not None and answers:
         with progress_bar(f"writing {annotate}") as progress:
-            actionzoo.inference.annotate(names[0], answers[0], annotate, threshold=threshold, progress=progress)
+            below = question.score_threshold(loaded)
+            actionzoo.inference.annotate(names[0], answers[0], annotate, threshold=below, progress=progress)
     raise typer.Exit(code)
 
 
 @dataclass(frozen=True)
 class _Question:
-    """What is asked about every source."""
+    """What is asked about every source. The threshold is a p value for calibrated models, a score for others."""
 
     top_k: int
     window: float | None
@@ -152,32 +167,42 @@ class _Question:
     ) -> Answer:
         """The answer, with its segments merged and its uncertain labels marked."""
         check_source(source, offline=self.offline)
+        judge = partial(self.judge, model)
         answer = model.predict(
             source,
             sys.maxsize if self.segments else self.top_k,  # merging needs the scores of all classes
             window=self.window,
             step=self.step,
+            threshold=self.p_threshold(model),
             progress=progress,
             fps=self.fps,
             on_window=on_window,
         )
-        labels = model.labels
-        windows = [replace(w, predictions=self.judge(w.predictions, labels)) for w in answer.windows]
+        windows = [replace(w, predictions=judge(w.predictions)) for w in answer.windows]
         if self.segments:
             merged = actionzoo.inference.merge_segments(windows)
-            windows = [replace(w, predictions=self.judge(w.predictions, labels)) for w in merged]
+            windows = [replace(w, predictions=judge(w.predictions)) for w in merged]
         return replace(
             answer,
-            predictions=self.judge(answer.predictions, labels)[: self.top_k],
+            predictions=judge(answer.predictions)[: self.top_k],
             windows=tuple(replace(w, predictions=w.predictions[: self.top_k]) for w in windows),
         )
 
-    def judge(self, predictions: Sequence[Prediction], labels: Sequence[str]) -> tuple[Prediction, ...]:
-        """The predictions with the best one called "uncertain" if its score is below the threshold; its index stays."""
+    def p_threshold(self, model: Model) -> float | None:
+        """What the model is asked with: the threshold of a calibrated one."""
+        return self.threshold if model.spec.known else None
+
+    def score_threshold(self, model: Model) -> float | None:
+        """The score below which a label is uncertain: the threshold of a model that is not calibrated."""
+        return None if model.spec.known else self.threshold
+
+    def judge(self, model: Model, predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
+        """The predictions with the best one called "uncertain" if its score is too low; its index stays."""
+        below, labels = self.score_threshold(model), model.labels
+        if below is None:
+            return tuple(predictions)
         best, *others = (replace(prediction, label=labels[prediction.index]) for prediction in predictions)
-        if self.threshold is not None and best.score < self.threshold:
-            best = replace(best, label=UNCERTAIN)
-        return (best, *others)
+        return (replace(best, label=UNCERTAIN) if best.score < below else best, *others)
 
 
 def _opened(output: Path | None, format: Format) -> AbstractContextManager[TextIO]:
@@ -234,15 +259,14 @@ def _watch(name: str, model: Model, question: _Question, writer: Writer, *, live
     Until it ends (0) or the user interrupts (130); what was written stays.
     """
     check_source(name, offline=question.offline)
-    labels = model.labels
     try:
         if live:
-            for answer in model.stream(name, question.top_k):
-                writer.live(name, replace(answer, predictions=question.judge(answer.predictions, labels)))
+            for answer in model.stream(name, question.top_k, threshold=question.p_threshold(model)):
+                writer.live(name, replace(answer, predictions=question.judge(model, answer.predictions)))
         else:
 
             def write(window: Window) -> None:
-                writer.window(name, replace(window, predictions=question.judge(window.predictions, labels)))
+                writer.window(name, replace(window, predictions=question.judge(model, window.predictions)))
 
             for warning in question.ask(name, model, None, write).warnings:
                 warn(f"{name}: {warning}; the answers are about what can be decoded")

@@ -21,6 +21,7 @@ from actionzoo.evaluation.protocol import PAPERS_FRAMES, Protocol
 from actionzoo.evaluation.scores import Scores
 from actionzoo.evaluation.scoring import EngineRunner, Runner, Scorer
 from actionzoo.evaluation.selection import choose, open_data, source_of
+from actionzoo.evaluation.unknown import Unknown, compare, familiarities, refused_share, unknown_source
 from actionzoo.hub.keras_models import silent
 from actionzoo.inference.model import Model, load_model
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 SHOWN = 3
+
+AS_PREDICTED = "windows", "logits"
+"""Protocol and average of `predict`."""
 
 ACCELERATORS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """Device files of GPUs that TensorFlow may use, by the drivers of NVIDIA, of WSL and of AMD."""
@@ -48,6 +52,7 @@ class EvaluationResult:
         traits: of the same videos, `(videos,)` by name (`actionzoo.evaluation.controls`).
         broken: videos that could not be read, with the reasons.
         chief: whether this process is the first of the machines that evaluated, or the only one.
+        unknown: what the model makes of videos that show none of its classes, where some were given.
     """
 
     model: Model
@@ -60,17 +65,30 @@ class EvaluationResult:
     traits: dict[str, NDArray[np.float32]]
     broken: tuple[tuple[Path, str], ...] = ()
     chief: bool = True
+    unknown: Unknown | None = None
 
     @cached_property
     def metrics(self) -> Metrics:
         """Accuracies with their intervals, per class, confusion, calibration."""
         return measure(self.scores)
 
+    @cached_property
+    def refused(self) -> float | None:
+        """The share of the videos that a calibrated model wrongly calls none of these.
+
+        `None` of any other model, and where videos are not scored as `predict` does: by windows, averaging logits.
+        """
+        if not self.model.spec.known or (self.protocol, self.average) != AS_PREDICTED:
+            return None
+        return refused_share(familiarities(self.scores.logits), self.model.spec.known)
+
     def to_dict(self) -> dict[str, Any]:
         """What `metrics.json` and `actionzoo evaluate --json` say."""
         facts: dict[str, Any] = {"model": self.model.name, "data": self.data, "which": self.selection}
         facts |= {"protocol": self.protocol, "average": self.average}
         facts |= {"broken": [[str(path), reason] for path, reason in self.broken]} if self.broken else {}
+        facts |= {} if self.refused is None else {"refused": self.refused}
+        facts |= {} if self.unknown is None else {"unknown": asdict(self.unknown)}
         return facts | asdict(self.metrics)
 
 
@@ -87,6 +105,7 @@ def evaluate(
     group: str | None = None,
     force: bool = False,
     controls: bool = False,
+    unknown: str | os.PathLike[str] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     offline: bool = False,
     note: Callable[[str], None] = lambda text: None,
@@ -109,6 +128,7 @@ def evaluate(
         force: also take videos that the model has learned from.
         controls: also score the background and the shape of each video (`actionzoo.evaluation.controls`), which a
             report looks for shortcuts in.
+        unknown: a folder of videos that show none of the model's classes: how well it tells them from the others.
         strategy: "auto", "mirrored" or "multiworker" (`actionzoo.training.strategy`), or a strategy: its replicas share
             the clips of a video, its machines the videos. By "auto", a model that OpenVINO reads as it is runs there,
             as in `predict`, if this is one machine without an accelerator and the protocol is "windows".
@@ -122,6 +142,7 @@ def evaluate(
     Raises:
         DataError: the data cannot be used, the model has learned from it or does not know one of its classes, or no
             video can be read.
+        VideoNotFoundError: there are no videos in the folder `unknown`.
         ModelError: the model cannot be loaded, pools over more frames than a clip has, or gives non-finite scores.
         TrainingError: Keras is not on TensorFlow, or other machines do not come.
         ValueError: as `Protocol`.
@@ -138,20 +159,11 @@ def evaluate(
     note(dataset.summary())
     chosen, selection = choose(dataset, model, split, force=force)
     source = source_of(opened, chosen, how.video_format)
+    others = None if unknown is None else unknown_source(unknown, how.video_format)
     indices = known_classes(source.classes, model)
     note(f"{selection}; protocol {how.name}")
     runner = _runner(model, how, strategy)
-    rows, facts, reasons = Scorer(runner, how).score_all(source, controls, progress)
-    good = np.array([index for index in range(len(source)) if index not in reasons], np.int64)
-    broken = tuple((source.videos[index].path, reason) for index, reason in reasons.items())
-    if not len(good):
-        raise DataError(f"none of {len(source)} videos can be read; the first is {broken[0][0]}: {broken[0][1]}")
-    # No accuracy for non-finite scores: argmax would call them correct or not by the order of the classes.
-    if len(lost := [index for index in good if not np.isfinite(rows[index]).all()]):
-        raise ModelError(
-            f"{model.name} gives non-finite scores for {len(lost)} of {len(good)} videos, such as "
-            f"{source.videos[lost[0]].path}; its training diverged, or its weights are damaged: train it again"
-        )
+    rows, facts, good, broken = _score(model, Scorer(runner, how), source, controls, progress)
     names = (*runner.names, *(CONTROLS if controls else ()))
     scores = Scores(
         model.spec.classes,
@@ -162,8 +174,38 @@ def evaluate(
     )
     by_name = {name: facts[good, place] for place, name in enumerate(TRAITS)}
     given = str(data) if isinstance(data, str | os.PathLike) else "videos"
+    found = None
+    if others is not None:
+        strange, _, readable, unread = _score(model, Scorer(runner, how), others, False, progress)
+        logits = {name: strange[readable, place] for place, name in enumerate(runner.names)}
+        held_out = model.spec.known if (how.name, average) == AS_PREDICTED else ()
+        found = compare(familiarities(scores.logits), familiarities(logits), held_out)
+        broken += unread
     chief = runner.worker == 0
-    return EvaluationResult(model, given, selection, source, how.name, average, scores, by_name, broken, chief)
+    return EvaluationResult(model, given, selection, source, how.name, average, scores, by_name, broken, chief, found)
+
+
+def _score(
+    model: Model, scorer: Scorer, source: Source, controls: bool, progress: Progress | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], tuple[tuple[Path, str], ...]]:
+    """What `Scorer.score_all` gives, the indices of the videos that could be read, and the others with the reasons.
+
+    Raises:
+        DataError: no video can be read.
+        ModelError: the scores of one are not finite.
+    """
+    rows, facts, reasons = scorer.score_all(source, controls, progress)
+    good = np.array([index for index in range(len(source)) if index not in reasons], np.int64)
+    broken = tuple((source.videos[index].path, reason) for index, reason in reasons.items())
+    if not len(good):
+        raise DataError(f"none of {len(source)} videos can be read; the first is {broken[0][0]}: {broken[0][1]}")
+    # No accuracy for non-finite scores: argmax would call them correct or not by the order of the classes.
+    if len(lost := [index for index in good if not np.isfinite(rows[index]).all()]):
+        raise ModelError(
+            f"{model.name} gives non-finite scores for {len(lost)} of {len(good)} videos, such as "
+            f"{source.videos[lost[0]].path}; its training diverged, or its weights are damaged: train it again"
+        )
+    return rows, facts, good, broken
 
 
 def _runner(model: Model, how: Protocol, strategy: str | tf.distribute.Strategy) -> Runner:

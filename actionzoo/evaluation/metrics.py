@@ -14,6 +14,9 @@ from actionzoo.names import ANSWER, STREAMS
 
 BINS = 10
 
+HITS = 0.95
+"""The share of known videos that are taken for known where `false_alarms` are counted."""
+
 
 @dataclass(frozen=True)
 class ClassResult:
@@ -128,6 +131,25 @@ def reliability_bins(
         (float(sure[which == bin].mean()), float(correct[which == bin].mean()), int((which == bin).sum()))
         for bin in np.unique(which)
     )
+
+
+def area(higher: NDArray[np.floating], lower: NDArray[np.floating]) -> float:
+    """The area under the ROC curve: how often a value of the first is the higher one; a tie counts half.
+
+    >>> area(np.array([3, 2]), np.array([2, 1]))
+    0.875
+    """
+    above = (higher[:, None] > lower[None]) + 0.5 * (higher[:, None] == lower[None])
+    return float(above.mean())
+
+
+def false_alarms(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:
+    """The share of unknown videos whose value is at least the one that `HITS` of the known ones reach.
+
+    >>> false_alarms(np.arange(100.0), np.array([3.0, 5.0, 50.0, 70.0]))
+    0.75
+    """
+    return float((unknown >= np.quantile(known, 1 - HITS, method="lower")).mean())
 
 
 def _class_result(

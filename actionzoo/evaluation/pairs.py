@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from actionzoo.evaluation.metrics import confusion
+from actionzoo.evaluation.metrics import area, confusion
 from actionzoo.evaluation.scores import Scores
 
 
@@ -64,14 +63,10 @@ def _pair(
         second,
         (int(table[first, second]), int(table[second, first])),
         (int(one.sum()), int(other.sum())),
-        {name: _area(value[one], value[other]) for name, value in values.items()} if one.any() and other.any() else {},
+        {name: area(value[one], value[other]) for name, value in values.items()} if one.any() and other.any() else {},
         {name: (_median(value[one]), _median(value[other])) for name, value in traits.items()},
         tuple(int(place) for place in wrong[np.argsort(-margins[wrong], kind="stable")]),
     )
-
-
-def _area(higher: NDArray[np.float32], lower: NDArray[np.float32]) -> float:
-    return float(stats.mannwhitneyu(higher, lower).statistic) / (len(higher) * len(lower))
 
 
 def _median(values: NDArray[np.float32]) -> float:

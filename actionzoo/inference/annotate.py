@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actionzoo.inference.answer import Answer, Window
+from actionzoo.inference.familiarity import NO_CLASS
 from actionzoo.inference.sources import Video, as_source
 from actionzoo.video.reader import Frame, probe, read_frames
 from actionzoo.video.writer import VideoWriter, draw_label
@@ -37,8 +38,8 @@ def annotate(
     """Write a video with the label of the window that each frame lies in.
 
     The video is decoded a second time. A panel lists the window's best classes, and a bar along the lower edge is as
-    long as the score of the first. Sound is left out. The frame rate is constant; a frame is shown as long as in the
-    video. Nothing is left at `out` after an error.
+    long as the score of the first, yellow where that is uncertain or none of these. Sound is left out. The frame rate
+    is constant; a frame is shown as long as in the video. Nothing is left at `out` after an error.
 
     Args:
         video: as for `Model.predict`.
@@ -100,12 +101,13 @@ def labelled(image: Image, window: Window | None, threshold: float | None) -> Im
     if window is None:
         return image
     lines = [f"{prediction.label} {prediction.score:.2f}" for prediction in window.predictions[:SHOWN]]
-    unsure = threshold is not None and window.score < threshold
-    if unsure and window.label != UNCERTAIN:
+    uncertain = threshold is not None and window.score < threshold
+    if uncertain and window.label != UNCERTAIN:
         lines.insert(0, UNCERTAIN)
     marked = draw_label(image, lines)
     height, width = marked.shape[:2]
     edge = max(height // 40, min(3, height))
     marked[-edge:] = BAR_EMPTY
-    marked[-edge:, : round(width * window.score)] = BAR_UNSURE if unsure else BAR_FULL
+    none = window.predictions[0].index == NO_CLASS
+    marked[-edge:, : round(width * window.score)] = BAR_UNSURE if uncertain or none else BAR_FULL
     return marked

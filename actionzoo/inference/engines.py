@@ -251,7 +251,13 @@ def load_engine(
             raise ModelError("the Keras engine computes in f32; use --engine openvino for bf16")
         return KerasEngine(load_keras(files) if network is None else network())
     try:
-        return _load_openvino(files, files.precision if precision == "auto" else precision, batch)
+        loaded = _load_openvino(files, files.precision if precision == "auto" else precision, batch)
+        if files.spec.known and not files.towers <= set(loaded.outputs):
+            raise ModelError(
+                f"OpenVINO does not give the logits of {files.name}'s streams, which tell what is none of its classes; "
+                "use --engine keras"
+            )
+        return loaded
     except ImportError as error:
         if engine == "openvino":
             raise ModelError(f"OpenVINO cannot be loaded ({error}); install it or use --engine keras") from error

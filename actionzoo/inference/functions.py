@@ -19,6 +19,7 @@ def predict(
     fps: float | None = None,
     window: float | None = None,
     step: float | None = None,
+    threshold: float | None = None,
     engine: str = "auto",
     precision: str = "auto",
     flow: str | None = None,
@@ -35,7 +36,7 @@ def predict(
     ('handshake', 0.97)
     """
     loaded = load_model(model, engine=engine, precision=precision, flow=flow, force=force, offline=offline)
-    return loaded.predict(video, top_k, fps=fps, window=window, step=step, progress=progress)
+    return loaded.predict(video, top_k, fps=fps, window=window, step=step, threshold=threshold, progress=progress)
 
 
 def features(

@@ -18,9 +18,10 @@ from actionzoo.errors import ModelError, source_name
 from actionzoo.hub.keras_file import check_spec
 from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import ModelFiles, resolve_model
-from actionzoo.inference.answer import Answer, LiveAnswer, Prediction, Window
-from actionzoo.inference.clips import Array, Clip, checked_windows, cut_clips
+from actionzoo.inference.answer import Answer, LiveAnswer, Window
+from actionzoo.inference.clips import Array, Clip, checked_windows, clips_of, cut_clips
 from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, LayerEngine, check_scores, load_engine
+from actionzoo.inference.familiarity import check_threshold, ranked
 from actionzoo.inference.layer_features import Features
 from actionzoo.inference.live import NewestClip
 from actionzoo.inference.prefetch import in_thread
@@ -33,6 +34,8 @@ from actionzoo.video.sampling import flip
 
 if TYPE_CHECKING:
     import keras
+
+    from actionzoo.data.decoded import DecodedVideo
 
 
 class Model:
@@ -148,13 +151,15 @@ class Model:
         fps: float | None = None,
         window: float | None = None,
         step: float | None = None,
+        threshold: float | None = None,
         progress: Progress | None = None,
         on_window: Callable[[Window], None] | None = None,
     ) -> Answer:
         """The answer for one video: its `top_k` classes, and those of every window.
 
         Logits are averaged over the clips of a window, then turned into scores. Videos shorter than a clip are
-        answered by the rules of `actionzoo.video.sampling`.
+        answered by the rules of `actionzoo.video.sampling`. A calibrated model, whose `spec.known` is not empty, may
+        answer "none of these", before the classes (`actionzoo.inference.familiarity`); any other names a class always.
 
         Args:
             video: a file or address; a video file's bytes, or a binary file object (which is read from its beginning
@@ -164,16 +169,18 @@ class Model:
             fps: frames a second of frames in memory and of folders of numbered pictures; 25 by default.
             window: length of a window in seconds; by default the whole video is one.
             step: seconds from one window's start to the next; by default `window`.
+            threshold: the share of videos of its own classes that a calibrated model may call none of these; 0.05 by
+                default, and 0 for never.
             progress: called with the seconds that have been seen, and the video's duration or None.
             on_window: called with each window as soon as it is there, for sources that do not end.
 
         Raises:
             VideoError: or one of its kinds, if the video cannot be read.
             ModelError: the network gives scores that are not finite.
-            ValueError: a `top_k`, window or step that is not above zero, or a step below a frame of the model.
+            ValueError: a `top_k`, window or step that is not above zero, a step below a frame of the model, or a
+                threshold that is not from 0 to 1, or for a model that is not calibrated.
         """
-        if top_k < 1:
-            raise ValueError(f"top_k is at least 1, not {top_k}")
+        self._check(top_k, threshold)
         begun, timer = time.perf_counter(), StageTimer()
         self.prepare()
         source = as_source(video, fps)
@@ -181,13 +188,14 @@ class Model:
         windows, sums = [], []
         for found in self._windows(seen, partial(self._run, timer=timer), window, step):
             sums.append(found)
-            windows.append(Window(found.start_s, found.end_s, self._best(found.mean, top_k)))
+            windows.append(Window(found.start_s, found.end_s, *ranked(found.mean, self.spec, top_k, threshold)))
             if on_window is not None:
                 on_window(windows[-1])
         whole = np.sum([found.total for found in sums], axis=0) / sum(found.clips for found in sums)
+        predictions, known = ranked(whole, self.spec, top_k, threshold)
         return Answer(
-            source_name(source), self.name, seen.frames, seen.fps, seen.duration_s(), self._best(whole, top_k),
-            tuple(windows), {**timer.seconds, "total": time.perf_counter() - begun}, seen.warnings,
+            source_name(source), self.name, seen.frames, seen.fps, seen.duration_s(), predictions,
+            tuple(windows), {**timer.seconds, "total": time.perf_counter() - begun}, seen.warnings, known,
         )  # fmt: skip
 
     def scores(self, appearance: Array, motion: Array) -> npt.NDArray[np.float32]:
@@ -202,28 +210,45 @@ class Model:
         """
         return self._ready().scores(appearance, motion)
 
-    def predict_batch(self, videos: Iterable[Video], top_k: int = 5, *, fps: float | None = None) -> list[Answer]:
+    def video_scores(self, video: DecodedVideo) -> npt.NDArray[np.float32]:
+        """The logits of a decoded video as `predict` has them: means over its clips and mirrored views.
+
+        Args:
+            video: in the spec's video format.
+
+        Returns:
+            `(outputs, classes)` in the order of `outputs`.
+
+        Raises:
+            ModelError: the network gives scores that are not finite.
+        """
+        clips = [self._run(clip, StageTimer()) for clip in clips_of(video, self.spec)]
+        return np.asarray(np.mean(clips, axis=0), np.float32)
+
+    def predict_batch(
+        self, videos: Iterable[Video], top_k: int = 5, *, fps: float | None = None, threshold: float | None = None
+    ) -> list[Answer]:
         """The answers for several videos, in order; the videos, and `fps` of those in memory, are as for `predict`.
 
         For now it is a loop over `predict` and no faster than one: a single video keeps the cores busy with decoding,
         flow and the network. The first video that fails raises its error; loop yourself to go on behind it.
         """
-        return [self.predict(video, top_k, fps=fps) for video in videos]
+        return [self.predict(video, top_k, fps=fps, threshold=threshold) for video in videos]
 
-    def stream(self, source: str | int, top_k: int = 5) -> Iterator[LiveAnswer]:
+    def stream(self, source: str | int, top_k: int = 5, *, threshold: float | None = None) -> Iterator[LiveAnswer]:
         """Answers about a camera (its number) or an rtsp address, each about the newest frames, until the stream ends.
 
         An answer comes as soon as the one before is done and there is a new frame; frames are never queued. Close the
-        generator, or leave the loop over it, to let go of the camera. Raises VideoError or one of its kinds.
+        generator, or leave the loop over it, to let go of the camera. `threshold` is as for `predict`. Raises
+        VideoError or one of its kinds.
         """
-        if top_k < 1:
-            raise ValueError(f"top_k is at least 1, not {top_k}")
+        self._check(top_k, threshold)
         method = self.flow if "motion" in self._ready().inputs else None
         camera = live(source, size=self.spec.video_format.size)
         with NewestClip(camera, self.spec, method) as clips:
             for arrived, time_s, clip in clips:
-                predictions = self._best(self._run(clip, StageTimer()), top_k)
-                yield LiveAnswer(time_s, time.monotonic() - arrived, predictions)
+                answer = ranked(self._run(clip, StageTimer()), self.spec, top_k, threshold)
+                yield LiveAnswer(time_s, time.monotonic() - arrived, *answer)
 
     def features(
         self,
@@ -284,6 +309,11 @@ class Model:
             self._layers[layer] = LayerEngine(self.network, layer, self.name)
         return self._layers[layer]
 
+    def _check(self, top_k: int, threshold: float | None) -> None:
+        if top_k < 1:
+            raise ValueError(f"top_k is at least 1, not {top_k}")
+        check_threshold(threshold, self.name, self.spec)
+
     def _pass(
         self,
         source: Any,
@@ -317,22 +347,16 @@ class Model:
         return self._engine is None or not self._engine.done() or "motion" in self._ready().inputs
 
     def _run(self, clip: Clip, timer: StageTimer) -> npt.NDArray[np.float32]:
-        """Logits `(classes,)` of one clip, averaged with those of its mirror image where the spec says so."""
+        """Logits `(outputs, classes)` of a clip, averaged with those of its mirror image where the spec says so."""
         engine = self._ready()
         appearance, motion = clip.appearance[None], clip.motion[None]
         if self.spec.mirror:
             mirrored = flip(clip.appearance, clip.motion)
             appearance, motion = np.stack([clip.appearance, mirrored[0]]), np.stack([clip.motion, mirrored[1]])
         with timer.timing("model"):
-            logits = engine(appearance, motion)
+            logits = engine.scores(appearance, motion)
         check_scores(logits, self.name)
         return np.asarray(logits.mean(0), np.float32)
-
-    def _best(self, logits: Array, top_k: int) -> tuple[Prediction, ...]:
-        powers = np.exp(logits.astype(np.float64) - logits.max())  # importing scipy's softmax would slow the start
-        scores = powers / powers.sum()
-        order = np.argsort(-scores, kind="stable")[:top_k]
-        return tuple(Prediction(self.spec.label(int(index)), int(index), float(scores[index])) for index in order)
 
 
 def load_model(

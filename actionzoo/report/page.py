@@ -23,6 +23,7 @@ from actionzoo.evaluation.evaluating import EvaluationResult
 from actionzoo.evaluation.metrics import percent, summary
 from actionzoo.evaluation.pairs import Pair, confused_pairs
 from actionzoo.evaluation.shortcuts import ENOUGH, RISK, find_shortcuts
+from actionzoo.evaluation.unknown import unknown_summary
 from actionzoo.figures import svg
 from actionzoo.files import write_atomic
 from actionzoo.names import ANSWER, STREAMS
@@ -91,6 +92,7 @@ class Page:
         return {
             "title": f"{_short(result.model.name)} on {_short(result.data)}",
             "summary": summary(metrics),
+            "of_unknown": unknown_summary(result.refused, result.unknown),
             "origin": f"{result.model.name} on {result.data}: {result.selection}; protocol {result.protocol}.",
             "version": metadata.version("actionzoo"),
             "classes": scores.classes,

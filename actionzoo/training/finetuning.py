@@ -17,6 +17,7 @@ from actionzoo.data.layouts.found import VALIDATION, shortened, split_of, unknow
 from actionzoo.data.shards import ShardSource, open_shards
 from actionzoo.errors import DataError
 from actionzoo.inference.model import Model
+from actionzoo.training.calibration import calibrate
 from actionzoo.training.initialization import initial_model, initial_spec, probe_lengths, training_format
 from actionzoo.training.recipe import Recipe, read_recipe
 from actionzoo.training.run import RECIPE, SKIPPED, Run
@@ -39,6 +40,7 @@ class TrainingResult:
         num_videos: by split.
         waited: fraction of time spent waiting for input.
         skipped: unreadable videos that were left out, with their reasons.
+        calibration: what the model was calibrated on to tell what is none of its classes, or why it cannot, in words.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class TrainingResult:
     num_videos: dict[str, int]
     waited: float
     skipped: Skipped = ()
+    calibration: str = ""
 
 
 def finetune(
@@ -63,6 +66,9 @@ def finetune(
 ) -> TrainingResult:
     """Train a network on labelled videos.
 
+    Videos that are held out for validation or, where there are none, for a test then calibrate it, if they are enough:
+    its answers say when a video is none of its classes (`actionzoo.training.calibration`).
+
     Args:
         data: class folders, a CSV, UCF101 or HMDB51 with their lists, or shards of `actionzoo data build`; also what
             `read_dataset` or `open_shards` returned.
@@ -73,7 +79,8 @@ def finetune(
         resume: continue the training in `output`, with the recipe that it was begun with.
         skip_broken: leave out unreadable videos, and list them, instead of stopping.
         callbacks: Keras callbacks; they get `loss`, `accuracy` and, with a validation, `val_loss` and `val_accuracy`.
-        preparing: called with the number of decoded videos, and of all.
+        preparing: called with the number of decoded videos, and of all: before the training, and of those that
+            calibrate it.
 
     Returns:
         The metrics, and what they are of.
@@ -93,7 +100,8 @@ def finetune(
     with Run(folder, resume=resume, writes=is_chief(devices)) as run:
         recipe = (read_recipe(folder / RECIPE) if resume else recipe or Recipe()).with_init()
         model = initial_model(recipe)
-        source, spec, skipped = _open_source(open_data(data, recipe), recipe, model, skip_broken, preparing)
+        opened = open_data(data, recipe)
+        source, spec, skipped = _open_source(opened, recipe, model, skip_broken, preparing)
         if skipped:
             run.write(SKIPPED, "".join(f"{json.dumps(str(path))},{json.dumps(reason)}\n" for path, reason in skipped))
         num_videos = Counter(str(video.split) for video in source.videos)
@@ -101,7 +109,8 @@ def finetune(
         recipe = replace(recipe, num_frames=spec.num_frames, stride=spec.stride, fps=spec.fps)
         with explain_lost_worker():
             history = train(run, source, recipe, model, spec, devices, callbacks)
-    return TrainingResult(folder, spec, history.metrics, dict(num_videos), history.waited, skipped)
+        spec, calibration = calibrate(run, source, spec, preparing, shards=isinstance(opened, ShardSource))
+    return TrainingResult(folder, spec, history.metrics, dict(num_videos), history.waited, skipped, calibration)
 
 
 def open_data(data: str | os.PathLike[str] | VideoDataset | ShardSource, recipe: Recipe) -> VideoDataset | ShardSource:

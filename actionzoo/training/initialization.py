@@ -49,7 +49,7 @@ def initial_spec(recipe: Recipe, model: Model | None, classes: tuple[str, ...], 
     short for its clips it is raised, as far as the videos have frames, and the stride is reduced. Values in the recipe
     take precedence. Without `lengths`, those of the training videos, nothing is fitted.
     """
-    spec = replace(_zoo_spec(recipe) if model is None else model.spec, classes=classes)
+    spec = replace(_zoo_spec(recipe) if model is None else model.spec, classes=classes, known=())
     spec = replace(spec, num_frames=recipe.num_frames or spec.num_frames)
     spec = replace(spec, fps=recipe.fps or _fitted_fps(spec, lengths))
     return replace(spec, stride=recipe.stride or _fitted_stride(spec, lengths))

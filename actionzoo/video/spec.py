@@ -7,6 +7,7 @@ Prediction, training, evaluation and visualisation share this description. It is
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 
 from actionzoo.video.resize import input_size, short_size
@@ -78,6 +79,8 @@ class InputSpec:
             model was trained with is unknown.
         resize: a rule of `actionzoo.video.resize`, `"fit"` or `"stretch"`.
         mirror: whether predictions are averaged with those of the mirrored clip.
+        known: how familiar videos of these classes look that the model has not learned from, from 0 to 1, ascending
+            (`actionzoo.inference.familiarity`); empty if the model cannot tell what is none of its classes.
 
     Raises:
         ValueError: a value is of the wrong type or out of range.
@@ -96,6 +99,7 @@ class InputSpec:
     flow: str | None = DEFAULT_FLOW
     resize: str = "fit"
     mirror: bool = False
+    known: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.resize not in ("fit", "stretch"):
@@ -110,6 +114,7 @@ class InputSpec:
             raise ValueError("flow is a name and mirror is true or false")
         if not all(isinstance(name, str) for name in self.classes):
             raise ValueError("classes are names")
+        _check_known(self.known)
 
     @property
     def video_format(self) -> VideoFormat:
@@ -143,8 +148,9 @@ class InputSpec:
         return self.flow in (None, method) or any({self.flow, method} <= names for names in ALIKE)
 
     def to_json(self) -> str:
-        """The spec as a JSON object."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+        """The spec as a JSON object, without `known` where that is empty: as older versions wrote it."""
+        values = {name: value for name, value in asdict(self).items() if name != "known" or value}
+        return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> InputSpec:
@@ -156,7 +162,16 @@ class InputSpec:
         values = json.loads(text)
         if not isinstance(values, dict) or not isinstance(values.get("classes"), list):
             raise ValueError("no list of classes")
-        known = {field.name for field in fields(cls)}
-        return cls(
-            **{name: value for name, value in values.items() if name in known} | {"classes": tuple(values["classes"])}
-        )
+        if not isinstance(values.setdefault("known", []), list):
+            raise ValueError("known is a list of numbers")
+        names = {field.name for field in fields(cls)}
+        lists = {name: tuple(values[name]) for name in ("classes", "known")}
+        return cls(**{name: value for name, value in values.items() if name in names} | lists)
+
+
+def _check_known(known: tuple[float, ...]) -> None:
+    """Raises ValueError for what `InputSpec.known` cannot be."""
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
+        raise ValueError("known are numbers")
+    if not all(math.isfinite(value) and 0 <= value <= 1 for value in known) or list(known) != sorted(known):
+        raise ValueError("known are numbers from 0 to 1, ascending")

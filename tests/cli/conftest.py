@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,7 @@ class KnownModel:
         *,
         window: float | None,
         step: float | None,
+        threshold: float | None,
         progress: object,
         fps: float | None,
         on_window: Callable[[Window], None] | None,
@@ -63,11 +65,36 @@ class KnownModel:
         warnings = ("is damaged",) if Path(source).name.startswith("damaged") else ()
         return Answer(source, self.name, 60, 15.0, 4.0, whole[:top_k], windows, timing, warnings)
 
-    def stream(self, source: str, top_k: int) -> Iterator[LiveAnswer]:
+    def stream(self, source: str, top_k: int, *, threshold: float | None) -> Iterator[LiveAnswer]:
         yield LiveAnswer(1.0, 0.25, predictions(0.1, 0.2, 0.7)[:top_k])
         yield LiveAnswer(2.0, 0.21, predictions(0.6, 0.2, 0.2)[:top_k])
         if source != "rtsp://ends":
             raise KeyboardInterrupt
+
+
+class CalibratedModel(KnownModel):
+    """The same, but its p value of whatever it is shown is 0.02, of the windows 0.5, 0.03, 0.05 and 0.9."""
+
+    spec = replace(KnownModel.spec, known=(0.5,) * 50)
+
+    def predict(self, source: str, top_k: int, *, threshold: float | None, **options: Any) -> Answer:
+        told, options["on_window"] = options["on_window"], None
+        answer = super().predict(source, top_k, threshold=None, **options)
+        p_values = (0.02,) if options["window"] is None else (0.5, 0.03, 0.05, 0.9)
+        windows = tuple(judged(each, p, threshold) for each, p in zip(answer.windows, p_values, strict=True))
+        for each in windows if told is not None else ():
+            told(each)
+        return replace(judged(answer, 0.02, threshold), windows=windows)
+
+    def stream(self, source: str, top_k: int, *, threshold: float | None) -> Iterator[LiveAnswer]:
+        for answer, p in zip(super().stream(source, top_k, threshold=None), (0.02, 0.5), strict=False):
+            yield judged(answer, p, threshold)
+
+
+def judged(found: Any, p: float, threshold: float | None) -> Any:
+    """An answer or window with "none of these" before its classes, in the place of the last, if p says so."""
+    none = (Prediction("none of these", -1, 1 - p),) if p <= (0.05 if threshold is None else threshold) else ()
+    return replace(found, known=p, predictions=(*none, *found.predictions)[: len(found.predictions)])
 
 
 @dataclass
@@ -92,3 +119,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         return Result(code, *capsys.readouterr())
 
     return run_main
+
+
+@pytest.fixture
+def run_calibrated(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The same with `CalibratedModel`."""
+    monkeypatch.setattr(actionzoo, "load_model", CalibratedModel)
+    return run

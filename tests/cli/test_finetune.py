@@ -54,6 +54,7 @@ def test_from_two_folders_to_an_evaluated_model(
     out, err = capsys.readouterr()
     assert err.count("epoch") == 40
     assert "run  40 epochs, 4 training videos, 2 test videos" in out
+    assert "\n2 clips held out are too few to learn what is none of its classes (19 are enough): it always" in out
     assert main(["evaluate", "run", "set", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["videos"] == 2
     assert main(["evaluate", "run", "others", "--report", "report", "--paint", "0", "--json"]) == 0

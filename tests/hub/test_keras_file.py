@@ -13,6 +13,7 @@ from actionzoo.hub import InputSpec, read_spec, write_spec
 from actionzoo.video.flow import METHODS
 
 SPEC = InputSpec(("push", "Händedruck"), 48, 64, 12.5, 3, 2, 4, "farneback", "stretch", mirror=True)
+KNOWN = (0.0, 1 / 3, 0.7, 0.7, 1.0)
 
 
 def keras_file(path: Path, inputs: dict[str, list[int | None]] | None = None) -> Path:
@@ -41,6 +42,13 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
         assert sorted(archive.namelist()) == ["actionzoo.json", "config.json", "model.weights.h5"]
         assert archive.read("model.weights.h5") == b"\0" * 1000
     assert [found.name for found in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_what_a_network_was_calibrated_with_comes_back(tmp_path: Path) -> None:
+    path = keras_file(tmp_path / "model.keras")
+    write_spec(path, replace(SPEC, known=KNOWN))
+    assert read_spec(path) == replace(SPEC, known=KNOWN)
+    assert "known" not in json.loads(SPEC.to_json())  # as older versions wrote it, who read it as well
 
 
 def test_a_second_record_replaces_the_first(tmp_path: Path) -> None:
@@ -93,6 +101,15 @@ def test_fields_of_later_versions_are_left_out(tmp_path: Path) -> None:
         {"classes": [1, 2]},
         {"flow": 3},
         {"mirror": "yes"},
+        {"known": 0.5},
+        {"known": {"0": 0.5}},
+        {"known": [0.5, 0.4]},
+        {"known": [-0.1, 0.4]},
+        {"known": [0.5, 1.1]},
+        {"known": [0.5, float("nan")]},
+        {"known": ["0.5"]},
+        {"known": [False, True]},
+        {"known": None},
     ],
 )
 def test_a_record_that_makes_no_sense(tmp_path: Path, changes: dict[str, Any]) -> None:

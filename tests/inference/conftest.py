@@ -53,6 +53,7 @@ def write_standin(folder: Path, spec: InputSpec, still: float = 1) -> None:
     openvino.save_model(openvino.Model([logits], [appearance, motion]), mini / "openvino.xml", compress_to_fp16=False)
     with zipfile.ZipFile(mini / "model.keras", "w") as archive:
         archive.writestr("actionzoo.json", spec.to_json())
+        archive.writestr("config.json", "{}")
     files = {path.name: sha256_of(path) for path in sorted(mini.iterdir())}
     (folder / "catalog.toml").write_text(catalog_table("mini", STANDIN, files))
 

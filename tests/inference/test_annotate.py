@@ -7,7 +7,7 @@ import pytest
 
 from actionzoo.errors import BrokenVideoError, OutputError, VideoNotFoundError
 from actionzoo.inference import Answer, Prediction, Window, annotate
-from actionzoo.inference.annotate import BAR_EMPTY, BAR_FULL, at_constant_rate, labelled, window_at
+from actionzoo.inference.annotate import BAR_EMPTY, BAR_FULL, BAR_UNSURE, at_constant_rate, labelled, window_at
 from actionzoo.video.reader import Frame, probe, read_frames
 
 from .conftest import write_video
@@ -46,6 +46,14 @@ def test_below_the_threshold_it_is_uncertain() -> None:
     assert (sure != unsure).any()
     np.testing.assert_array_equal(sure, labelled(image, window(0, 1, "push", 0.6), None))
     np.testing.assert_array_equal(labelled(image, None, 0.5), image)
+
+
+def test_none_of_these_has_a_bar_of_its_own_colour() -> None:
+    image = np.full((96, 128, 3), 128, np.uint8)
+    none = Window(0, 1, (Prediction("none of these", -1, 0.96), Prediction("push", 0, 0.9)), 0.04)
+    shown, named = labelled(image, none, None), labelled(image, window(0, 1, "push", 0.96), None)
+    assert (tuple(shown[-1, 60]), tuple(named[-1, 60])) == (BAR_UNSURE, BAR_FULL)
+    assert (shown[:60] != named[:60]).any()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2000), (16, 16), (17, 1001)])

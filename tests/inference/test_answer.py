@@ -48,6 +48,21 @@ def test_segments_stay_in_order_where_many_windows_overlap() -> None:
     assert (edges[0], edges[-1]) == (0, 15)
 
 
+def test_windows_of_none_of_these_are_joined_and_stay_so() -> None:
+    none = [Prediction("none of these", -1, 0.95), Prediction("none of these", -1, 0.98)]
+    sure = Prediction("push", 0, 0.999)
+    windows = [
+        Window(0, 1, (none[0], sure), 0.05),
+        Window(1, 4, (none[1], sure), 0.02),
+        Window(4, 5, (sure, Prediction("hug", 1, 0.001)), 0.7),
+    ]
+    first, second = merge_segments(windows)
+    assert (first.start_s, first.end_s, first.label, second.label) == (0, 4, "none of these", "push")
+    assert first.predictions == (Prediction("none of these", -1, pytest.approx(0.9725)), Prediction("push", 0, 0.999))
+    assert (first.known, second.known) == (pytest.approx(0.0275), 0.7)
+    assert merge_segments([window(0, 1, push=1.0)])[0].known is None
+
+
 def test_nothing_gives_nothing() -> None:
     assert merge_segments([]) == ()
 
