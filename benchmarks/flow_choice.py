@@ -22,6 +22,7 @@ from actionzoo.puppets import write_dataset
 from actionzoo.video.flow import METHODS
 from actionzoo.video.spec import VideoFormat
 from actionzoo.weights import train_mini
+from actionzoo.weights.ut_interaction import FOLDS, sequence
 
 CONNECTION = "none"
 
@@ -40,7 +41,7 @@ def held_out(
     """The network of a fold, which saw nothing of its sequences."""
     kept, model = work / f"fold_{number}.weights.h5", train_mini.build(CONNECTION)
     if not kept.exists():
-        seen = [video for video in real if train_mini.sequence(video) not in train_mini.FOLDS[number]]
+        seen = [video for video in real if sequence(video) not in FOLDS[number]]
         start = work / train_mini.STARTS[CONNECTION]
         train_mini.learn_real(CONNECTION, start, seen, puppets, number).save_weights(kept)
     model.load_weights(kept)
@@ -65,14 +66,14 @@ def main() -> None:
         train_mini.train(model, [(puppets, train_mini.BATCH)], train_mini.PUPPET_STEPS, 2e-3, 0)
         model.save_weights(alone)
 
-    sequences = np.array([train_mini.sequence(video) for video in real])
+    sequences = np.array([sequence(video) for video in real])
     asked = {method: read(given.real, given.work, method) for method in (given.learned, *given.methods)}
     logits = {method: np.full((len(real), len(train_mini.ACTIONS)), np.nan) for method in asked}
-    for number, fold in enumerate(train_mini.FOLDS):
+    for number, fold in enumerate(FOLDS):
         model = held_out(number, real, puppets, given.work)
         for method, videos in asked.items():
             out = np.flatnonzero(np.isin(sequences, fold))
-            logits[method][out] = train_mini.scores(model, [videos[index] for index in out])[:, 2]
+            logits[method][out] = train_mini.tower_scores(model, [videos[index] for index in out])[:, 2]
         train_mini.keras.backend.clear_session()
     report(logits, np.array([video.class_index for video in real]), given.learned)
 

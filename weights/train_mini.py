@@ -26,26 +26,24 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import numpy as np
 
-from actionzoo.data.augment import Augmentation, random_clip
+from actionzoo.data.augment import Augmentation
 from actionzoo.data.dataset import read_dataset
 from actionzoo.data.decoded import DecodedVideo, VideoSource
 from actionzoo.hub import InputSpec
 from actionzoo.models import create_model
 from actionzoo.puppets import ACTIONS, write_dataset
-from actionzoo.video.resize import pad_to
-from actionzoo.video.sampling import ClipSpec, clip_centres, gather_clip
+from actionzoo.video.sampling import ClipSpec
 from actionzoo.video.spec import VideoFormat
 from actionzoo.weights.bundle import catalog_table, export_bundle
 from actionzoo.weights.card import card
+from actionzoo.weights.learning import Draws, Mixture, copy_weights, scores, towers
+from actionzoo.weights.ut_interaction import FOLDS, sequence
 
 SIZE = (112, 144)
 FPS = 15.0
 FLOW, ANSWERS_FLOW = "dis-fine", "dis-fine-fast"
 """What it learns from, and what it asks for: as right, and four times as fast (`benchmarks.flow_choice`)."""
 SPEC = ClipSpec(num_frames=6, stride=7, stack_length=10)
-FOLDS = ((1, 11), (2, 12), (3, 13), (6, 16), (7, 17), (8, 18), (10, 20))
-"""Sequences n and n + 10 are left out together: they may show the same people."""
-
 STARTS = {"none": "puppets_alone.weights.h5", "residual": "puppets_joined.weights.h5"}
 """What each network, by its connection, goes on from when it learns from real clips."""
 
@@ -91,65 +89,29 @@ class Progress(keras.callbacks.Callback):
             print(f"  step {batch + 1}, loss {(logs or {}).get('loss', float('nan')):.3f}", flush=True)
 
 
-class Draws(keras.utils.PyDataset):
-    """Endless batches of random clips; batch `i` depends on the seed and on `i` only."""
-
-    def __init__(self, sources: Sequence[tuple[Sequence[DecodedVideo], int]], steps: int, seed: int) -> None:
-        """`sources` are videos with the number of them that go into each batch."""
-        super().__init__(workers=1, max_queue_size=6)
-        self.sources, self.steps, self.seed = sources, steps, seed
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, batch: int) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        rng = np.random.default_rng((self.seed, batch))
-        chosen = [
-            decoded_videos[self._shuffled(len(decoded_videos), batch * share + place)]
-            for decoded_videos, share in self.sources
-            for place in range(share)
-        ]
-        clips = [random_clip(decoded, SPEC, SIZE, rng, Augmentation()) for decoded in chosen]
-        appearance, motion = (np.stack(stream) for stream in zip(*clips, strict=True))
-        labels = np.eye(len(ACTIONS), dtype=np.float32)[[decoded.class_index for decoded in chosen]]
-        return {"appearance": appearance, "motion": motion}, (labels, labels)
-
-    def _shuffled(self, count: int, position: int) -> int:
-        epoch, place = divmod(position, count)
-        return int(np.random.default_rng((self.seed, epoch, count)).permutation(count)[place])
+def target(index: int) -> np.ndarray:
+    """One of the classes."""
+    return np.eye(len(ACTIONS), dtype=np.float32)[index]
 
 
-def towers(model: keras.Model) -> keras.Model:
-    """The same network with the scores of both towers as its outputs."""
-    outputs = [model.get_layer(f"logits_{stream}").output for stream in ("appearance", "motion")]
-    return keras.Model(model.inputs, outputs)
+def draws(mixture: Mixture, steps: int, seed: int) -> Draws:
+    """Batches of random clips."""
+    return Draws(mixture, range(steps), seed, spec=SPEC, size=SIZE, target=target, augmentation=Augmentation())
 
 
-def train(
-    model: keras.Model, sources: Sequence[tuple[Sequence[DecodedVideo], int]], steps: int, rate: float, seed: int
-) -> float:
+def train(model: keras.Model, mixture: Mixture, steps: int, rate: float, seed: int) -> float:
     """Train both towers, each with a loss of its own; returns the loss of the last step."""
     schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=rate, warmup_steps=max(1, steps // 10))
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
     network = towers(model)
     network.compile(keras.optimizers.AdamW(schedule, weight_decay=0.05), [loss, loss])
-    history = network.fit(Draws(sources, steps, seed), epochs=1, shuffle=False, verbose=0, callbacks=[Progress()])
+    history = network.fit(draws(mixture, steps, seed), epochs=1, shuffle=False, verbose=0, callbacks=[Progress()])
     return float(history.history["loss"][-1])
 
 
-def scores(model: keras.Model, decoded_videos: Sequence[DecodedVideo]) -> np.ndarray:
-    """Logits of appearance, motion and both, `(videos, 3, classes)`, averaged over the clips of a video."""
-    network, rows = towers(model), []
-    for decoded in decoded_videos:
-        clips = [
-            gather_clip(decoded.frames, decoded.flow.astype(np.float32), centres, SPEC.stack_length)
-            for centres in clip_centres(len(decoded.frames), SPEC)
-        ]
-        appearance, motion = (pad_to(np.stack(stream), SIZE).astype(np.float32) for stream in zip(*clips, strict=True))
-        outputs = network.predict_on_batch({"appearance": appearance, "motion": motion})
-        a, m = (np.asarray(output).mean(axis=0) for output in outputs)
-        rows.append([a, m, (a + m) / 2])
-    return np.array(rows)
+def tower_scores(model: keras.Model, decoded_videos: Sequence[DecodedVideo]) -> np.ndarray:
+    """Logits of appearance, motion and both, `(videos, 3, classes)`."""
+    return scores(towers(model), decoded_videos, SPEC, SIZE)
 
 
 def read(folder: Path, cache: Path) -> list[DecodedVideo]:
@@ -160,11 +122,6 @@ def read(folder: Path, cache: Path) -> list[DecodedVideo]:
     if broken := source.prepare():
         raise ValueError(f"{broken[0][0].path}: {broken[0][1]}")
     return [source.read(index) for index in range(len(source))]
-
-
-def sequence(decoded: DecodedVideo) -> int:
-    """The sequence of a UT-Interaction clip, the second number of its name."""
-    return int(Path(decoded.name).stem.split("_")[1])
 
 
 def learn_puppets(puppets: Sequence[DecodedVideo], seed: int, work: Path) -> None:
@@ -182,12 +139,6 @@ def learn_puppets(puppets: Sequence[DecodedVideo], seed: int, work: Path) -> Non
         network.save_weights(joined)
 
 
-def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Copy every layer's weights to the layer of the same name."""
-    for layer in source.layers:
-        target.get_layer(layer.name).set_weights(layer.get_weights())
-
-
 def learn_real(
     connection: str, start: Path, real: Sequence[DecodedVideo], puppets: Sequence[DecodedVideo], seed: int
 ) -> keras.Model:
@@ -202,7 +153,7 @@ def learn_real(
 def cross_validate(
     connection: str, start: Path, real: Sequence[DecodedVideo], puppets: Sequence[DecodedVideo], seed: int
 ) -> np.ndarray:
-    """Scores of every real clip by a model that never saw its sequence, as `scores` gives them."""
+    """Scores of every real clip by a model that never saw its sequence, as `tower_scores` gives them."""
     sequences = np.array([sequence(decoded) for decoded in real])
     result = np.full((len(real), 3, len(ACTIONS)), np.nan)
     for number, fold in enumerate(FOLDS):
@@ -210,7 +161,7 @@ def cross_validate(
         seen = [decoded for decoded in real if sequence(decoded) not in fold]
         unseen = [decoded for decoded in real if sequence(decoded) in fold]
         model = learn_real(connection, start, seen, puppets, seed + number)
-        result[out] = scores(model, unseen)
+        result[out] = tower_scores(model, unseen)
         correct = result[out].argmax(-1) == np.array([decoded.class_index for decoded in unseen])[:, None]
         print(f"fold {number + 1} of {len(FOLDS)}, sequences {fold}: {correct.mean(axis=0).round(3)}", flush=True)
         keras.backend.clear_session()
@@ -256,7 +207,7 @@ def measure(real: Sequence[DecodedVideo], puppets: Sequence[DecodedVideo], seed:
         results[connection] = summary(np.load(kept), real)
         model = build(connection)
         model.load_weights(work / start)
-        results[f"{connection}_puppets_only"] = summary(scores(model, real), real)
+        results[f"{connection}_puppets_only"] = summary(tower_scores(model, real), real)
     return results
 
 

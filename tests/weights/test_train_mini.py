@@ -7,6 +7,7 @@ import pytest
 
 from actionzoo.weights import train_mini
 from actionzoo.weights.card import card
+from actionzoo.weights.ut_interaction import FOLDS
 
 
 def decoded(name: str, label: int) -> train_mini.DecodedVideo:
@@ -17,7 +18,7 @@ def decoded(name: str, label: int) -> train_mini.DecodedVideo:
 
 def test_batches_are_shared_out_and_do_not_depend_on_the_order_of_asking() -> None:
     real, puppets = [decoded(f"{i}_1_{i}.avi", i) for i in range(3)], [decoded("p", 5)]
-    draws = train_mini.Draws([(real, 3), (puppets, 1)], steps=4, seed=0)
+    draws = train_mini.draws([(real, 3), (puppets, 1)], steps=4, seed=0)
     later = draws[2]
     first = [draws[i] for i in range(4)]
     np.testing.assert_array_equal(later[0]["motion"], first[2][0]["motion"])
@@ -28,7 +29,7 @@ def test_batches_are_shared_out_and_do_not_depend_on_the_order_of_asking() -> No
 
 
 def test_folds_leave_every_sequence_out_once() -> None:
-    sequences = [number for fold in train_mini.FOLDS for number in fold]
+    sequences = [number for fold in FOLDS for number in fold]
     assert sorted(sequences) == [1, 2, 3, 6, 7, 8, 10, 11, 12, 13, 16, 17, 18, 20]
 
 
