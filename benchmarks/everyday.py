@@ -1,0 +1,102 @@
+"""How right a model of everyday actions is on real video that it has not learned from.
+
+    python -m benchmarks.everyday MODEL DATA [--unknown FOLDER ...] [--json benchmarks/everyday.json]
+
+DATA holds `weizmann_dev` and `ut_interaction`, class folders, and `ucf101_sample`, of whose classes `UCF101` names
+those that the model may know. All of the model's classes compete. Printed for each set: the share that is right, of the
+answer and of each stream, and what was taken for what. Clips of UNKNOWN, and those of `ucf101_sample` of other classes,
+tell how well familiarity separates known from unknown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actionzoo.evaluation.metrics import area, false_alarms
+from actionzoo.inference import Model, load_model
+from actionzoo.inference.familiarity import familiarity
+from benchmarks.unknown import video_logits
+
+UCF101: Mapping[str, tuple[str, ...]] = {
+    "BasketballDunk": ("shoot a basket",),
+    "BodyWeightSquats": ("squat",),
+    "BoxingPunchingBag": ("box",),
+    "BoxingSpeedBag": ("box",),
+    "HighJump": ("run", "jump forward"),
+    "JavelinThrow": ("throw",),
+    "LongJump": ("run", "jump forward"),
+    "Shotput": ("throw",),
+    "SoccerPenalty": ("kick a ball",),
+    "TennisSwing": ("tennis swing",),
+    "WalkingWithDog": ("walk",),
+    "WallPushups": ("push-up",),
+}
+"""Classes of UCF101 and what a right answer is."""
+
+
+def videos(folder: Path) -> list[Path]:
+    """The videos below a folder."""
+    return sorted(path for path in folder.rglob("*") if path.suffix in (".avi", ".mp4"))
+
+
+def measured(model: Model, clips: Sequence[Path], right: Sequence[Sequence[str]]) -> tuple[dict[str, Any], np.ndarray]:
+    """Accuracy of the answer and of each stream, what was wrong, and the logits `(videos, outputs, classes)`."""
+    logits = video_logits(model, [str(clip) for clip in clips])
+    answers = [[model.labels[index] for index in row] for row in logits.argmax(-1)]
+    correct = np.array([[answer in wanted for answer in row] for row, wanted in zip(answers, right, strict=True)])
+    wrong = Counter(
+        f"{wanted[0]} -> {row[0]}" for row, wanted in zip(answers, right, strict=True) if row[0] not in wanted
+    )
+    accuracy = dict(zip(model.outputs, correct.mean(0).tolist(), strict=True))
+    every = {f"{c.parent.name}/{c.name}": row[0] for c, row in zip(clips, answers, strict=True)}
+    return {"clips": len(clips), "accuracy": accuracy, "wrong": dict(wrong.most_common()), "answers": every}, logits
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description="A model of everyday actions on real video.")
+    parser.add_argument("model")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--unknown", nargs="*", type=Path, default=[], metavar="FOLDER")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    model = load_model(given.model)
+    found: dict[str, Any] = {}
+    known = []
+    for name in ("weizmann_dev", "ut_interaction"):
+        clips = videos(given.data / name)
+        found[name], logits = measured(model, clips, [(clip.parent.name.replace("_", " "),) for clip in clips])
+        known.append(logits)
+    sample = videos(given.data / "ucf101_sample")
+    clips = [clip for clip in sample if set(UCF101.get(clip.parent.name, ())) & set(model.labels)]
+    found["ucf101_sample"], _ = measured(model, clips, [UCF101[clip.parent.name] for clip in clips])
+    for name, result in found.items():
+        print(name, result["clips"], "clips:", ", ".join(f"{k} {v:.1%}" for k, v in result["accuracy"].items()))
+        print("   ", ", ".join(f"{what} ({count})" for what, count in result["wrong"].items()))
+    print("    " + ", ".join(f"{clip}: {answer}" for clip, answer in found["ucf101_sample"]["answers"].items()))
+    familiar = np.array([familiarity(row) for row in np.concatenate(known)])
+    others = {folder.name: videos(folder) for folder in given.unknown}
+    others["ucf101_sample"] = [clip for clip in sample if clip.parent.name not in UCF101]
+    strange = {
+        name: np.array([familiarity(row) for row in video_logits(model, [str(clip) for clip in clips])])
+        for name, clips in others.items()
+    }
+    strange["all"] = np.concatenate(list(strange.values()))
+    found["unknown"] = {}
+    for name, values in strange.items():
+        row = {"clips": len(values), "area": area(familiar, values), "false_alarms": false_alarms(familiar, values)}
+        found["unknown"][name] = row
+        print(f"unknown, {name}: {row['clips']} clips, area {row['area']:.3f}, false alarms {row['false_alarms']:.0%}")
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
