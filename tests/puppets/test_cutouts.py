@@ -62,7 +62,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> DepthRecording:
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """A camera that stands still, without blur, noise and change of light."""
     still = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    monkeypatch.setattr(renderer, "handheld", lambda rng, time, size: np.tile(still, (len(time), 1, 1)))
+    monkeypatch.setattr(renderer, "now_and_then", lambda rng, time, size: np.tile(still, (len(time), 1, 1)))
     monkeypatch.setattr(renderer, "draw_lens", lambda rng, height: (0.0, 0.0, 0.0))
     identity = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)
     monkeypatch.setattr(renderer, "light_table", lambda rng: identity)
@@ -72,7 +72,7 @@ def before(monkeypatch: pytest.MonkeyPatch, recording: DepthRecording, seed: int
     """The frames of a clip before a background of one grey."""
     with monkeypatch.context() as patched:
         patched.setattr(
-            renderer, "background", lambda rng, rows, columns, unit: np.full((rows, columns, 3), grey, np.uint8)
+            renderer, "behind", lambda picture, rng, rows, columns, unit: np.full((rows, columns, 3), grey, np.uint8)
         )
         return render_cutout(recording, seed, height=96, mirror=False).frames
 
@@ -156,7 +156,7 @@ def test_garments_are_where_they_belong(recording: DepthRecording) -> None:
 @pytest.mark.usefixtures("plain")
 def test_the_background_is_what_was_drawn(recording: DepthRecording, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = []
-    draw = renderer.background
+    draw = renderer.behind
 
     def kept(*arguments: object) -> NDArray[np.uint8]:
         drawn.append(draw(*arguments))  # type: ignore[arg-type]
@@ -165,13 +165,23 @@ def test_the_background_is_what_was_drawn(recording: DepthRecording, monkeypatch
     for seed in range(3):
         clear = outside(monkeypatch, recording, seed)
         assert 0.2 < clear.mean() < 0.99
-        monkeypatch.setattr(renderer, "background", kept)
+        monkeypatch.setattr(renderer, "behind", kept)
         frames = render_cutout(recording, seed, height=96, mirror=False).frames
-        monkeypatch.setattr(renderer, "background", draw)
-        behind = drawn[-1][10:-10, 10:-10]
-        assert behind.shape == frames.shape[1:]
+        monkeypatch.setattr(renderer, "behind", draw)
+        ground = drawn[-1][10:-10, 10:-10]
+        assert ground.shape == frames.shape[1:]
         for frame, part in zip(frames, clear, strict=True):
-            assert np.array_equal(frame[part], behind[part])
+            assert np.array_equal(frame[part], ground[part])
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_real_picture_may_be_behind(recording: DepthRecording, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.full((60, 90, 3), (20, 200, 90), np.uint8)
+    clip = render_cutout(recording, 0, height=96, mirror=False, background=picture)
+    clear = (clip.frames == picture[0, 0]).all(3)
+    assert 0.2 < clear.mean() < 0.99
+    with pytest.raises(ValueError, match=r"background must be \(rows, columns, 3\) uint8, not \(60, 90\)"):
+        render_cutout(recording, 0, background=picture[..., 0])
 
 
 @pytest.mark.usefixtures("plain")
