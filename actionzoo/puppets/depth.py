@@ -81,8 +81,9 @@ def read_depth(folder: str | os.PathLike[str], *, group: str | None = None) -> l
         >>> folder = Path(tempfile.mkdtemp())
         >>> (folder / "throw").mkdir()
         >>> (folder / "throw" / "a05_s3_t1.mp4").touch()
-        >>> [(recording.label, recording.group) for recording in read_depth(folder)]
-        [('throw', 's3')]
+        >>> (recording,) = read_depth(folder)
+        >>> recording.label, recording.group
+        ('throw', 's3')
     """
     dataset = read_dataset(Path(folder), group=group, one_class_ok=True)
     known = any(video.group is not None for video in dataset.videos)
