@@ -2,10 +2,10 @@
 
     python -m benchmarks.everyday MODEL DATA [--unknown FOLDER ...] [--json benchmarks/everyday.json]
 
-DATA holds `weizmann_dev` and `ut_interaction`, class folders, and `ucf101_sample`, of whose classes `UCF101` names
-those that the model may know. All of the model's classes compete. Printed for each set: the share that is right, of the
-answer and of each stream, and what was taken for what. Clips of UNKNOWN, and those of `ucf101_sample` of other classes,
-tell how well familiarity separates known from unknown.
+DATA holds `weizmann_dev` and `ut_interaction`, class folders, and `ucf101_sample`, of whose classes `UCF101` tells what
+is right. Clips count whose action the model knows; all of its classes compete. Printed for each set: the share that is
+right, of the answer and of each stream, and what was taken for what; of `ucf101_sample` every answer. Clips of UNKNOWN,
+and the others of `ucf101_sample`, tell how well familiarity separates known from unknown.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,18 @@ def videos(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix in (".avi", ".mp4"))
 
 
+def sets(data: Path, labels: Sequence[str]) -> Iterator[tuple[str, list[Path], list[Sequence[str]]]]:
+    """The name of each set, its clips of classes that the model knows, and what is right for each."""
+    for name in ("weizmann_dev", "ut_interaction", "ucf101_sample"):
+        right = {
+            clip: UCF101.get(clip.parent.name, ()) if name == "ucf101_sample" else (clip.parent.name.replace("_", " "),)
+            for clip in videos(data / name)
+        }
+        known = [clip for clip, wanted in right.items() if set(wanted) & set(labels)]
+        if known:
+            yield name, known, [right[clip] for clip in known]
+
+
 def measured(model: Model, clips: Sequence[Path], right: Sequence[Sequence[str]]) -> tuple[dict[str, Any], np.ndarray]:
     """Accuracy of the answer and of each stream, what was wrong, and the logits `(videos, outputs, classes)`."""
     logits = video_logits(model, [str(clip) for clip in clips])
@@ -70,20 +82,23 @@ def main() -> None:
     model = load_model(given.model)
     found: dict[str, Any] = {}
     known = []
-    for name in ("weizmann_dev", "ut_interaction"):
-        clips = videos(given.data / name)
-        found[name], logits = measured(model, clips, [(clip.parent.name.replace("_", " "),) for clip in clips])
+    for name, clips, right in sets(given.data, model.labels):
+        found[name], logits = measured(model, clips, right)
         known.append(logits)
-    sample = videos(given.data / "ucf101_sample")
-    clips = [clip for clip in sample if set(UCF101.get(clip.parent.name, ())) & set(model.labels)]
-    found["ucf101_sample"], _ = measured(model, clips, [UCF101[clip.parent.name] for clip in clips])
-    for name, result in found.items():
+        result = found[name]
         print(name, result["clips"], "clips:", ", ".join(f"{k} {v:.1%}" for k, v in result["accuracy"].items()))
         print("   ", ", ".join(f"{what} ({count})" for what, count in result["wrong"].items()))
-    print("    " + ", ".join(f"{clip}: {answer}" for clip, answer in found["ucf101_sample"]["answers"].items()))
+        if name == "ucf101_sample":
+            print("   ", ", ".join(f"{clip}: {answer}" for clip, answer in result["answers"].items()))
+    if not known:
+        parser.error(f"{given.data} has no clip of a class that {given.model} knows")
     familiar = np.array([familiarity(row) for row in np.concatenate(known)])
     others = {folder.name: videos(folder) for folder in given.unknown}
-    others["ucf101_sample"] = [clip for clip in sample if clip.parent.name not in UCF101]
+    others["ucf101_sample"] = [
+        clip
+        for clip in videos(given.data / "ucf101_sample")
+        if not set(UCF101.get(clip.parent.name, ())) & set(model.labels)
+    ]
     strange = {
         name: np.array([familiarity(row) for row in video_logits(model, [str(clip) for clip in clips])])
         for name, clips in others.items()
