@@ -9,7 +9,7 @@ import numpy as np
 
 from actionzoo.motion.cleaning import clean, smooth
 from actionzoo.motion.recording import INDEX, LIMBS, SIDES, Array, MotionRecording
-from actionzoo.puppets.retarget import size
+from actionzoo.puppets.retarget import looks_right, size
 from actionzoo.puppets.script import Body
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -67,21 +67,12 @@ def still_legs(recording: MotionRecording) -> MotionRecording:
 
 def one_arm(recording: MotionRecording, rng: np.random.Generator) -> MotionRecording:
     """One arm hangs."""
-    return _hang(recording, (str(rng.choice(SIDES)),))
-
-
-def no_arms(recording: MotionRecording) -> MotionRecording:
-    """Both arms hang."""
-    return _hang(recording, SIDES)
-
-
-def _hang(recording: MotionRecording, sides: tuple[str, ...]) -> MotionRecording:
     joints = recording.joints.copy()
     body = joints[:, 0]
     down = body[:, INDEX["pelvis"]] - body[:, INDEX["neck"]]
-    for side in sides:
-        for name, share in zip(ARM[1:], (0.55, 1.05, 1.2), strict=True):
-            body[:, INDEX[f"{side}_{name}"]] = body[:, INDEX[f"{side}_shoulder"]] + share * down
+    side = str(rng.choice(SIDES))
+    for name, share in zip(ARM[1:], (0.55, 1.05, 1.2), strict=True):
+        body[:, INDEX[f"{side}_{name}"]] = body[:, INDEX[f"{side}_shoulder"]] + share * down
     return recording.replace(joints=joints)
 
 
@@ -134,8 +125,7 @@ def _ahead(recording: MotionRecording) -> Array:
     """The level direction that somebody faces: `(3,)`, or in 2-D `(2,)` to the right or to the left."""
     seen = _seen(recording)
     if recording.flat:
-        bends = [seen[f"{s}_knee"][:, 0] - (seen[f"{s}_hip"][:, 0] + seen[f"{s}_ankle"][:, 0]) / 2 for s in SIDES]
-        return np.array([1.0 if float(np.nanmean(bends)) > 0 else -1.0, 0.0])
+        return np.array([looks_right(seen), 0.0])
     left = np.nanmedian(seen["left_hip"] - seen["right_hip"], axis=0)
     ahead = np.array([left[1], -left[0], 0.0])
     return ahead / max(float(np.linalg.norm(ahead)), 1e-6)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.special import log_softmax, softmax
 
 from actionzoo.evaluation.intervals import share_interval
@@ -139,8 +140,7 @@ def area(higher: NDArray[np.floating], lower: NDArray[np.floating]) -> float:
     >>> area(np.array([3, 2]), np.array([2, 1]))
     0.875
     """
-    above = (higher[:, None] > lower[None]) + 0.5 * (higher[:, None] == lower[None])
-    return float(above.mean())
+    return float(stats.mannwhitneyu(higher, lower, method="asymptotic").statistic) / (len(higher) * len(lower))
 
 
 def false_alarms(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:

@@ -84,7 +84,7 @@ def flat(seen: Points, body: Body) -> Figure:
         seen: joints `(frames, 3)` of `upright`, in the plane of the picture; nose, hands and toes may be NaN.
         body: whose.
     """
-    side = _looks_right(seen)
+    side = looks_right(seen)
     forward, chest = (
         _turned(seen, part, half, side) for part, half in (("hip", body.hip), ("shoulder", body.shoulder))
     )
@@ -199,8 +199,15 @@ def _hidden(line: Array, length: float) -> Array:
     return smooth(0.8 * length * np.sqrt(1.0 - (1.0 - np.clip(shorter - 0.1, 0.0, 1.0)) ** 2), 1.5)
 
 
-def _looks_right(seen: Points) -> float:
-    """1 where somebody faces the right of the picture, -1 the left: by the nose where it is seen, else by the knees."""
+def looks_right(seen: Points) -> float:
+    """1 where somebody faces the right of the picture, -1 the left: by the nose where it is seen, else by the bends.
+
+    >>> from actionzoo.motion.recording import JOINTS
+    >>> seen = {name: np.zeros((2, 2)) for name in JOINTS}
+    >>> seen["nose"] = np.array([[3.0, 0.0], [2.0, 0.0]])
+    >>> looks_right(seen)
+    1.0
+    """
     nose = seen["nose"] - seen["head"]
     if not np.isnan(nose).any() and np.abs(nose).any():
         return 1.0 if nose[:, 0].mean() > 0.0 else -1.0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from actionzoo.motion import JOINTS, MotionRecording
+from actionzoo.motion import MotionRecording
 from actionzoo.motion.recording import INDEX, SIDES
 from actionzoo.puppets import ACTIONS, render_motion
 from actionzoo.puppets import replay as replaying
@@ -24,23 +24,15 @@ from actionzoo.puppets.ground import travel
 from actionzoo.puppets.movement import MOVEMENTS, margins, moved, still
 from actionzoo.puppets.replay import replay
 from actionzoo.puppets.scenario import Scenario, View
+from tests.puppets.standing import standing
 
 FPS = 30.0
-STANDING = {
-    "pelvis": (0.0, 0.0, 0.95), "neck": (0.0, 0.0, 1.45), "head": (0.0, 0.0, 1.65), "nose": (0.0, -0.1, 1.62),
-    "shoulder": (0.18, 0.0, 1.42), "elbow": (0.22, 0.0, 1.12), "wrist": (0.25, -0.03, 0.88),
-    "hand": (0.25, -0.05, 0.78), "hip": (0.1, 0.0, 0.92), "knee": (0.11, -0.02, 0.5), "ankle": (0.11, 0.0, 0.08),
-    "toe": (0.11, -0.2, 0.02),
-}  # fmt: skip
 Setting = Callable[..., None]
 
 
 def recording(frames: int = 60, *, wave: float = 0.0, way: float = 0.0) -> MotionRecording:
     """Someone who faces the camera, waves the left arm by some metres and slides a way along x."""
-    joints = np.zeros((frames, 1, len(JOINTS), 3))
-    for name in JOINTS:
-        side, _, part = name.rpartition("_")
-        joints[:, 0, INDEX[name]] = np.array(STANDING[part]) * (-1.0 if side == "right" else 1.0, 1.0, 1.0)
+    joints = standing(frames, 1)
     swing = wave * np.sin(np.arange(frames) / FPS * 6.0)
     for name, share in (("left_wrist", 0.7), ("left_hand", 1.0)):
         joints[:, 0, INDEX[name], 0] += share * swing

@@ -19,6 +19,7 @@ from actionzoo.puppets.replay import replay
 from actionzoo.puppets.retarget import flat, size, solid, turned, upright
 from actionzoo.puppets.script import Body
 from actionzoo.puppets.skeleton import Figure
+from tests.puppets.standing import standing
 
 FPS = 30.0
 BONES = (
@@ -27,21 +28,11 @@ BONES = (
     ("hip", "knee", "thigh"),
     ("knee", "ankle", "shin"),
 )
-STANDING = {
-    "pelvis": (0.0, 0.0, 0.95), "neck": (0.0, 0.0, 1.45), "head": (0.0, 0.0, 1.65), "nose": (0.0, -0.1, 1.62),
-    "shoulder": (0.18, 0.0, 1.42), "elbow": (0.22, 0.0, 1.12), "wrist": (0.25, -0.03, 0.88),
-    "hand": (0.25, -0.05, 0.78), "hip": (0.1, 0.0, 0.92), "knee": (0.11, -0.02, 0.5), "ankle": (0.11, 0.0, 0.08),
-    "toe": (0.11, -0.2, 0.02),
-}  # fmt: skip
-"""Someone who faces the camera: metres, x to the right, y away, z up; limbs are the left ones."""
 
 
 def waving(frames: int = 60, bodies: int = 1, label: str = "wave", group: str | None = None) -> MotionRecording:
     """People who stand a metre apart and wave with the left arm."""
-    joints = np.zeros((frames, bodies, len(JOINTS), 3))
-    for name in JOINTS:
-        side, _, part = name.rpartition("_")
-        joints[:, :, INDEX[name]] = np.array(STANDING[part]) * (-1.0 if side == "right" else 1.0, 1.0, 1.0)
+    joints = standing(frames, bodies)
     swing = np.sin(np.arange(frames) / FPS * 6.0)[:, None]
     elbow = joints[:, :, INDEX["left_elbow"]]
     joints[:, :, INDEX["left_wrist"]] = elbow + np.stack([0.2 * swing, 0.0 * swing, 0.25 + 0.0 * swing], -1)
