@@ -22,7 +22,7 @@ from scipy.special import logsumexp, softmax
 
 from actionzoo.evaluation.metrics import HITS, area, false_alarms
 from actionzoo.inference import Model, expand_sources, load_model
-from actionzoo.inference.clips import Clip, cut_clips
+from actionzoo.inference.clips import Clip, cut_clips, fitted
 from actionzoo.inference.sources import as_source
 from actionzoo.inference.video_pass import VideoPass
 
@@ -47,7 +47,8 @@ def video_logits(model: Model, videos: Sequence[str]) -> Array:
     rows = []
     for video in videos:
         seen = VideoPass(as_source(video, None), model.spec, model.flow)
-        clips = (each for each in cut_clips(seen, model.spec.clip, seen.duration_s) if isinstance(each, Clip))
+        cut = cut_clips(seen, model.spec.clip, seen.duration_s)
+        clips = (fitted(each, model.spec) for each in cut if isinstance(each, Clip))
         rows.append(np.mean([model.scores(clip.appearance[None], clip.motion[None])[0] for clip in clips], axis=0))
     return np.stack(rows)
 

@@ -12,11 +12,10 @@ import numpy as np
 
 from actionzoo.data.augment import Augmentation, random_clip
 from actionzoo.data.decoded import DecodedVideo
+from actionzoo.inference.clips import clips_of
 from actionzoo.names import STREAMS
-from actionzoo.video.resize import pad_to
-from actionzoo.video.sampling import ClipSpec, clip_centres, gather_clip
+from actionzoo.video.spec import InputSpec
 
-Size = tuple[int, int]
 Target = Callable[[int], np.ndarray]
 Mixture = Sequence[tuple[Sequence[DecodedVideo], int]]
 """Videos, and how many of them go into each batch."""
@@ -31,8 +30,7 @@ class Draws(keras.utils.PyDataset):
         batches: range,
         seed: int,
         *,
-        spec: ClipSpec,
-        size: Size,
+        spec: InputSpec,
         target: Target,
         augmentation: Augmentation,
     ) -> None:
@@ -42,14 +40,13 @@ class Draws(keras.utils.PyDataset):
             mixture: the videos of a batch.
             batches: which of the endless batches.
             seed: of every choice.
-            spec: the frames of a clip.
-            size: (height, width) of the input.
+            spec: what the network looks at.
             target: the scores `(classes,)` that a class index asks for.
             augmentation: how far a draw may go.
         """
         super().__init__(workers=1, max_queue_size=6)
         self.mixture, self.batches, self.seed = mixture, batches, seed
-        self.spec, self.size, self.target, self.augmentation = spec, size, target, augmentation
+        self.spec, self.target, self.augmentation = spec, target, augmentation
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -62,7 +59,7 @@ class Draws(keras.utils.PyDataset):
             for videos, share in self.mixture
             for place in range(share)
         ]
-        clips = [random_clip(decoded, self.spec, self.size, rng, self.augmentation) for decoded in chosen]
+        clips = [random_clip(decoded, self.spec, rng, self.augmentation) for decoded in chosen]
         inputs = {name: np.stack(stream) for name, stream in zip(STREAMS, zip(*clips, strict=True), strict=True)}
         targets = np.stack([self.target(decoded.class_index) for decoded in chosen])
         return inputs, (targets, targets)
@@ -84,25 +81,18 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
         target.get_layer(layer.name).set_weights(layer.get_weights())
 
 
-def scores(network: keras.Model, decoded_videos: Sequence[DecodedVideo], spec: ClipSpec, size: Size) -> np.ndarray:
+def scores(network: keras.Model, decoded_videos: Sequence[DecodedVideo], spec: InputSpec) -> np.ndarray:
     """Logits of appearance, motion and both, `(videos, 3, classes)`, averaged over the clips of a video.
 
     Args:
         network: of `towers`.
-        decoded_videos: at the size and rate of the network.
-        spec: the frames of a clip.
-        size: (height, width) of the input.
+        decoded_videos: in the format of the spec.
+        spec: what the network looks at.
     """
     rows = []
     for decoded in decoded_videos:
-        clips = [
-            gather_clip(decoded.frames, decoded.flow.astype(np.float32), centres, spec.stack_length)
-            for centres in clip_centres(len(decoded.frames), spec)
-        ]
-        inputs = {
-            name: pad_to(np.stack(stream), size).astype(np.float32)
-            for name, stream in zip(STREAMS, zip(*clips, strict=True), strict=True)
-        }
+        clips = list(clips_of(decoded, spec))
+        inputs = {name: np.stack([getattr(clip, name) for clip in clips]).astype(np.float32) for name in STREAMS}
         a, m = (np.asarray(output).mean(axis=0) for output in network.predict_on_batch(inputs))
         rows.append([a, m, (a + m) / 2])
     return np.array(rows)

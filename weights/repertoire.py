@@ -187,6 +187,26 @@ IDLE: tuple[Recorded | Played, ...] = (
 """What people do that has no class."""
 
 
+CUTOUTS: dict[str, tuple[str, ...]] = {
+    "baseball swing": ("baseball_swing",),
+    "bowl": ("bowling",),
+    "box": ("boxing",),
+    "catch": ("catch",),
+    "clap": ("clap",),
+    "lunge": ("lunge",),
+    "shoot a basket": ("basketball_shoot",),
+    "sit down": ("stand_to_sit",),
+    "squat": ("squat",),
+    "stand up": ("sit_to_stand",),
+    "tennis swing": ("tennis_serve", "tennis_swing"),
+    "throw": ("throw",),
+    "walk": ("walk",),
+    "wave one hand": ("wave",),
+    NONE: ("arm_curl", "cross_arms", "draw_circle_clockwise", "draw_triangle", "draw_x", "knock", "swipe_left"),
+}
+"""The depth recordings of UTD-MHAD that show each class."""
+
+
 def read_shelf(folder: Path) -> Shelf:
     """All recordings in a folder of the `FILES` that show enough."""
     shelf: dict[str, dict[str, list[MotionRecording]]] = {}

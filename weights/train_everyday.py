@@ -1,11 +1,14 @@
 """Train `everyday`, the network that knows what one or two people do, from recorded motion.
 
-    python -m actionzoo.weights.train_everyday POSES OUTPUT --work FOLDER --real FOLDER [--others FOLDER]
+    python -m actionzoo.weights.train_everyday POSES OUTPUT --work FOLDER --real FOLDER
+        [--depth FOLDER] [--others FOLDER] [--measured FOLDER]
 
 POSES holds the recorded joints of `actionzoo.weights.repertoire`. Puppets are rendered into the work folder, where each
 finished piece of the training is kept: stopped and started again, the script goes on after the last one, with the same
-clips. REAL holds UT-Interaction, and OTHERS videos that show none of the classes; without them the network learns only
-from puppets what that is. No network that it made ships yet.
+clips. The network learns from puppets alone; then people cut out of the depth recordings of DEPTH join, UTD-MHAD in
+class folders; then real clips of REAL, UT-Interaction, and of OTHERS, videos that show none of the classes. Without
+OTHERS the network learns only from puppets what that is. MEASURED, class folders of some of the classes, is never
+learned from: after each step the network is asked about it. `everyday_card` writes the card.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,47 +30,70 @@ import numpy as np
 from actionzoo.data.augment import Augmentation
 from actionzoo.data.dataset import LabeledVideo, VideoDataset
 from actionzoo.data.decoded import DecodedVideo, VideoSource
+from actionzoo.evaluation.metrics import area, false_alarms
 from actionzoo.inference.familiarity import familiarity, kept
 from actionzoo.models import create_model
 from actionzoo.names import ANSWER, STREAMS
-from actionzoo.puppets import ACTIONS, write_dataset, write_motion_dataset
-from actionzoo.video.sampling import ClipSpec
-from actionzoo.video.spec import InputSpec, VideoFormat
+from actionzoo.puppets import ACTIONS, read_depth, write_cutout_dataset, write_dataset, write_motion_dataset
+from actionzoo.video.spec import InputSpec
 from actionzoo.weights.bundle import catalog_table, export_bundle
 from actionzoo.weights.learning import Draws, Mixture, copy_weights, scores, towers
-from actionzoo.weights.repertoire import CLASSES, IDLE, NONE, performances, read_shelf
+from actionzoo.weights.repertoire import CLASSES, CUTOUTS, IDLE, NONE, performances, read_shelf
 from actionzoo.weights.ut_interaction import FOLDS, sequence
 
-SIZE, FPS, FLOW = (112, 144), 15.0, "dis-fine-fast"
-SPEC = ClipSpec(num_frames=5, stride=8, stack_length=10)
-LEARNED = ClipSpec(num_frames=2, stride=12, stack_length=10)
+LABELS = tuple(sorted({*CLASSES, *ACTIONS}))
+SIZE, FPS = (112, 144), 15.0
+SPEC = InputSpec(
+    LABELS, *SIZE, fps=FPS, num_frames=5, stride=8, stack_length=10, flow="dis-fine-fast", crop_to_motion=True
+)
+LEARNED = replace(SPEC, num_frames=2, stride=12)
 """What it answers about, and what it learns from: two frames of a clip, in two fifths of the time of five."""
 
-LABELS = tuple(sorted({*CLASSES, *ACTIONS}))
 PUPPETS_A_CLASS = 160
+CUTOUTS_A_CLASS = 48
+"""And of each twice as many of none."""
 HEIGHT = 168
 """Rows of the rendered pictures."""
 
 WIDTH = 0.375
 """Of the channels of a ResNet-18."""
 
-BATCH, PIECE = 32, 250
-STEPS = 5000
-RATE, SMOOTHING = 2e-3, 0.1
-NONE_SHARE = 2
-"""Puppets of a batch that do nothing that has a class."""
+BATCH, PIECE, SMOOTHING = 32, 250, 0.1
 
-REAL_STEPS, REAL_RATE = 300, 5e-4
-REAL_SHARE, OTHERS_SHARE = 5, 4
-"""Real clips in a batch of the last step: of the classes of UT-Interaction, and of none."""
 
-PUPPET_SHARES = (BATCH - REAL_SHARE - OTHERS_SHARE - 1, 1)
-"""Puppets in such a batch, of the classes and of none."""
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training.
 
-START = "puppets.keras"
-"""In the work folder, what the last step begins with."""
+    Attributes:
+        steps: batches.
+        rate: the highest learning rate; it falls as a cosine.
+        puppets: clips of a batch.
+        idle: puppets of a batch that do nothing that has a class.
+        cutouts: people cut out of depth recordings.
+        real: real clips of the classes of UT-Interaction.
+        others: real clips of none.
+    """
 
-AUGMENTATION = Augmentation(zoom=(0.85, 1.2), stride=7, camera=0.2)
+    steps: int
+    rate: float
+    puppets: int
+    idle: int
+    cutouts: int = 0
+    real: int = 0
+    others: int = 0
+
+
+STAGES = {
+    "puppets": Stage(6000, 2e-3, puppets=30, idle=2),
+    "cutouts": Stage(750, 1e-3, puppets=24, idle=2, cutouts=6),
+    "real": Stage(250, 5e-4, puppets=19, idle=1, cutouts=3, real=5, others=4),
+}
+
+AUGMENTATION = Augmentation(zoom=(0.85, 1.2), stride=7, camera=0.0)
+
+ANSWER_FIRST = [2, 0, 1]
+"""The order in which a model gives the scores of its outputs, among those of `scores`."""
 
 CATALOG_FACTS = {
     "summary": f"{len(LABELS)} everyday actions of one or two people",
@@ -102,11 +130,12 @@ def render(poses: Path, folder: Path, seed: int, backgrounds: Path | None = None
         if done.exists():
             continue
         sources = IDLE if label == NONE else CLASSES.get(label, ())
-        played = PUPPETS_A_CLASS if not sources else PUPPETS_A_CLASS // 2 if label in ACTIONS else 0
+        clips = PUPPETS_A_CLASS * (2 if label == NONE else 1)
+        played = clips if not sources else clips // 2 if label in ACTIONS else 0
         if played:
             write_dataset(folder, played, seed, actions=[label], height=HEIGHT, fps=FPS, backgrounds=backgrounds)
-        if PUPPETS_A_CLASS - played:
-            recordings = performances(label, sources, shelf, PUPPETS_A_CLASS - played, seed)
+        if clips - played:
+            recordings = performances(label, sources, shelf, clips - played, seed)
             write_motion_dataset(
                 folder, recordings, len(recordings), seed, height=HEIGHT, fps=FPS, backgrounds=backgrounds
             )
@@ -114,10 +143,24 @@ def render(poses: Path, folder: Path, seed: int, backgrounds: Path | None = None
         print(f"rendered {label}", flush=True)
 
 
+def render_cutouts(depth: Path, folder: Path, seed: int, backgrounds: Path | None = None) -> None:
+    """Render all people cut out of depth recordings that are not there yet, below `folder` / class / label."""
+    recordings = read_depth(depth)
+    for label, shown in CUTOUTS.items():
+        out = folder / label.replace(" ", "_")
+        done = out / ".done"
+        if not done.exists():
+            clips = -(-CUTOUTS_A_CLASS * (2 if label == NONE else 1) // len(shown))
+            write_cutout_dataset(
+                out, recordings, clips, seed, labels=shown, height=HEIGHT, fps=FPS, backgrounds=backgrounds
+            )
+            done.touch()
+
+
 def read(videos: Sequence[tuple[Path, int]], cache: Path) -> list[DecodedVideo]:
     """Videos with the index of their class, decoded once and kept in `cache`."""
     dataset = VideoDataset(LABELS, tuple(LabeledVideo(path, index) for path, index in videos))
-    decoded = VideoSource(dataset, VideoFormat(*SIZE, FPS, FLOW), cache)
+    decoded = VideoSource(dataset, SPEC.video_format, cache)
     if broken := decoded.prepare():
         raise ValueError(f"{broken[0][0].path}: {broken[0][1]}")
     return [decoded.read(index) for index in range(len(decoded))]
@@ -132,24 +175,43 @@ def target(index: int) -> np.ndarray:
 
 def draws(mixture: Mixture, batches: range, seed: int) -> Draws:
     """Batches of random clips."""
-    return Draws(mixture, batches, seed, spec=LEARNED, size=SIZE, target=target, augmentation=AUGMENTATION)
+    return Draws(mixture, batches, seed, spec=LEARNED, target=target, augmentation=AUGMENTATION)
 
 
-def learn(
-    mixture: Mixture,
-    place: Path,
-    steps: int,
-    rate: float,
-    seed: int,
-    start: Path | None = None,
-) -> keras.Model:
-    """Train for `steps` batches, a piece at a time; `place` gets the network after each piece, with its optimiser.
+@dataclass(frozen=True)
+class Clips:
+    """All there is to learn from, decoded.
+
+    Attributes:
+        puppets: of the classes.
+        idle: puppets that do nothing that has a class.
+        cutouts: people cut out of depth recordings, of classes and of none.
+        real: clips of UT-Interaction.
+        others: videos of none of the classes.
+    """
+
+    puppets: Sequence[DecodedVideo]
+    idle: Sequence[DecodedVideo]
+    cutouts: Sequence[DecodedVideo] = ()
+    real: Sequence[DecodedVideo] = ()
+    others: Sequence[DecodedVideo] = ()
+
+    def mixture(self, stage: Stage) -> Mixture:
+        """What there is of that which a batch of the stage asks for; puppets for what there is not."""
+        names = ("idle", "cutouts", "real", "others")
+        shares = {name: getattr(stage, name) for name in names if getattr(self, name)}
+        return [(self.puppets, BATCH - sum(shares.values()))] + [
+            (getattr(self, name), share) for name, share in shares.items() if share
+        ]
+
+
+def learn(mixture: Mixture, place: Path, stage: Stage, seed: int, start: Path | None = None) -> keras.Model:
+    """Train, a piece at a time; `place` gets the network after each piece, with its optimiser.
 
     Args:
         mixture: videos with the number of them that go into each batch.
         place: of the unfinished and then the finished network.
-        steps: batches in all.
-        rate: the highest learning rate; it falls as a cosine.
+        stage: how long, and how fast.
         seed: of the clips, and of dropout.
         start: a network to begin with.
     """
@@ -163,17 +225,17 @@ def learn(
             copy_weights(keras.models.load_model(start, compile=False), model)
         network = towers(model)
         schedule = keras.optimizers.schedules.CosineDecay(
-            0.0, steps, warmup_target=rate, warmup_steps=max(1, steps // 20)
+            0.0, stage.steps, warmup_target=stage.rate, warmup_steps=max(1, stage.steps // 20)
         )
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
         network.compile(keras.optimizers.AdamW(schedule, weight_decay=0.02), [loss, loss])
-    while (done := int(network.optimizer.iterations)) < steps:
-        piece = draws(mixture, range(done, min(done + PIECE, steps)), seed)
+    while (done := int(network.optimizer.iterations)) < stage.steps:
+        piece = draws(mixture, range(done, min(done + PIECE, stage.steps)), seed)
         for layer in network.layers:
             if isinstance(layer, keras.layers.Dropout):  # Keras does not save what it goes on to draw
                 layer.seed_generator.state.assign([seed, done])
         history = network.fit(piece, epochs=1, shuffle=False, verbose=0).history
-        print(f"{place.stem}: step {done + len(piece)} of {steps}, loss {history['loss'][-1]:.3f}", flush=True)
+        print(f"{place.stem}: step {done + len(piece)} of {stage.steps}, loss {history['loss'][-1]:.3f}", flush=True)
         beside = place.with_name(f"unfinished-{place.name}")
         network.save(beside)
         beside.replace(place)
@@ -198,29 +260,56 @@ def by_label(folder: Path) -> list[tuple[Path, int]]:
     return [video for index, label in enumerate(LABELS) for video in below(folder / label.replace(" ", "_"), index)]
 
 
-def learn_real(
-    place: Path, start: Path, puppets: Mixture, real: Sequence[DecodedVideo], others: Sequence[DecodedVideo], seed: int
-) -> keras.Model:
-    """The last step: real clips of some classes and of none join the puppets."""
-    mixture = [*puppets, (real, REAL_SHARE)] + ([(others, OTHERS_SHARE)] if others else [])
-    return learn(mixture, place, REAL_STEPS, REAL_RATE, seed, start)
+def cross_validate(work: Path, clips: Clips, start: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits `(videos, 3, classes)` of every real clip and every other by a network that never saw it.
 
-
-def cross_validate(
-    work: Path, puppets: Mixture, real: Sequence[DecodedVideo], others: Sequence[DecodedVideo], seed: int
-) -> np.ndarray:
-    """Logits `(videos, 3, classes)` of every real clip by a network that never saw its sequence, as `scores` gives."""
-    sequences = [sequence(decoded) for decoded in real]
-    result = np.full((len(real), 3, len(LABELS)), np.nan)
+    A fold leaves out sequences of UT-Interaction, and as large a share of the others.
+    """
+    sequences = [sequence(decoded) for decoded in clips.real]
+    known = np.full((len(clips.real), 3, len(LABELS)), np.nan)
+    others = np.full((len(clips.others), 3, len(LABELS)), np.nan)
     for number, fold in enumerate(FOLDS):
         out = [index for index, own in enumerate(sequences) if own in fold]
-        seen = [decoded for decoded, own in zip(real, sequences, strict=True) if own not in fold]
-        network = learn_real(work / f"fold{number}.keras", work / START, puppets, seen, others, seed + number)
-        result[out] = scores(towers(answering(network)), [real[index] for index in out], SPEC, SIZE)
-        right = result[out].argmax(-1) == np.array([real[index].class_index for index in out])[:, None]
+        strange = list(range(number, len(clips.others), len(FOLDS)))
+        seen = replace(
+            clips,
+            real=[decoded for decoded, own in zip(clips.real, sequences, strict=True) if own not in fold],
+            others=[decoded for index, decoded in enumerate(clips.others) if index not in strange],
+        )
+        stage = STAGES["real"]
+        network = learn(seen.mixture(stage), work / f"fold{number}.keras", stage, seed + number, start)
+        judge = towers(answering(network))
+        known[out] = scores(judge, [clips.real[index] for index in out], SPEC)
+        if strange:
+            others[strange] = scores(judge, [clips.others[index] for index in strange], SPEC)
+        right = known[out].argmax(-1) == np.array([clips.real[index].class_index for index in out])[:, None]
         print(f"fold {number + 1} of {len(FOLDS)}, sequences {fold}: {right.mean(axis=0).round(3)}", flush=True)
         keras.backend.clear_session()
-    return result
+    return known, others
+
+
+def shares_right(logits: np.ndarray, videos: Sequence[DecodedVideo]) -> dict[str, float]:
+    """The share of videos that each stream, and both, are right about, of logits `(videos, 3, classes)`."""
+    right = logits.argmax(-1) == np.array([decoded.class_index for decoded in videos])[:, None]
+    return dict(zip((*STREAMS, ANSWER), right.mean(0).tolist(), strict=True))
+
+
+def wrong(logits: np.ndarray, videos: Sequence[DecodedVideo]) -> dict[str, int]:
+    """How often each class was taken for each other, of logits `(videos, 3, classes)`."""
+    answers = logits[:, 2].argmax(-1)
+    return dict(
+        Counter(
+            f"{LABELS[decoded.class_index]} -> {LABELS[answer]}"
+            for decoded, answer in zip(videos, answers, strict=True)
+            if answer != decoded.class_index
+        ).most_common()
+    )
+
+
+def apart(known: np.ndarray, others: np.ndarray) -> dict[str, float]:
+    """How well familiarity tells known from unknown, of logits `(videos, 3, classes)` of both."""
+    inside, outside = (np.array([familiarity(row[ANSWER_FIRST]) for row in rows]) for rows in (known, others))
+    return {"auroc": area(inside, outside), "false_alarms": false_alarms(inside, outside)}
 
 
 def write(network: keras.Model, held_out: np.ndarray, results: dict[str, Any], output: Path) -> None:
@@ -228,13 +317,27 @@ def write(network: keras.Model, held_out: np.ndarray, results: dict[str, Any], o
 
     `held_out` are the logits `(videos, 3, classes)` of clips that the network of their fold had not learned from.
     """
-    spec = InputSpec(
-        LABELS, *SIZE, fps=FPS, num_frames=SPEC.num_frames, stride=SPEC.stride, stack_length=SPEC.stack_length,
-        flow=FLOW, known=kept([familiarity(row[[2, 0, 1]]) for row in held_out]),
-    )  # fmt: skip
-    checksums = export_bundle(answering(network), spec, output)
+    spec = replace(SPEC, known=kept([familiarity(row[ANSWER_FIRST]) for row in held_out]))
+    model = answering(network)
+    checksums = export_bundle(model, spec, output)
+    results["parameters"] = model.count_params()
     (output / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     print(catalog_table("everyday", CATALOG_FACTS, checksums))
+
+
+def rendered(options: argparse.Namespace) -> Clips:
+    """Render what is not there yet, and decode everything."""
+    work, cache = options.work, options.work / "decoded"
+    render(options.poses, work / "puppets", options.seed, options.others)
+    if options.depth:
+        render_cutouts(options.depth, work / "cutouts", options.seed, options.others)
+    return Clips(
+        read(by_label(work / "puppets"), cache),
+        read(below(work / "puppets" / NONE, -1), cache),
+        read(by_label(work / "cutouts") + below(work / "cutouts" / NONE, -1), cache),
+        read(by_label(options.real), cache),
+        read(below(options.others, -1), cache) if options.others else [],
+    )
 
 
 def main() -> None:
@@ -244,36 +347,33 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="folder for the network and results.json")
     parser.add_argument("--work", type=Path, required=True, help="folder for puppets and finished pieces")
     parser.add_argument("--real", type=Path, required=True, help="UT-Interaction in class folders")
+    parser.add_argument("--depth", type=Path, help="depth recordings of UTD-MHAD in class folders")
     parser.add_argument("--others", type=Path, help="folder of videos of no class, also behind the puppets")
+    parser.add_argument("--measured", type=Path, help="class folders that are only asked about")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    work, seed = options.work, options.seed
-    render(options.poses, work / "puppets", seed, options.others)
-    cache = work / "decoded"
-    puppets: Mixture = [
-        (read(by_label(work / "puppets"), cache), BATCH - NONE_SHARE),
-        (read(below(work / "puppets" / NONE, -1), cache), NONE_SHARE),
-    ]
-    real = read(by_label(options.real), cache)
-    others = read(below(options.others, -1), cache) if options.others else []
-    print(f"{sum(len(videos) for videos, _ in puppets)} puppets, {len(real)} real, {len(others)} others", flush=True)
-
-    learned = learn(puppets, work / START, STEPS, RATE, seed)
-    joined = [(videos, PUPPET_SHARES[place]) for place, (videos, _) in enumerate(puppets)]
-    held_out = cross_validate(work, joined, real, others, seed)
-    labels = np.array([decoded.class_index for decoded in real])
-    right = (held_out.argmax(-1) == labels[:, None]).mean(0).tolist()
-    alone = scores(towers(answering(learned)), real, SPEC, SIZE)
-    results = {
-        "ut_interaction": dict(zip((*STREAMS, ANSWER), right, strict=True)),
-        "ut_interaction_puppets_alone": dict(
-            zip((*STREAMS, ANSWER), (alone.argmax(-1) == labels[:, None]).mean(0).tolist(), strict=True)
-        ),
-        "seed": seed,
-    }
-    network = learn_real(work / "real.keras", work / START, joined, real, others, seed)
-    write(network, held_out, results, options.output)
+    clips, work, seed = rendered(options), options.work, options.seed
+    counts = {name: len(getattr(clips, name)) for name in ("puppets", "idle", "cutouts", "real", "others")}
+    print(counts, flush=True)
+    asked = {"ut_interaction": clips.real}
+    if options.measured:
+        asked[options.measured.name] = read(by_label(options.measured), work / "decoded")
+    results: dict[str, Any] = {"seed": seed, "clips": counts, **{name: {} for name in asked}}
+    start: Path | None = None
+    for step in ["puppets"] + (["cutouts"] if clips.cutouts else []):
+        stage, place = STAGES[step], work / f"{step}.keras"
+        judge = towers(answering(learn(clips.mixture(stage), place, stage, seed, start)))
+        for name, videos in asked.items():
+            results[name][step] = shares_right(scores(judge, videos, SPEC), videos)
+        start = place
+    assert start is not None
+    known, others = cross_validate(work, clips, start, seed)
+    results["ut_interaction"]["held_out"] = shares_right(known, clips.real)
+    results["wrong"] = wrong(known, clips.real)
+    results["unknown"] = apart(known, others) if len(others) else {}
+    stage = STAGES["real"]
+    write(learn(clips.mixture(stage), work / "real.keras", stage, seed, start), known, results, options.output)
 
 
 if __name__ == "__main__":

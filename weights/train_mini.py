@@ -44,6 +44,15 @@ FPS = 15.0
 FLOW, ANSWERS_FLOW = "dis-fine", "dis-fine-fast"
 """What it learns from, and what it asks for: as right, and four times as fast (`benchmarks.flow_choice`)."""
 SPEC = ClipSpec(num_frames=6, stride=7, stack_length=10)
+INPUT = InputSpec(
+    ACTIONS,
+    *SIZE,
+    fps=FPS,
+    num_frames=SPEC.num_frames,
+    stride=SPEC.stride,
+    stack_length=SPEC.stack_length,
+    flow=ANSWERS_FLOW,
+)
 STARTS = {"none": "puppets_alone.weights.h5", "residual": "puppets_joined.weights.h5"}
 """What each network, by its connection, goes on from when it learns from real clips."""
 
@@ -96,7 +105,7 @@ def target(index: int) -> np.ndarray:
 
 def draws(mixture: Mixture, steps: int, seed: int) -> Draws:
     """Batches of random clips."""
-    return Draws(mixture, range(steps), seed, spec=SPEC, size=SIZE, target=target, augmentation=Augmentation())
+    return Draws(mixture, range(steps), seed, spec=INPUT, target=target, augmentation=Augmentation())
 
 
 def train(model: keras.Model, mixture: Mixture, steps: int, rate: float, seed: int) -> float:
@@ -111,7 +120,7 @@ def train(model: keras.Model, mixture: Mixture, steps: int, rate: float, seed: i
 
 def tower_scores(model: keras.Model, decoded_videos: Sequence[DecodedVideo]) -> np.ndarray:
     """Logits of appearance, motion and both, `(videos, 3, classes)`."""
-    return scores(towers(model), decoded_videos, SPEC, SIZE)
+    return scores(towers(model), decoded_videos, INPUT)
 
 
 def read(folder: Path, cache: Path) -> list[DecodedVideo]:
@@ -213,19 +222,10 @@ def measure(real: Sequence[DecodedVideo], puppets: Sequence[DecodedVideo], seed:
 
 def write(model: keras.Model, results: dict[str, Any], output: Path) -> None:
     """Write the network, `results.json` and the card; print the catalog's table."""
-    spec = InputSpec(
-        ACTIONS,
-        *SIZE,
-        fps=FPS,
-        num_frames=SPEC.num_frames,
-        stride=SPEC.stride,
-        stack_length=SPEC.stack_length,
-        flow=ANSWERS_FLOW,
-    )
-    checksums = export_bundle(model, spec, output)
+    checksums = export_bundle(model, INPUT, output)
     (output / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     facts = {
-        **asdict(spec),
+        **asdict(INPUT),
         "span": SPEC.span,
         "span_s": round(SPEC.span / FPS, 1),
         "parameters": f"{model.count_params():,}",

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionzoo.data.decoded import DecodedVideo
-from actionzoo.data.halves import to_single
-from actionzoo.video.sampling import ClipSpec, clip_centres, stack_indices
+from actionzoo.data.moves import Moves, a_row, moved_frames, moved_stacks
+from actionzoo.video.sampling import ClipSpec, clip_centres
+from actionzoo.video.spec import InputSpec
 
 CROPS = ("zoom", "multi_scale", "corners")
 
@@ -30,8 +31,8 @@ MULTI_SCALE = (256, 224, 192, 168)
 CORNER_SIDES = (0.75, 1.25)
 """Range of the sides of the crops without centre, as shares of the input's (f25noCtr in their code)."""
 
-WARPED_TOGETHER = 16
-"""Flow fields that are warped as one picture; OpenCV 5 takes 128 channels at most."""
+BESIDE = 0.1
+"""How far a crop to where it moves is off in training, as a share of the input's sides."""
 
 CORNER_SHARE = 0.25
 """How far into the free space, from one of two corners, such a crop begins: both axes alike."""
@@ -84,49 +85,62 @@ def papers(crop: str, stride: int) -> Augmentation:
 
 def random_clip(
     decoded: DecodedVideo,
-    spec: ClipSpec,
-    size: tuple[int, int],
+    spec: InputSpec,
     rng: np.random.Generator,
     how: Augmentation = Augmentation(),
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw one clip.
 
     Args:
-        decoded: the video; for a zoom not larger than `size`.
-        spec: frames a clip, stride, flow fields a stack.
-        size: (height, width) of the model's input, in pixels.
+        decoded: the video; for a zoom not larger than the model's input.
+        spec: what the model looks at. A clip that is cropped to where it moves is so a little beside it, and zoomed.
         rng: source of the draw.
         how: how far it may go.
 
     Returns:
         appearance `(time, height, width, 3)` in 0..255 and motion `(time, height, width, 2*L)` in pixels, float32.
     """
-    centres = _random_centres(len(decoded.frames), spec, rng, how.stride)
-    geometry = _random_zoom if how.crop == "zoom" else _random_crop
-    matrix = geometry(decoded.frames.shape[1:3], size, rng, how)
+    size = spec.height, spec.width
+    centres = _random_centres(len(decoded.frames), spec.clip, rng, how.stride)
+    source = decoded.frames.shape[1:3]
+    if spec.crop_to_motion:
+        moves = Moves.to_motion(decoded, centres, spec.stack_length, size)
+        moves = moves.then(_shifted(_random_zoom(size, size, rng, how), size, rng))
+    else:
+        geometry = _random_zoom if how.crop == "zoom" else _random_crop
+        moves = Moves.alike(geometry(source, size, rng, how), len(centres))
+    scaled = spec.crop_to_motion or how.crop == "zoom"
     # A crop lies within the frame, but the centres of its outermost pixels need not when it is enlarged.
-    border = cv2.BORDER_CONSTANT if how.crop == "zoom" else cv2.BORDER_REPLICATE
-    appearance = _random_light(_warp(decoded.frames[centres], matrix, size, border), rng, how)
+    border = cv2.BORDER_CONSTANT if scaled else cv2.BORDER_REPLICATE
+    appearance = _random_light(moved_frames(decoded.frames[centres], moves, size, border), rng, how)
     gain = rng.uniform(*how.flow_gain)
     camera = rng.normal(0, 1, 2) * how.camera * (rng.random() < 0.5)
-    factor = matrix[[0, 1], [0, 1]] if how.crop == "zoom" else np.sign(matrix[[0, 1], [0, 1]])
-    return appearance, _motion(decoded.flow, centres, spec.stack_length, matrix, size, gain * factor, camera, border)
+    factor = gain * (moves.scale if scaled else np.sign(moves.scale))
+    return appearance, moved_stacks(decoded.flow, centres, spec.stack_length, moves, size, factor, camera, border)
 
 
-def plain_clip(
-    decoded: DecodedVideo, spec: ClipSpec, size: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The clip in the middle of a video, as it is: padded if it is smaller than `size`, else its centre.
+def plain_clip(decoded: DecodedVideo, spec: InputSpec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The clip in the middle of a video, as it is: padded if it is smaller than the input, else its centre.
 
     Arguments and result as those of `random_clip`.
     """
-    starts = clip_centres(len(decoded.frames), spec, hop=1)
+    size = spec.height, spec.width
+    starts = clip_centres(len(decoded.frames), spec.clip, hop=1)
     centres = starts[len(starts) // 2]
-    down, right = ((whole - part) // 2 for whole, part in zip(size, decoded.frames.shape[1:3], strict=True))
-    matrix = np.array([[1.0, 0.0, right], [0.0, 1.0, down]])
-    appearance = _warp(decoded.frames[centres], matrix, size)
+    source = decoded.frames.shape[1:3]
+    if spec.crop_to_motion:
+        moves = Moves.to_motion(decoded, centres, spec.stack_length, size)
+    else:
+        down, right = ((whole - part) // 2 for whole, part in zip(size, source, strict=True))
+        moves = Moves.alike(np.array([[1.0, 0.0, right], [0.0, 1.0, down]]), len(centres))
     still = np.zeros(2)
-    return appearance, _motion(decoded.flow, centres, spec.stack_length, matrix, size, np.ones(2), still)
+    stacks = moved_stacks(decoded.flow, centres, spec.stack_length, moves, size, moves.scale, still)
+    return moved_frames(decoded.frames[centres], moves, size), stacks
+
+
+def _shifted(matrix: NDArray[np.float64], size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:
+    shift = rng.uniform(-BESIDE, BESIDE, 2) * size[::-1]
+    return np.column_stack([matrix[:, :2], matrix[:, 2] + shift])
 
 
 def _random_centres(frames: int, spec: ClipSpec, rng: np.random.Generator, jitter: int) -> NDArray[np.int64]:
@@ -196,70 +210,5 @@ def _random_light(frames: NDArray[np.float32], rng: np.random.Generator, how: Au
     lit *= contrast
     lit += mean + brightness
     rows = lit.reshape(*lit.shape[:2], -1)
-    rows *= _row(colours, lit.shape[2])
+    rows *= a_row(colours, lit.shape[2])
     return np.clip(lit, 0, 255, out=lit)
-
-
-def _motion(
-    flow: NDArray[np.float16],
-    centres: NDArray[np.int64],
-    stack_length: int,
-    matrix: NDArray[np.float64],
-    size: tuple[int, int],
-    factor: NDArray[np.float64],
-    camera: NDArray[np.float64],
-    border: int = cv2.BORDER_CONSTANT,
-) -> NDArray[np.float32]:
-    """The flow stacks, moved as the frames are; u and v are multiplied by `factor` and `camera` is added."""
-    if len(flow) == 0:
-        return np.zeros((len(centres), *size, 2 * stack_length), np.float32)
-    indices = np.stack([stack_indices(int(centre), len(flow), stack_length) for centre in centres])
-    needed, places = np.unique(indices, return_inverse=True)
-    fields = _warped_fields(flow[needed], matrix, size, border)
-    rows = fields.reshape(size[0], -1)
-    rows *= _row(factor, size[1] * len(needed))
-    rows += _row(camera, size[1] * len(needed))
-    pairs = fields.view(np.uint64)[..., 0]  # u and v are moved as one number
-    stacks = np.empty((len(centres), *size, stack_length), np.uint64)
-    for stack, chosen in zip(stacks, places.reshape(indices.shape), strict=True):
-        np.take(pairs, chosen, axis=-1, out=stack, mode="clip")  # the places are valid; this mode needs no copy
-    return stacks.view(np.float32)
-
-
-def _warped_fields(
-    flow: NDArray[np.float16], matrix: NDArray[np.float64], size: tuple[int, int], border: int
-) -> NDArray[np.float32]:
-    """Flow fields `(fields, height, width, 2)` as `matrix` moves them, `(height, width, fields, 2)`.
-
-    Many of them are warped as the channels of one picture, which takes a tenth of the time.
-    """
-    warped = np.empty((*size, len(flow), 2), np.float32)
-    pairs = np.ascontiguousarray(flow).view(np.uint32)[..., 0]
-    groups = -(-len(flow) // WARPED_TOGETHER)
-    for group in np.array_split(np.arange(len(flow)), groups):
-        picture = np.empty((*pairs.shape[1:], len(group)), np.uint32)
-        for channel, field in enumerate(group):
-            picture[..., channel] = pairs[field]
-        values = to_single(picture.view(np.float16))
-        moved = cv2.warpAffine(values, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=border)
-        warped[:, :, group[0] : group[-1] + 1] = moved.reshape(*size, -1, 2)
-    return warped
-
-
-def _row(values: NDArray[np.float64], pixels: int) -> NDArray[np.float32]:
-    """A value for each channel, `(channels,)`, repeated for a row of pixels: numpy is slow where an axis is short."""
-    return np.tile(values.astype(np.float32), pixels)
-
-
-def _warp(
-    images: NDArray[np.uint8],
-    matrix: NDArray[np.float64],
-    size: tuple[int, int],
-    border: int = cv2.BORDER_CONSTANT,
-) -> NDArray[np.float32]:
-    """Images as `matrix` moves them; what `border` says, black by default, where they do not reach."""
-    height, width = size
-    warped = np.empty((len(images), height, width, images.shape[-1]), np.float32)
-    for source, target in zip(images, warped, strict=True):
-        target[...] = cv2.warpAffine(source, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
-    return warped

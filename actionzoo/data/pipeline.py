@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from actionzoo.data.augment import Augmentation, plain_clip, random_clip
 from actionzoo.data.decoded import DecodedVideo, Source
 from actionzoo.names import STREAMS
-from actionzoo.video.sampling import ClipSpec
+from actionzoo.video.spec import InputSpec
 
 Clip = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -73,8 +73,7 @@ class ClipDataset:
 
     Args:
         source: the videos.
-        spec: frames of a clip, their stride, flow fields of a stack.
-        size: (height, width) of the model's input, in pixels.
+        spec: what the model looks at.
         schedule: which video each place shows.
         augmentation: how far random clips may go; without it, clips are plain ones.
         streams: those that elements have.
@@ -86,13 +85,12 @@ class ClipDataset:
     def __init__(
         self,
         source: Source,
-        spec: ClipSpec,
-        size: tuple[int, int],
+        spec: InputSpec,
         schedule: BatchSchedule,
         augmentation: Augmentation | None = None,
         streams: tuple[str, ...] = STREAMS,
     ) -> None:
-        self.source, self.spec, self.size, self.schedule = source, spec, size, schedule
+        self.source, self.spec, self.schedule = source, spec, schedule
         self.augmentation, self.streams = augmentation, streams
         self.error: BaseException | None = None
 
@@ -130,13 +128,13 @@ class ClipDataset:
 
     def _shape(self, stream: str) -> tuple[int, ...]:
         channels = 3 if stream == "appearance" else 2 * self.spec.stack_length
-        return self.spec.num_frames, *self.size, channels
+        return self.spec.num_frames, self.spec.height, self.spec.width, channels
 
     def _draw(self, decoded: DecodedVideo, step: int, column: int) -> Clip:
         if self.augmentation is None:
-            return plain_clip(decoded, self.spec, self.size)
+            return plain_clip(decoded, self.spec)
         rng = np.random.default_rng((self.schedule.seed, step, column))
-        return random_clip(decoded, self.spec, self.size, rng, self.augmentation)
+        return random_clip(decoded, self.spec, rng, self.augmentation)
 
     def _load(self, step: int, column: int) -> tuple[Any, ...]:
         try:

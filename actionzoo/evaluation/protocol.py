@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from actionzoo.data.decoded import DecodedVideo
 from actionzoo.errors import ModelError
-from actionzoo.inference.clips import clips_of, padded
+from actionzoo.inference import clips as inference_clips
+from actionzoo.inference.clips import clips_of, fitted
 from actionzoo.video.sampling import flip, gather_clip, spread_centres
 from actionzoo.video.sampling import views as ten_views
 from actionzoo.video.spec import InputSpec
@@ -117,5 +118,6 @@ class Protocol:
         """One clip of the whole video, padded where an upright video is narrower than the model's input."""
         length = self.spec.stack_length
         centres = spread_centres(len(decoded.frames), self.num_frames, length)
-        appearance, motion = gather_clip(decoded.frames, decoded.flow, centres, length)
-        return padded(appearance, self.spec), padded(motion, self.spec)
+        gathered = gather_clip(decoded.frames, decoded.flow, centres, length)
+        clip = fitted(inference_clips.Clip(0, *gathered), self.spec)
+        return clip.appearance, clip.motion

@@ -77,6 +77,7 @@ def _rows(spec: InputSpec) -> list[tuple[str, str]]:
     return [
         ("frames", f"{frames}; {spec.height} x {spec.width} pixels (height x width), the shape {shape}"),
         ("flow", f"{spec.stack_length} fields around each frame, method {spec.flow or 'not stated'}"),
+        ("cropped", "to where each clip moves" if spec.crop_to_motion else "no"),
         ("mirrored view", "averaged in" if spec.mirror else "no"),
         ("none of these", f"said, as {len(spec.known)} held-out videos taught it" if spec.known else "never said"),
     ]

@@ -1,9 +1,9 @@
 """From frames with their flow to the clips that a network sees, and the windows that each clip counts for.
 
 `cut_clips` takes a stream, of which it keeps the last frames only, so that a video of an hour takes no more memory than
-one of a minute. `clips_of` does the same with a decoded video. Prediction, evaluation, features and visualization all
-see the clips that come out here; only live streams (`inference.live`) and the papers' protocol
-(`evaluation.protocol`) cut others.
+one of a minute. `fitted` makes its clips what the network sees: padded, or cropped to where they move. `clips_of` does
+both with a decoded video. Prediction, evaluation, features and visualization all see the clips that come out here; only
+live streams (`inference.live`) and the papers' protocol (`evaluation.protocol`) cut others.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actionzoo.video import sampling
+from actionzoo.video.motion_crop import crop_to_motion
 from actionzoo.video.resize import pad_to
 from actionzoo.video.sampling import ClipSpec
 from actionzoo.video.spec import InputSpec
@@ -39,7 +40,7 @@ SLACK_S = 1e-6
 
 @dataclass(frozen=True)
 class Clip:
-    """What a network sees at a time.
+    """Frames that a network sees at a time, and their flow stacks.
 
     Attributes:
         number: counted from 0 in the order in which clips come.
@@ -112,7 +113,7 @@ def clips_of(video: DecodedVideo, spec: InputSpec) -> Iterator[Clip]:
     """
     for each in cut_clips(_frames_of(video, spec), spec.clip, lambda: len(video.frames) / spec.fps):
         if isinstance(each, Clip):
-            yield each
+            yield fitted(each, spec)
 
 
 def checked_windows(window: float | None, step: float | None) -> tuple[float | None, float | None]:
@@ -127,15 +128,21 @@ def checked_windows(window: float | None, step: float | None) -> tuple[float | N
 
 def _frames_of(video: DecodedVideo, spec: InputSpec) -> Iterator[FrameWithFlow]:
     for index in range(len(video.frames)):
-        (image,) = padded(np.asarray(video.frames[index : index + 1]), spec)
-        flow = padded(np.asarray(video.flow[index : index + 1]), spec)
-        yield index / spec.fps, image, flow[0] if len(flow) else None
+        flow = np.asarray(video.flow[index]) if index < len(video.flow) else None
+        yield index / spec.fps, np.asarray(video.frames[index]), flow
 
 
-def padded(arrays: Array, spec: InputSpec) -> Array:
-    """Frames or flow `(..., height, width, channels)`, filled up to the size of the model's input where smaller."""
-    height, width = arrays.shape[-3:-1]
-    return pad_to(arrays, (max(spec.height, height), max(spec.width, width)))
+def fitted(clip: Clip, spec: InputSpec) -> Clip:
+    """A clip of frames as they were scaled, as the network sees it.
+
+    Filled up to the size of the model's input where it is smaller; or cropped to where it moves, if the spec says so.
+    """
+    if spec.crop_to_motion:
+        cropped = crop_to_motion(clip.appearance, clip.motion, (spec.height, spec.width))
+        return Clip(clip.number, *cropped)
+    height, width = clip.appearance.shape[1:3]
+    size = max(spec.height, height), max(spec.width, width)
+    return Clip(clip.number, pad_to(clip.appearance, size), pad_to(clip.motion, size))
 
 
 @dataclass

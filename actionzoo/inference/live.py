@@ -10,7 +10,7 @@ from types import TracebackType
 
 import numpy as np
 
-from actionzoo.inference.clips import Array, Clip, padded
+from actionzoo.inference.clips import Array, Clip, fitted
 from actionzoo.video import sampling
 from actionzoo.video.flow import optical_flow
 from actionzoo.video.live import Live
@@ -21,7 +21,7 @@ class NewestClip:
     """A context manager that iterates over clips, each made of the newest frames there are when it is asked for.
 
     With each clip come the `time.monotonic` at which its newest frame arrived, and the seconds of that in the stream. A
-    thread takes the camera's frames at the spec's rate (a slower camera gives all of its own), pads them and computes
+    thread takes the camera's frames at the spec's rate (a slower camera gives all of its own) and computes
     their flow by `method`, None for none. Until there are enough frames for a clip, the rules for short videos make one
     of those there are. The iteration ends with the stream.
     """
@@ -66,7 +66,7 @@ class NewestClip:
         centres = sampling.clip_centres(len(images), self._spec.clip)[0]
         time_s, arrived, _ = frames[-1]
         clip = Clip(self._given - 1, *sampling.gather_clip(images, flows, centres, self._spec.stack_length))
-        return arrived, time_s, clip
+        return arrived, time_s, fitted(clip, self._spec)
 
     def _follow(self) -> None:
         try:
@@ -91,11 +91,11 @@ class NewestClip:
         flow = None
         if self._method is not None and self._last is not None:
             (flow,) = optical_flow(np.stack([self._last, image]), self._method, workers=1)
-            flow = padded(flow.astype(np.float16), self._spec)  # as in `VideoPass`
+            flow = flow.astype(np.float16)  # as in `VideoPass`
         self._last = image
         with self._changed:
             if flow is not None:
                 self._flows.append(flow)
-            self._frames.append((time_s, arrived, padded(image, self._spec)))
+            self._frames.append((time_s, arrived, image))
             self._seen += 1
             self._changed.notify_all()

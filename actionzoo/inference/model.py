@@ -19,7 +19,7 @@ from actionzoo.hub.keras_file import check_spec
 from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import ModelFiles, resolve_model
 from actionzoo.inference.answer import Answer, LiveAnswer, Window
-from actionzoo.inference.clips import Array, Clip, checked_windows, clips_of, cut_clips
+from actionzoo.inference.clips import Array, Clip, checked_windows, clips_of, cut_clips, fitted
 from actionzoo.inference.engines import ENGINES, PRECISIONS, Engine, LayerEngine, check_scores, load_engine
 from actionzoo.inference.familiarity import check_threshold, ranked
 from actionzoo.inference.layer_features import Features
@@ -331,7 +331,8 @@ class Model:
     def _windows(
         self, seen: VideoPass, run: Callable[[Clip], Array], window: float | None, step: float | None
     ) -> Iterator[WindowSum]:
-        return sum_windows(cut_clips(seen, self.spec.clip, seen.duration_s, window, step), run, whole=window is None)
+        cut = cut_clips(seen, self.spec.clip, seen.duration_s, window, step)
+        return sum_windows(cut, lambda clip: run(fitted(clip, self.spec)), whole=window is None)
 
     def _ready(self) -> Engine:
         self.prepare()

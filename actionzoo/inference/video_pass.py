@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 import numpy as np
 
 from actionzoo.errors import BrokenVideoError
-from actionzoo.inference.clips import Array, FrameWithFlow, padded
+from actionzoo.inference.clips import Array, FrameWithFlow
 from actionzoo.inference.prefetch import Prefetch
 from actionzoo.video.flow import flow_stream
 from actionzoo.video.opening import Source
@@ -48,7 +48,7 @@ class StageTimer:
 
 
 class VideoPass:
-    """Iterates once over the frames of a video, with their flow, at the size of the model's input.
+    """Iterates once over the frames of a video, with their flow, scaled for the model's input.
 
     Args:
         source: what `actionzoo.video.read_frames` reads.
@@ -98,8 +98,8 @@ class VideoPass:
         with decoding as frames, closing(self._with_flow(frames)) as stream:
             for frame, flow in stream:
                 # Half precision is what networks learned from: it is how decoded videos keep their flow.
-                motion = None if flow is None else padded(flow.astype(np.float16).astype(np.float32), self._spec)
-                yield frame.time, padded(frame.image, self._spec), motion
+                motion = None if flow is None else flow.astype(np.float16).astype(np.float32)
+                yield frame.time, frame.image, motion
                 if self._progress is not None:
                     self._progress(frame.time, self._info.duration_s)
         self._timer.add("decode", decoding.busy_s)

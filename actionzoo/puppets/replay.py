@@ -27,6 +27,8 @@ what is shown beyond."""
 _SOLID = View(
     azimuth=0.0, farthest=0.0, elevation=(0.0, 0.4), share=(0.34, 0.95), movement="tripod", cut_off=0.2, clutter=0.1
 )
+_TRAVELS, _ACROSS, _SLANT = 0.8, 0.6, 0.4
+"""Metres beyond which somebody goes somewhere, the share of those who cross the picture, and radians off its plane."""
 _FLAT = replace(_SOLID, azimuth=0.12, farthest=0.3, elevation=(0.0, 0.12))
 
 
@@ -103,12 +105,18 @@ def _towards(figures: list[Figure], middle: int, rng: np.random.Generator, seen:
     """The angle by which the scene turns.
 
     What was seen in 2-D turns by little. Of three 3-D scenes two are seen from the front: somebody alone faces the
-    camera within 90 degrees, and two are beside each other rather than one behind the other.
+    camera within 90 degrees, and two are beside each other rather than one behind the other. Of who goes somewhere
+    alone, three in five scenes are filmed as such things are: across the picture.
     """
     if seen:
         return float(np.clip(rng.normal(0.0, 0.15), -0.35, 0.35))
     front = rng.random() < 2 / 3
     if len(figures) == 1:
+        path = figures[0].joints["pelvis"]
+        way = path[-1] - path[0]
+        if np.hypot(way[0], way[1]) > _TRAVELS and rng.random() < _ACROSS:
+            across = rng.uniform(-_SLANT, _SLANT) + (0.0 if rng.random() < 0.5 else np.pi)
+            return float(across - np.arctan2(way[1], way[0]))
         ahead = figures[0].forward.mean(0)
         quarter = rng.uniform(-np.pi / 2, np.pi / 2) + (0.0 if front else np.pi)
         return float(-np.pi / 2 + quarter - np.arctan2(ahead[1], ahead[0]))

@@ -77,7 +77,7 @@ def _clips(source: Source, split: str, recipe: Recipe, spec: InputSpec, network:
     training = split == TRAIN
     augmentation = _augmentation(recipe) if training else None
     schedule = BatchSchedule(len(chosen), recipe.batch_size, recipe.seed if training else 0, shuffled=training)
-    return ClipDataset(chosen, spec.clip, (spec.height, spec.width), schedule, augmentation, tuple(network.input))
+    return ClipDataset(chosen, spec, schedule, augmentation, tuple(network.input))
 
 
 def _augmentation(recipe: Recipe) -> Augmentation | None:

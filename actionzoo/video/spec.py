@@ -24,6 +24,10 @@ ALIKE = tuple(map(frozenset, (("tvl1", "tvl1-opencv"), ("dis", "dis-medium"), ("
 at several settings, after which a network is as right (`benchmarks.flow_choice`)."""
 
 
+LATER = ("known", "crop_to_motion")
+"""Fields of an `InputSpec` that the first versions did not have."""
+
+
 @dataclass(frozen=True)
 class VideoFormat:
     """The size and frame rate at which decoded videos are kept, and the flow computed from them.
@@ -79,6 +83,7 @@ class InputSpec:
             model was trained with is unknown.
         resize: a rule of `actionzoo.video.resize`, `"fit"` or `"stretch"`.
         mirror: whether predictions are averaged with those of the mirrored clip.
+        crop_to_motion: whether each clip is cropped to where it moves (`actionzoo.video.motion_crop`).
         known: how familiar videos of these classes look that the model has not learned from, from 0 to 1, ascending
             (`actionzoo.inference.familiarity`); empty if the model cannot tell what is none of its classes.
 
@@ -99,6 +104,7 @@ class InputSpec:
     flow: str | None = DEFAULT_FLOW
     resize: str = "fit"
     mirror: bool = False
+    crop_to_motion: bool = False
     known: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
@@ -112,6 +118,8 @@ class InputSpec:
             raise ValueError(f"fps is above 0 and at most 1000, not {self.fps!r}")
         if not isinstance(self.flow, str | None) or not isinstance(self.mirror, bool):
             raise ValueError("flow is a name and mirror is true or false")
+        if not isinstance(self.crop_to_motion, bool):
+            raise ValueError("crop_to_motion is true or false")
         if not all(isinstance(name, str) for name in self.classes):
             raise ValueError("classes are names")
         _check_known(self.known)
@@ -148,8 +156,8 @@ class InputSpec:
         return self.flow in (None, method) or any({self.flow, method} <= names for names in ALIKE)
 
     def to_json(self) -> str:
-        """The spec as a JSON object, without `known` where that is empty: as older versions wrote it."""
-        values = {name: value for name, value in asdict(self).items() if name != "known" or value}
+        """The spec as a JSON object, without what older versions did not write where that says nothing."""
+        values = {name: value for name, value in asdict(self).items() if name not in LATER or value}
         return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
 
     @classmethod

@@ -13,10 +13,10 @@ from actionzoo.data.dataset import LabeledVideo
 from actionzoo.data.decoded import DecodedVideo, Subset
 from actionzoo.data.pipeline import BatchSchedule, ClipDataset
 from actionzoo.errors import BrokenVideoError
-from actionzoo.video.sampling import ClipSpec
-from actionzoo.video.spec import VideoFormat
+from actionzoo.video.spec import InputSpec, VideoFormat
 
-SPEC, SIZE = ClipSpec(2, 2, 3), (12, 16)
+SIZE = (12, 16)
+SPEC = InputSpec((), *SIZE, num_frames=2, stride=2, stack_length=3)
 
 
 class Drawn:
@@ -41,7 +41,7 @@ class Drawn:
 
 
 def batches(schedule: BatchSchedule, how: Augmentation | None = None, broken: int | None = None) -> ClipDataset:
-    return ClipDataset(Drawn(broken), SPEC, SIZE, schedule, how)
+    return ClipDataset(Drawn(broken), SPEC, schedule, how)
 
 
 @pytest.mark.parametrize(("videos", "size"), [(5, 2), (7, 3), (4, 4), (9, 1), (3, 8)])
@@ -76,7 +76,7 @@ def test_a_dataset_holds_the_clips_of_its_places() -> None:
             index, share = schedule.place(step, column)
             assert (labels[column], shares[column]) == (index % 2, np.float32(share))
             rng = np.random.default_rng((3, step, column))
-            expected = random_clip(Drawn().read(index), SPEC, SIZE, rng, how)
+            expected = random_clip(Drawn().read(index), SPEC, rng, how)
             np.testing.assert_array_equal(clips["appearance"][column], expected[0])
             np.testing.assert_array_equal(clips["motion"][column], expected[1])
 
@@ -100,11 +100,11 @@ def test_without_augmentation_clips_are_plain_and_in_order() -> None:
     schedule = BatchSchedule(5, 5, shuffled=False)
     ((clips, labels, _),) = batches(schedule).dataset(range(1), range(5)).as_numpy_iterator()
     assert labels.tolist() == [0, 1, 0, 1, 0]
-    np.testing.assert_array_equal(clips["motion"][3], plain_clip(Drawn().read(3), SPEC, SIZE)[1])
+    np.testing.assert_array_equal(clips["motion"][3], plain_clip(Drawn().read(3), SPEC)[1])
 
 
 def test_one_stream_alone() -> None:
-    one = ClipDataset(Drawn(), SPEC, SIZE, BatchSchedule(5, 2), None, ("motion",))
+    one = ClipDataset(Drawn(), SPEC, BatchSchedule(5, 2), None, ("motion",))
     clips, _, _ = next(iter(one.dataset(range(1), range(2)).as_numpy_iterator()))
     assert list(clips) == ["motion"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ import pytest
 from actionzoo.data.decoded import DecodedVideo
 from actionzoo.hub.keras_file import read_spec
 from actionzoo.inference import load_model
-from actionzoo.video.sampling import ClipSpec
+from actionzoo.video.spec import InputSpec
 from actionzoo.video.writer import VideoWriter
 from actionzoo.weights import train_everyday
-from actionzoo.weights.repertoire import CLASSES, FILES, IDLE
-from actionzoo.weights.train_everyday import LABELS
+from actionzoo.weights.repertoire import CLASSES, FILES, IDLE, NONE
+from actionzoo.weights.train_everyday import LABELS, Clips, Stage
+from tests.puppets.depth_films import body, write
 
 SOURCES = [source for sources in (*CLASSES.values(), IDLE) for source in sources]
 
@@ -24,11 +26,14 @@ SOURCES = [source for sources in (*CLASSES.values(), IDLE) for source in sources
 @pytest.fixture(autouse=True)
 def miniature(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = {"SIZE": (32, 40), "WIDTH": 0.0625, "BATCH": 6, "PUPPETS_A_CLASS": 1, "HEIGHT": 48, "PIECE": 1}
-    shares = {"NONE_SHARE": 1, "REAL_SHARE": 2, "OTHERS_SHARE": 1, "PUPPET_SHARES": (2, 1)}
-    for name, value in {**sizes, **shares, "STEPS": 2, "REAL_STEPS": 1, "FOLDS": ((1,), (2,))}.items():
-        monkeypatch.setattr(train_everyday, name, value)
-    stack = {"SPEC": ClipSpec(3, 2, 2), "LEARNED": ClipSpec(2, 3, 2), "RATE": 1e-2}
-    for name, value in stack.items():
+    spec = InputSpec(LABELS, 32, 40, num_frames=3, stride=2, stack_length=2, flow="dis-fine-fast", crop_to_motion=True)
+    specs = {"SPEC": spec, "LEARNED": replace(spec, num_frames=2, stride=3)}
+    stages = {
+        "puppets": Stage(2, 1e-2, puppets=5, idle=1),
+        "cutouts": Stage(1, 1e-2, puppets=4, idle=1, cutouts=1),
+        "real": Stage(1, 1e-2, puppets=1, idle=1, cutouts=1, real=2, others=1),
+    }
+    for name, value in {**sizes, **specs, "STAGES": stages, "FOLDS": ((1,), (2,))}.items():
         monkeypatch.setattr(train_everyday, name, value)
 
 
@@ -45,7 +50,7 @@ def test_a_clip_of_none_of_the_classes_is_all_of_them_a_little() -> None:
 
 def test_learning_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mixture = [([decoded(label) for label in range(4)], 4), ([decoded(-1)], 1)]
-    whole = train_everyday.learn(mixture, tmp_path / "whole.keras", 3, 1e-2, seed=0)
+    whole = train_everyday.learn(mixture, tmp_path / "whole.keras", Stage(3, 1e-2, 4, 1), seed=0)
     draws = train_everyday.draws
 
     def killed(mixture: train_everyday.Mixture, batches: range, seed: int) -> train_everyday.Draws:
@@ -55,12 +60,21 @@ def test_learning_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(train_everyday, "draws", killed)
     with pytest.raises(KeyboardInterrupt):
-        train_everyday.learn(mixture, tmp_path / "pieces.keras", 3, 1e-2, seed=0)
+        train_everyday.learn(mixture, tmp_path / "pieces.keras", Stage(3, 1e-2, 4, 1), seed=0)
     monkeypatch.setattr(train_everyday, "draws", draws)
-    pieces = train_everyday.learn(mixture, tmp_path / "pieces.keras", 3, 1e-2, seed=0)
+    pieces = train_everyday.learn(mixture, tmp_path / "pieces.keras", Stage(3, 1e-2, 4, 1), seed=0)
     for one, other in zip(whole.get_weights(), pieces.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=0.02, atol=2e-3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pieces.keras", "whole.keras"]
+
+
+def test_puppets_stand_in_for_what_there_is_not() -> None:
+    puppets, real, idle = [decoded(0)], [decoded(1)], [decoded(-1)]
+    stage = train_everyday.STAGES["real"]
+    assert [share for _, share in Clips(puppets, idle, real=real).mixture(stage)] == [3, 1, 2]
+    whole = Clips(puppets, idle, puppets, real, idle).mixture(stage)
+    assert [share for _, share in whole] == [1, 1, 1, 2, 1]
+    assert sum(share for _, share in Clips(puppets, idle).mixture(train_everyday.STAGES["puppets"])) == 6
 
 
 def film(path: Path, seed: int) -> None:
@@ -73,7 +87,7 @@ def film(path: Path, seed: int) -> None:
 
 @pytest.mark.slow
 def test_from_recorded_joints_to_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    poses, real, others = (tmp_path / name for name in ("poses", "real", "others"))
+    poses, real, others, depth = (tmp_path / name for name in ("poses", "real", "others", "depth"))
     poses.mkdir()
     for file, layout, channels, people in (
         ("utd_mhad_kinect3d", "kinect20", 3, 20), ("penn_action_2d", "penn13", 2, 13),
@@ -89,11 +103,22 @@ def test_from_recorded_joints_to_a_network(tmp_path: Path, monkeypatch: pytest.M
     for number, (label, sequence) in enumerate((("hug", 1), ("kick", 1), ("hug", 2), ("kick", 2))):
         film(real / label / f"{number}_{sequence}_1.mp4", number)
     film(others / "street.mp4", 9)
+    write(depth / "walk" / "a22_s1_t1.mp4", body(24)[1])
+    write(depth / "knock" / "a10_s1_t1.mp4", body(24)[1])
+    monkeypatch.setattr(train_everyday, "CUTOUTS", {"walk": ("walk",), NONE: ("knock",)})
+    monkeypatch.setattr(train_everyday, "CUTOUTS_A_CLASS", 1)
     arguments = ["train_everyday", str(poses), str(tmp_path / "out"), "--work", str(tmp_path / "work")]
-    monkeypatch.setattr(sys, "argv", [*arguments, "--real", str(real), "--others", str(others)])
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        [*arguments, "--real", str(real), "--depth", str(depth), "--others", str(others), "--measured", str(real)],
+    )
     train_everyday.main()
     results = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert set(results["ut_interaction"]) == {"appearance", "motion", "answer"}
+    for step in ("puppets", "cutouts", "held_out"):
+        assert set(results["ut_interaction"][step]) == {"appearance", "motion", "answer"}
+    assert set(results["real"]) == {"puppets", "cutouts"}
+    assert 0 <= results["unknown"]["auroc"] <= 1
     spec = read_spec(tmp_path / "out" / "model.keras")
     assert (spec.classes, len(spec.known)) == (LABELS, 4)
     answer = load_model(str(tmp_path / "out")).predict(str(others / "street.mp4"), threshold=0)
