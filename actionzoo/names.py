@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+DEFAULT_MODEL = "everyday"
+"""Of prediction and features: the model of the catalog that knows most."""
+
 STREAMS = ("appearance", "motion")
 
 ANSWER = "answer"

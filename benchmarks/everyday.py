@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from actionzoo.evaluation.metrics import area, false_alarms
+from actionzoo.hub import resolve_model
 from actionzoo.inference import Model, load_model
 from actionzoo.inference.familiarity import familiarity
 from benchmarks.unknown import video_logits
@@ -80,7 +81,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     model = load_model(given.model)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"sha256": resolve_model(given.model).sha256}
     known = []
     for name, clips, right in sets(given.data, model.labels):
         found[name], logits = measured(model, clips, right)

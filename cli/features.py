@@ -13,6 +13,7 @@ import typer
 import actionzoo
 from actionzoo.errors import ActionzooError, ModelError
 from actionzoo.inference.layer_features import save_features
+from actionzoo.names import DEFAULT_MODEL
 
 from ._options import ModelName, Offline, Step
 from ._output import complain, debugging, note, output_file, printable, warn
@@ -37,7 +38,7 @@ def features(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE.npz", help="Where the features go, as NumPy arrays.")
     ],
-    model: ModelName = "mini",
+    model: ModelName = DEFAULT_MODEL,
     window: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", help="A row for every span of this length, not for the whole video."),

@@ -16,6 +16,7 @@ import typer
 
 import actionzoo
 from actionzoo.errors import ActionzooError, ModelError, OutputError
+from actionzoo.names import DEFAULT_MODEL
 
 from ._options import FlowMethod, ModelName, Offline, Output, Step, format_of
 from ._output import complain, debugging, detail, note, output_file, printable, standard_output, warn
@@ -40,7 +41,7 @@ def predict(
             help="A file, folder, pattern, http(s):// or rtsp:// address, camera number, or - for a list on stdin.",
         ),
     ] = None,
-    model: ModelName = "mini",
+    model: ModelName = DEFAULT_MODEL,
     labels: Annotated[bool, typer.Option("--labels", help="Print the classes of the model and exit.")] = False,
     top_k: Annotated[
         int | None,

@@ -86,8 +86,8 @@ class Stage:
 
 STAGES = {
     "puppets": Stage(6000, 2e-3, puppets=30, idle=2),
-    "cutouts": Stage(750, 1e-3, puppets=24, idle=2, cutouts=6),
-    "real": Stage(250, 5e-4, puppets=19, idle=1, cutouts=3, real=5, others=4),
+    "cutouts": Stage(500, 1e-3, puppets=24, idle=2, cutouts=6),
+    "real": Stage(150, 5e-4, puppets=19, idle=1, cutouts=3, real=5, others=4),
 }
 
 AUGMENTATION = Augmentation(zoom=(0.85, 1.2), stride=7, camera=0.0)
@@ -96,9 +96,9 @@ ANSWER_FIRST = [2, 0, 1]
 """The order in which a model gives the scores of its outputs, among those of `scores`."""
 
 CATALOG_FACTS = {
-    "summary": f"{len(LABELS)} everyday actions of one or two people",
+    "summary": f"{len(LABELS)} actions of 1 or 2 people",
     "licence": "Apache-2.0",
-    "data": "rendered recorded motion, and UT-Interaction (SDHA 2010)",
+    "data": "puppets that move as recorded, and UT-Interaction (SDHA 2010)",
     "network": "everyday",
 }
 """What the catalog says of `everyday` beside its files."""

@@ -9,11 +9,12 @@ from actionzoo.inference.layer_features import Features
 from actionzoo.inference.model import Model, load_model
 from actionzoo.inference.sources import Video
 from actionzoo.inference.video_pass import Progress
+from actionzoo.names import DEFAULT_MODEL
 
 
 def predict(
     video: Video,
-    model: str | os.PathLike[str] | Model = "mini",
+    model: str | os.PathLike[str] | Model = DEFAULT_MODEL,
     top_k: int = 5,
     *,
     fps: float | None = None,
@@ -42,7 +43,7 @@ def predict(
 def features(
     video: Video,
     layer: str,
-    model: str | os.PathLike[str] | Model = "mini",
+    model: str | os.PathLike[str] | Model = DEFAULT_MODEL,
     *,
     pool: bool = True,
     fps: float | None = None,

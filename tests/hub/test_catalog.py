@@ -69,7 +69,7 @@ def test_every_entry_is_whole(entry: CatalogEntry) -> None:
 def test_every_entry_is_named_after_its_network(entry: CatalogEntry) -> None:
     network, _, tag = entry.name.partition(".")
     assert entry.network == network
-    assert network in {*NETWORKS, *STREAM_BASES, "mini"}
+    assert network in {*NETWORKS, *STREAM_BASES, "mini", "everyday"}
     assert bool(tag) == (entry.kind != "embedded")
     assert entry.classes is not None
     assert entry.input.rgb_order == "RGB" or entry.input.flow
