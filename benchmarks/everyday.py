@@ -22,7 +22,7 @@ import numpy as np
 from actionzoo.evaluation.metrics import area, false_alarms
 from actionzoo.hub import resolve_model
 from actionzoo.inference import Model, load_model
-from actionzoo.inference.familiarity import familiarity
+from actionzoo.inference.familiarity import THRESHOLD, familiarity, p_value
 from benchmarks.unknown import video_logits
 
 UCF101: Mapping[str, tuple[str, ...]] = {
@@ -68,8 +68,18 @@ def measured(model: Model, clips: Sequence[Path], right: Sequence[Sequence[str]]
         f"{wanted[0]} -> {row[0]}" for row, wanted in zip(answers, right, strict=True) if row[0] not in wanted
     )
     accuracy = dict(zip(model.outputs, correct.mean(0).tolist(), strict=True))
+    refused = [_refused(row, model) for row in logits]
+    named = np.array([not each for each in refused])
     every = {f"{c.parent.name}/{c.name}": row[0] for c, row in zip(clips, answers, strict=True)}
-    return {"clips": len(clips), "accuracy": accuracy, "wrong": dict(wrong.most_common()), "answers": every}, logits
+    result = {"clips": len(clips), "accuracy": accuracy, "wrong": dict(wrong.most_common()), "answers": every}
+    if model.spec.known:
+        result |= {"refused": sum(refused), "named_right": int((named & correct[:, 0]).sum())}
+    return result, logits
+
+
+def _refused(logits: np.ndarray, model: Model) -> bool:
+    """Whether `predict` says "none of these"."""
+    return bool(model.spec.known) and p_value(familiarity(logits), model.spec.known) <= THRESHOLD
 
 
 def main() -> None:
@@ -88,6 +98,8 @@ def main() -> None:
         known.append(logits)
         result = found[name]
         print(name, result["clips"], "clips:", ", ".join(f"{k} {v:.1%}" for k, v in result["accuracy"].items()))
+        if "refused" in result:
+            print(f"    none of these: {result['refused']}; named, and rightly: {result['named_right']}")
         print("   ", ", ".join(f"{what} ({count})" for what, count in result["wrong"].items()))
         if name == "ucf101_sample":
             print("   ", ", ".join(f"{clip}: {answer}" for clip, answer in result["answers"].items()))
@@ -108,6 +120,8 @@ def main() -> None:
     found["unknown"] = {}
     for name, values in strange.items():
         row = {"clips": len(values), "area": area(familiar, values), "false_alarms": false_alarms(familiar, values)}
+        if model.spec.known:
+            row["refused"] = sum(p_value(value, model.spec.known) <= THRESHOLD for value in values)
         found["unknown"][name] = row
         print(f"unknown, {name}: {row['clips']} clips, area {row['area']:.3f}, false alarms {row['false_alarms']:.0%}")
     if given.json:

@@ -54,7 +54,7 @@ def motion_strength(fields: NDArray[np.float32]) -> NDArray[np.float32]:
     quarter = len(fields) // 4
     middle = fields[quarter : len(fields) - quarter]
     smooth = cv2.blur((middle**2).sum(axis=-1).mean(axis=0), (3, 3))
-    return np.sqrt(np.maximum(smooth, 0.0))  # the running sums of OpenCV end a little below zero
+    return np.asarray(np.sqrt(np.maximum(smooth, 0.0)))  # the running sums of OpenCV end a little below zero
 
 
 def motion_box(strength: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -67,7 +67,7 @@ def test_it_names_the_action_of_the_example() -> None:
 
 def test_a_still_picture_shows_none_of_its_actions() -> None:
     still = np.full((60, 120, 160, 3), 90, np.uint8)
-    assert load_model("everyday").predict(still, fps=15.0).index == -1
+    assert load_model("everyday").predict(still, fps=15.0).predictions[0].index == -1
 
 
 @pytest.mark.parametrize("name", ["weizmann_dev", "ucf101_sample"])
