@@ -110,7 +110,7 @@ def test_nothing_found_leaves_an_older_file(known: Run, source: str, code: int) 
 
 def test_an_unknown_layer(known: Run) -> None:
     result = known("a.mp4", "--layer", "pool6", "--output", "out.npz")
-    assert (result.code, result.err) == (1, "actionzoo: mini has no layer 'pool6'\n")
+    assert (result.code, result.err) == (1, "actionzoo: everyday has no layer 'pool6'\n")
     assert sorted(os.listdir()) == ["a.mp4", "b.mp4"]
 
 

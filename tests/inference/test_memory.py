@@ -93,8 +93,8 @@ def test_the_answer_of_the_file(kind: str, name: str, images: np.ndarray, stored
 
 
 def test_the_functions_take_frames_too(images: np.ndarray, stored: Path, tmp_path: Path) -> None:
-    assert_same(predict(images, fps=FPS), predict(stored))
-    answer = actionzoo.predict(images, fps=FPS)
+    assert_same(predict(images, "mini", fps=FPS), predict(stored, "mini"))
+    answer = actionzoo.predict(images, "mini", fps=FPS)
     annotate(images, answer, tmp_path / "out.mp4")
     assert probe(tmp_path / "out.mp4").duration_s == pytest.approx(3.0)
     write_model(tmp_path / "small.keras")

@@ -216,7 +216,7 @@ def test_wrong_arguments(model: Model, videos: dict[str, Path]) -> None:
     with pytest.raises(ModelNotFoundError, match="did you mean mini"):
         load_model("minni")
     with pytest.raises(VideoNotFoundError, match=r"missing\.mp4"):
-        predict("missing.mp4")
+        predict("missing.mp4", "mini")
 
 
 def test_a_record_that_does_not_fit_its_network(
@@ -225,7 +225,7 @@ def test_a_record_that_does_not_fit_its_network(
     write_standin(tmp_path / "classes", replace(SPEC, classes=("one", "two")))
     use_catalog(tmp_path / "classes")
     with pytest.raises(ModelError, match="names 2 classes but its network has 4"):
-        predict(videos["one"])
+        predict(videos["one"], "mini")
     write_standin(tmp_path / "size", SPEC)
     with zipfile.ZipFile(tmp_path / "size" / "mini" / "model.keras", "w") as archive:
         archive.writestr("actionzoo.json", replace(SPEC, height=96).to_json())
@@ -235,14 +235,14 @@ def test_a_record_that_does_not_fit_its_network(
     )
     use_catalog(tmp_path / "size")
     with pytest.raises(ModelError, match=r"records \w+ of \(2, 96, 64, \d\) but its network takes \(2, 48, 64, \d\)"):
-        predict(videos["one"])
+        predict(videos["one"], "mini")
     write_standin(tmp_path / "flow", replace(SPEC, flow="brox"))
     use_catalog(tmp_path / "flow")
     with pytest.raises(ModelError, match="unknown flow 'brox'"):
         load_model("mini")
     with pytest.raises(ModelError, match=r"wants brox flow and has never seen what farneback gives; .*--force"):
         load_model("mini", flow="farneback")
-    assert predict(videos["right"], flow="farneback", force=True).label == "right"
+    assert predict(videos["right"], "mini", flow="farneback", force=True).label == "right"
 
 
 def test_many_windows_equal_the_video_they_are_cut_from(model: Model, videos: dict[str, Path], tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ import actionzoo.hub.resolve
 from actionzoo.hub import load_catalog
 actionzoo.hub.resolve.load_catalog = lambda: load_catalog(Path(sys.argv[1]))
 from actionzoo.inference import predict
-print(predict(sys.argv[2], offline=True).label)
+print(predict(sys.argv[2], "mini", offline=True).label)
 heavy = "tensorflow keras jax torch scipy matplotlib huggingface_hub openvino_telemetry openvino.tools.ovc".split()
 print([name for name in heavy if name in sys.modules])
 """
