@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import _thread
 import codecs
 import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -52,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _print_any_character()
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _interrupt_again
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv))
         if sys.stdout is not None:
@@ -69,6 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         os._exit(code)  # a network may still be loading in native code, and an orderly shutdown takes long
     return code
+
+
+def _interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+    """Python drops what is raised while an object is deleted, Ctrl-C too: it is sent once more, a moment later."""
+    if lost.exc_type is KeyboardInterrupt:
+        threading.Timer(0.01, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _leave_ascii() -> None:

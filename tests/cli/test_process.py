@@ -184,6 +184,28 @@ def test_interrupted_in_the_middle(number: signal.Signals, clip: Path, tmp_path:
 
 
 @posix
+def test_an_interrupt_while_an_object_is_deleted_counts() -> None:
+    script = """
+import os, signal, sys, time
+from actionzoo.cli import main as command
+class Deleted:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+def run(arguments):
+    Deleted()
+    time.sleep(5)
+    return 0
+command._run = run
+sys.exit(command.main([]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=False, preexec_fn=hear_interrupts, timeout=1800
+    )
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
+@posix
 def test_interrupted_with_files_to_write(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for i in range(200):
