@@ -101,8 +101,8 @@ $(VENV)/created:
 	exit 1
 
 DOCS := build/docs
-PAGES := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff LICENSE docs weights/mini/README.md \
-    benchmarks/results.json
+PAGES := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff LICENSE docs weights/everyday/README.md \
+    weights/mini/README.md benchmarks/results.json
 DOCS_TOOLS = import tomllib as t; print(*t.load(open("pyproject.toml", "rb"))["dependency-groups"]["docs"], sep="\n")
 
 docs: $(VENV)/installed-docs
