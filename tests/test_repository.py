@@ -139,7 +139,8 @@ def navigation(entries: list[Any]) -> set[str]:
 
 def test_every_page_is_in_the_navigation() -> None:
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
-    others = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "weights/mini/README.md"}
+    others = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
+    others |= {f"weights/{model}/README.md" for model in ("everyday", "mini")}
     assert navigation(load(ROOT / "mkdocs.yml")["nav"]) == pages | others
 
 
