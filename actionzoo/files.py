@@ -22,12 +22,31 @@ def replacing(path: Path, *, parents: bool = True) -> Iterator[Path]:
     """
     if parents:
         path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name[:32]}-{secrets.token_hex(4)}")
+    beside = _name_beside(path)
     try:
         yield beside
         os.replace(beside, path)
     finally:
         remove(beside)
+
+
+@contextlib.contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """Gives a new folder beside `path`, for what is not whole yet, and removes it in the end. Raises OSError.
+
+    Its name is chosen first: `tempfile.TemporaryDirectory` knows its folder only after that is there, and leaves it
+    behind when a Ctrl-C comes in between.
+    """
+    beside = _name_beside(path)
+    try:
+        beside.mkdir()
+        yield beside
+    finally:
+        remove(beside)
+
+
+def _name_beside(path: Path) -> Path:
+    return path.with_name(f".{path.name[:32]}-{secrets.token_hex(4)}")
 
 
 @contextlib.contextmanager

@@ -21,7 +21,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ import numpy as np
 
 from actionzoo.convert.runtimes import FORMATS, Clips, Run, load_openvino_as_it_is
 from actionzoo.errors import ActionzooError, ModelError, OutputError
+from actionzoo.files import folder_beside
 from actionzoo.hub.keras_file import MEMBER
 from actionzoo.hub.keras_models import load_keras, silent
 from actionzoo.hub.resolve import HasFiles, ModelFiles, resolve_model
@@ -108,12 +108,12 @@ def export_model(
     _check_model(loaded, files.name)
     loaded = _in_float32(loaded)
     try:
-        with tempfile.TemporaryDirectory(prefix=".actionzoo-", dir=place.parent) as beside:
-            written = Path(beside, place.name)
+        with folder_beside(place) as beside:
+            written = beside / place.name
             difference = _write(loaded, files, written, format)
             by_itself = _by_itself(loaded, files, written) if format == "openvino" else None
-            size = sum(file.stat().st_size for file in Path(beside).rglob("*") if file.is_file())
-            _move(Path(beside), place, format)
+            size = sum(file.stat().st_size for file in beside.rglob("*") if file.is_file())
+            _move(beside, place, format)
     except OSError as error:
         raise OutputError(f"{place}: cannot be written: {error.strerror or error}") from error
     return Exported(place, size, difference, by_itself)

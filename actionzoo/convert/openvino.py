@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from actionzoo.errors import ModelError
-from actionzoo.files import replacing
+from actionzoo.files import folder_beside, replacing
 from actionzoo.hub.cache import cache_folder, cache_folders, sha256_of
 from actionzoo.hub.keras_models import load_keras
 from actionzoo.hub.resolve import IR_FILES, ModelFiles
@@ -182,8 +182,8 @@ def convert(model: keras.Model, path: Path, *, half: bool = False) -> None:
         OSError: the files cannot be written.
     """
     openvino = import_openvino()
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as temporary:
-        exported_path = os.path.join(temporary, "model.xml")
+    with folder_beside(path) as temporary:
+        exported_path = os.fspath(temporary / "model.xml")
         try:
             with exclusive_conversion():
                 model.export(exported_path, format="openvino", verbose=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from actionzoo.convert.openvino import convert, exclusive_conversion, import_openvino
 from actionzoo.errors import ModelError
+from actionzoo.files import folder_beside
 from actionzoo.hub.keras_file import MEMBER
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ def load_openvino_as_it_is(path: Path) -> tuple[str, Run]:
 def _write_litert(model: keras.Model, path: Path, card: str) -> None:
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory(prefix=".saved-", dir=path.parent) as folder:
-        _write_savedmodel(model, Path(folder), card)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
+    with folder_beside(path) as folder:
+        _write_savedmodel(model, folder, card)
+        converter = tf.lite.TFLiteConverter.from_saved_model(os.fspath(folder), signature_keys=["serving_default"])
         try:
             path.write_bytes(converter.convert())
         except Exception as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from actionzoo.errors import ModelError, WeightsError
-from actionzoo.files import cannot_write
+from actionzoo.files import cannot_write, folder_beside
 from actionzoo.hub.download import MODEL_FILE
 from actionzoo.hub.keras_file import check_spec, write_spec
 from actionzoo.hub.loading import check_finite
@@ -118,8 +118,8 @@ def save_model(model: keras.Model, spec: InputSpec, path: str | Path) -> None:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-            saved = Path(folder, MODEL_FILE)  # Keras wants this suffix
+        with folder_beside(path) as folder:
+            saved = folder / MODEL_FILE  # Keras wants this suffix
             model.save(saved)
             write_spec(saved, spec, path)
     except OSError as error:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionzoo.errors import OutputError, VideoError
-from actionzoo.files import cannot_write, remove, replacing_output
+from actionzoo.files import cannot_write, folder_beside, remove, replacing_output
 from actionzoo.video.flow import METHODS, encode_flow, flow_stream, flow_to_colour
 from actionzoo.video.opening import check_size, is_stream
 from actionzoo.video.reader import Frame, probe, read_frames
@@ -166,8 +166,8 @@ def _jpegs(out: Path, places: tuple[Path, ...], bound: float) -> Iterator[_Write
     missing = [folder for folder in (*(place.parent for place in places), out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".actionzoo-", dir=out) as beside:
-            filled = [Path(beside, place.parent.name) for place in places]
+        with folder_beside(out / "flow") as beside:
+            filled = [beside / place.parent.name for place in places]
             for folder in filled:
                 folder.mkdir()
             count = 0
@@ -199,15 +199,14 @@ def _write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
 
 def _move(folders: list[Path], places: tuple[Path, ...]) -> None:
     """Renames all folders, or none."""
-    moved: list[Path] = []
     try:
         for folder, place in zip(folders, places, strict=True):
             place.parent.mkdir(exist_ok=True)
             folder.rename(place)
-            moved.append(place)
     except BaseException:
-        for place in moved:
-            remove(place)
+        for folder, place in zip(folders, places, strict=True):
+            if not folder.exists():
+                remove(place)
         raise
 
 
