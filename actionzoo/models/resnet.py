@@ -24,6 +24,13 @@ UNITS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36,
 EPSILON = 1e-5
 """Of batch normalisation, in the papers' ResNets and in torchvision's."""
 
+FEW_CHANNELS = 16
+"""A 1x1 convolution with a stride that has fewer input channels takes its points in a layer of its own.
+
+The answer is the same. On x86 processors with AVX-512, oneDNN in TensorFlow 2.21 ended trainings of such networks by a
+signal, in the gradient of this convolution; with 16 channels or more it never did.
+"""
+
 
 @dataclass(frozen=True)
 class ResNetSpec:
@@ -96,10 +103,12 @@ class OverTime:
 
 
 def conv(x: keras.KerasTensor, channels: int, size: int, stride: int, name: str) -> keras.KerasTensor:
-    """Convolution with symmetric padding and no bias."""
+    """Convolution with symmetric padding and no bias; see `FEW_CHANNELS`."""
     padding = "same" if stride == 1 else "valid"
     if size > 1 and stride > 1:  # Keras' "same" pads one side only here
         x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+    if size == 1 and stride > 1 and x.shape[-1] < FEW_CHANNELS:
+        x, stride = layers.MaxPooling2D(1, stride, name=f"{name}_points")(x), 1
     return layers.Conv2D(channels, size, stride, padding, use_bias=False, kernel_initializer="he_normal", name=name)(x)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import actionzoo
 import actionzoo.models
-from actionzoo.models.registry import BUILDERS
+from actionzoo.models.registry import BUILDERS, create_model
 from actionzoo.names import NETWORKS
 
 from .clips import FACTOR, SIDE, STACK, answer, clip, close, small
@@ -156,3 +156,14 @@ def test_a_model_file_needs_only_the_import(tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     close(answer(again, clip()), answer(model, clip()))
+
+
+@pytest.mark.parametrize("name", ["st_resnet18", "two_stream_resnet50", "t_resnet50"])
+@pytest.mark.parametrize("strides", ["caffe", "torchvision"])
+def test_few_channels_have_no_strided_point_convolution(name: str, strides: str) -> None:
+    """Their gradient ended processes: see `actionzoo.models.resnet.FEW_CHANNELS`."""
+    model = create_model(name, 2, 2, height=64, width=64, channel_factor=1 / 64, strides=strides)
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    strided = [layer for layer in convolutions if layer.kernel_size == (1, 1) and layer.strides != (1, 1)]
+    assert all(layer.kernel.shape[2] >= 16 for layer in strided)
+    assert any(layer.name.endswith("_points") for layer in model.layers)
